@@ -1,0 +1,3 @@
+export * from './error-code.ts';
+export * from './error.ts';
+export * from './limits.ts';

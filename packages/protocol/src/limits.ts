@@ -1,0 +1,44 @@
+/**
+ * Limits of what crosses a boundary (I8). Bytes unless the name says otherwise. Packages keep limits that are theirs
+ * alone in a `limits.ts` of their own.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const limits = {
+  /** A job's input, as JSON text. */
+  inputBytesMax: 1 * MIB,
+  /** A job's result, as JSON text. */
+  resultBytesMax: 1 * MIB,
+  /** A module file (code, source map and header). */
+  moduleBytesMax: 64 * MIB,
+  /** A request body of any route, module upload apart. */
+  requestBytesMax: 32 * MIB,
+  /** Jobs in one publish. */
+  publishJobsMax: 1_000,
+  /** Jobs in one claim. */
+  claimJobsMax: 1_000,
+  /** Appends or finishes in one request. */
+  appendsMax: 1_000,
+  /** Longest long poll of a claim or of a status. */
+  waitMsMax: 60_000,
+  /** Entry bytes in one append of one job. */
+  appendBytesMax: 16 * MIB,
+  /** Entries of one attempt's journal. */
+  journalEntriesMax: 1_000_000,
+  /** Bytes of one attempt's journal. */
+  journalBytesMax: 256 * MIB,
+  /** Job ids, worker names, module names, versions, reasons, tags: characters. */
+  idCharsMax: 128,
+  /** Free text such as a cancellation's reason or a progress note: characters. */
+  textCharsMax: 1_000,
+  /** Tags of a worker or a job. */
+  tagsMax: 32,
+  /** An error message that is stored: characters, the rest is cut. */
+  errorMessageCharsMax: 4_000,
+  /** Attempts of a job. */
+  attemptsMax: 100,
+  /** Rows in one page of a list. */
+  listRowsMax: 1_000,
+} as const;
