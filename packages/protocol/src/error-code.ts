@@ -6,7 +6,8 @@
 /** What a caller does about an error: mend the request, stop (the lease is gone), try later, give up, or accept. */
 export type Reaction = 'caller' | 'stale' | 'retry' | 'terminal' | 'cancelled';
 
-interface CodeEntry {
+/** What goes with a code. */
+export interface CodeEntry {
   readonly status: number;
   readonly reaction: Reaction;
 }
@@ -61,10 +62,13 @@ export const errorCodes = {
 
   CANCELLED: { status: 409, reaction: 'cancelled' },
   INTERNAL: { status: 500, reaction: 'terminal' },
-} as const satisfies Record<string, CodeEntry>;
+} as const;
 
 /** A stable error code, such as `STALE_LEASE`. */
 export type ErrorCode = keyof typeof errorCodes;
+
+/** The entry of a code. */
+export const codeEntry = (code: ErrorCode): CodeEntry => errorCodes[code];
 
 /** Whether `text` is one of our codes. */
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCodes, text);

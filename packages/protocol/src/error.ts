@@ -1,4 +1,4 @@
-import { errorCodes, isErrorCode, type ErrorCode, type Reaction } from './error-code.ts';
+import { codeEntry, isErrorCode, type ErrorCode, type Reaction } from './error-code.ts';
 
 /** Facts about one error, as JSON: names, limits, the value received. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ export abstract class MvmError extends Error {
 
   /** The HTTP status that goes with the code. */
   get status(): number {
-    return errorCodes[this.code].status;
+    return codeEntry(this.code).status;
   }
 
   /** The boundary form: code, message and details, without stack or cause. */
@@ -64,12 +64,8 @@ const classes = {
  *
  * @example throw mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { id });
  */
-export const mvmError = (
-  code: ErrorCode,
-  message: string,
-  details?: ErrorDetails,
-  options?: ErrorOptions,
-): MvmError => new classes[errorCodes[code].reaction](code, message, details, options);
+export const mvmError = (code: ErrorCode, message: string, details?: ErrorDetails, options?: ErrorOptions): MvmError =>
+  new classes[codeEntry(code).reaction](code, message, details, options);
 
 /** Turns a boundary record back into an error; an unknown code (of a newer peer) becomes `INTERNAL`. */
 export const errorFromRecord = (record: { code: string; message: string; details?: unknown }): MvmError => {

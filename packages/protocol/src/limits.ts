@@ -3,18 +3,15 @@
  * alone in a `limits.ts` of their own.
  */
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-
 export const limits = {
   /** A job's input, as JSON text. */
-  inputBytesMax: 1 * MIB,
+  inputBytesMax: 1_048_576,
   /** A job's result, as JSON text. */
-  resultBytesMax: 1 * MIB,
+  resultBytesMax: 1_048_576,
   /** A module file (code, source map and header). */
-  moduleBytesMax: 64 * MIB,
+  moduleBytesMax: 67_108_864,
   /** A request body of any route, module upload apart. */
-  requestBytesMax: 32 * MIB,
+  requestBytesMax: 33_554_432,
   /** Jobs in one publish. */
   publishJobsMax: 1_000,
   /** Jobs in one claim. */
@@ -24,11 +21,11 @@ export const limits = {
   /** Longest long poll of a claim or of a status. */
   waitMsMax: 60_000,
   /** Entry bytes in one append of one job. */
-  appendBytesMax: 16 * MIB,
+  appendBytesMax: 16_777_216,
   /** Entries of one attempt's journal. */
   journalEntriesMax: 1_000_000,
   /** Bytes of one attempt's journal. */
-  journalBytesMax: 256 * MIB,
+  journalBytesMax: 268_435_456,
   /** Job ids, worker names, module names, versions, reasons, tags: characters. */
   idCharsMax: 128,
   /** Free text such as a cancellation's reason or a progress note: characters. */

@@ -1,0 +1,238 @@
+/**
+ * What workers and the control plane say to each other (`/peer/…`). The lease protocol behind it is specified in
+ * `docs/internals/leases.md`; bodies are MessagePack by default, JSON on request (`wire.ts`).
+ */
+import { z } from 'zod';
+import { bytesSchema } from '../wire.ts';
+import { hashBytes } from '../hash.ts';
+import { idSchema, type JobProgress } from '../job.ts';
+import { limits } from '../limits.ts';
+import type { JournalBatch } from '../journal/batch.ts';
+import type { ErrorRecord } from '../error.ts';
+import { isErrorCode, type ErrorCode } from '../error-code.ts';
+
+/** Version of these messages; a control plane refuses a worker of another one. */
+export const peerProtocol = 1;
+
+/** First request of a worker process on a connection. */
+export interface JoinRequest {
+  readonly protocol: number;
+  /** Join token of the ticket. A node that joined before is known by its proven node id and may leave it out. */
+  readonly token?: string | undefined;
+  /** Made at the start of the process: a restarted worker is another one, though its key is the same. */
+  readonly incarnation: string;
+  /** For people. @default the node id's first ten digits */
+  readonly name?: string | undefined;
+}
+
+/** How the control plane wants to be spoken to. */
+export interface JoinAnswer {
+  readonly node: string;
+  readonly cluster: string;
+  /** A lease runs out this long after the last claim or heartbeat that named it. */
+  readonly leaseMs: number;
+  /** How often a worker that holds jobs sends a heartbeat. */
+  readonly heartbeatMs: number;
+  /** How often a worker that holds none does. */
+  readonly idleHeartbeatMs: number;
+}
+
+/** Asks for up to `capacity` jobs, waiting up to `waitMs` for the first one. */
+export interface ClaimRequest {
+  readonly incarnation: string;
+  readonly capacity: number;
+  /** @default 0 */
+  readonly waitMs?: number | undefined;
+  /** Only for an operator who claims over HTTP: the name to hold the lease under. Peers are known by their node id. */
+  readonly worker?: string | undefined;
+}
+
+/** A job that the worker now holds. */
+export interface ClaimedJob {
+  readonly job: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  /** Module hash, hex. */
+  readonly module: string;
+  readonly workflow: string;
+  /** JSON text. */
+  readonly input: string;
+  /** Entries that the attempt's journal holds already; above 0 the journal must be fetched and replayed. */
+  readonly journalEntries: number;
+}
+
+export interface ClaimAnswer {
+  readonly jobs: readonly ClaimedJob[];
+  /** Lease of these jobs, from the moment the request was sent. */
+  readonly leaseMs: number;
+}
+
+/** A lease, named. */
+export interface LeaseRef {
+  readonly job: string;
+  readonly epoch: number;
+}
+
+/** Extends the named leases, and only those. */
+export interface HeartbeatRequest {
+  readonly incarnation: string;
+  readonly held: readonly LeaseRef[];
+  readonly worker?: string | undefined;
+}
+
+export interface HeartbeatAnswer {
+  /** Leases that are no longer the sender's: drop these jobs. */
+  readonly lost: readonly LeaseRef[];
+  /** Held jobs that somebody wants cancelled. */
+  readonly cancel: readonly (LeaseRef & { readonly reason: string })[];
+}
+
+/** Adds a batch to a journal; sending the same batch again is answered as the first time (I3). */
+export interface AppendItem extends LeaseRef, JournalBatch {
+  readonly attempt: number;
+  readonly progress?: JobProgress | undefined;
+}
+
+export interface AppendRequest {
+  readonly appends: readonly AppendItem[];
+  readonly worker?: string | undefined;
+}
+
+/** How a worker ends its hold on a job. */
+export type FinishOutcome =
+  /** `result` is JSON text. */
+  | { readonly type: 'completed'; readonly result: string }
+  /** Ends the attempt; with `retryable` and attempts left the job runs again after its backoff. */
+  | { readonly type: 'failed'; readonly error: ErrorRecord; readonly retryable: boolean }
+  | { readonly type: 'cancelled' }
+  /** Gives the job back, to be continued elsewhere at once. */
+  | { readonly type: 'released' };
+
+/** Ends a lease; `append` is applied in the same transaction (I7). */
+export interface FinishItem extends LeaseRef {
+  readonly attempt: number;
+  readonly append?: (JournalBatch & { readonly progress?: JobProgress | undefined }) | undefined;
+  readonly outcome: FinishOutcome;
+}
+
+export interface FinishRequest {
+  readonly finishes: readonly FinishItem[];
+  readonly worker?: string | undefined;
+}
+
+/** One answer per item, in order. */
+export type ItemAnswer = { readonly ok: true } | { readonly ok: false; readonly error: ErrorRecord };
+
+export interface ItemsAnswer {
+  readonly results: readonly ItemAnswer[];
+}
+
+/** Answer of `GET /peer/journal/{job}?epoch=N`: the current attempt's journal. */
+export interface JournalAnswer {
+  readonly attempt: number;
+  readonly batches: readonly JournalBatch[];
+}
+
+const count = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+const worker = idSchema.optional();
+const lease = { job: idSchema, epoch: positive };
+const progress = z
+  .object({ percent: z.number().min(0).max(100), text: z.string().max(limits.textCharsMax) })
+  .optional();
+const batch = {
+  firstSeq: count,
+  count: positive,
+  bytes: bytesSchema,
+  hash: bytesSchema.refine((hash) => hash.length === hashBytes, `a hash has ${hashBytes} bytes`),
+};
+
+export const joinRequestSchema: z.ZodType<JoinRequest> = z.object({
+  protocol: positive,
+  token: z.string().max(limits.idCharsMax).optional(),
+  incarnation: idSchema,
+  name: idSchema.optional(),
+});
+
+export const claimRequestSchema: z.ZodType<ClaimRequest> = z.object({
+  incarnation: idSchema,
+  capacity: positive.max(limits.claimJobsMax),
+  waitMs: count.max(limits.waitMsMax).optional(),
+  worker,
+});
+
+export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({
+  incarnation: idSchema,
+  held: z.array(z.object(lease)),
+  worker,
+});
+
+export const appendRequestSchema: z.ZodType<AppendRequest> = z.object({
+  appends: z
+    .array(z.object({ ...lease, ...batch, attempt: positive, progress }))
+    .min(1)
+    .max(limits.appendsMax),
+  worker,
+});
+
+const errorRecord: z.ZodType<ErrorRecord> = z.object({
+  code: z.custom<ErrorCode>((code) => typeof code === 'string' && isErrorCode(code), 'not an error code'),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+const outcome: z.ZodType<FinishOutcome> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('completed'), result: z.string() }),
+  z.object({ type: z.literal('failed'), error: errorRecord, retryable: z.boolean() }),
+  z.object({ type: z.literal('cancelled') }),
+  z.object({ type: z.literal('released') }),
+]);
+
+export const finishRequestSchema: z.ZodType<FinishRequest> = z.object({
+  finishes: z
+    .array(z.object({ ...lease, attempt: positive, append: z.object({ ...batch, progress }).optional(), outcome }))
+    .min(1)
+    .max(limits.appendsMax),
+  worker,
+});
+
+export const joinAnswerSchema: z.ZodType<JoinAnswer> = z.object({
+  node: z.string(),
+  cluster: z.string(),
+  leaseMs: positive,
+  heartbeatMs: positive,
+  idleHeartbeatMs: positive,
+});
+
+export const claimAnswerSchema: z.ZodType<ClaimAnswer> = z.object({
+  jobs: z.array(
+    z.object({
+      ...lease,
+      attempt: positive,
+      module: z.string(),
+      workflow: z.string(),
+      input: z.string(),
+      journalEntries: count,
+    }),
+  ),
+  leaseMs: positive,
+});
+
+export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z.object({
+  lost: z.array(z.object(lease)),
+  cancel: z.array(z.object({ ...lease, reason: z.string() })),
+});
+
+export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
+  results: z.array(
+    z.discriminatedUnion('ok', [
+      z.object({ ok: z.literal(true) }),
+      z.object({ ok: z.literal(false), error: errorRecord }),
+    ]),
+  ),
+});
+
+export const journalAnswerSchema: z.ZodType<JournalAnswer> = z.object({
+  attempt: positive,
+  batches: z.array(z.object(batch)),
+});

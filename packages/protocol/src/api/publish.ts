@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { idSchema, type Backoff } from '../job.ts';
+import { limits } from '../limits.ts';
+
+/**
+ * A job to publish. With `workflow` it is a durable run of a deployed module; with `payload` alone it is a bare work item
+ * for clients that claim and report by themselves, as the seed's workers do.
+ */
+export interface PublishJob {
+  /** Made by the client, so that sending again is harmless (I3). @default a UUID made by the control plane */
+  readonly job_id?: string | undefined;
+  /** `name`, `name@version`, `name/workflow` or `name@version/workflow`. */
+  readonly workflow?: string | undefined;
+  /** JSON. @default null */
+  readonly input?: unknown;
+  /** JSON. */
+  readonly payload?: unknown;
+  /** @default 1 */
+  readonly attempts_max?: number | undefined;
+  /** @default defaultBackoff */
+  readonly backoff?: Backoff | undefined;
+}
+
+/** Checks {@link PublishJob}. */
+export const publishJobSchema: z.ZodType<PublishJob> = z
+  .object({
+    job_id: idSchema.optional(),
+    workflow: z
+      .string()
+      .min(1)
+      .max(3 * limits.idCharsMax)
+      .optional(),
+    input: z.unknown().optional(),
+    payload: z.unknown().optional(),
+    attempts_max: z.number().int().min(1).max(limits.attemptsMax).optional(),
+    backoff: z
+      .object({ initial_ms: z.number().min(0), factor: z.number().min(1), max_ms: z.number().min(0) })
+      .optional(),
+  })
+  .refine((job) => job.workflow !== undefined || job.payload !== undefined, {
+    message: 'a job needs "workflow" (and "input"), or "payload"',
+  })
+  .refine((job) => job.workflow === undefined || job.payload === undefined, {
+    message: 'a job has either "workflow" and "input", or "payload", not both',
+  });
+
+/** Checks the body of a bulk publish. */
+export const publishManySchema: z.ZodType<{ readonly jobs: readonly PublishJob[] }> = z.object({
+  jobs: z.array(publishJobSchema).min(1).max(limits.publishJobsMax),
+});
+
+/** The answer to one published job. */
+export interface Published {
+  readonly job_id: string;
+  readonly status: string;
+  /** False when a job with this id and the same content was there already. */
+  readonly created: boolean;
+}
+
+/** Body of `POST /queue/status/{job_id}`: the report of a bare claim. States in `in_progress` or `InProgress` form. */
+export interface StatusReport {
+  readonly status: string;
+  readonly result?: unknown;
+  readonly error?: string | undefined;
+}
+
+/** Checks {@link StatusReport}. */
+export const statusReportSchema: z.ZodType<StatusReport> = z.object({
+  status: z.string().max(limits.idCharsMax),
+  result: z.unknown().optional(),
+  error: z.string().max(limits.errorMessageCharsMax).optional(),
+});
+
+/** Body of `POST /queue/cancel/{job_id}`. */
+export interface CancelRequest {
+  readonly reason?: string | undefined;
+}
+
+/** Checks {@link CancelRequest}. */
+export const cancelSchema: z.ZodType<CancelRequest> = z.object({
+  reason: z.string().max(limits.textCharsMax).optional(),
+});

@@ -1,0 +1,45 @@
+/** Every path of the API, once: servers mount the patterns, clients fill them in. Prose: `docs/reference/http-api.md`. */
+
+/** Patterns in the syntax of the router; `:name` is one path segment. */
+export const routes = {
+  info: '/',
+  health: '/healthz',
+  ready: '/readyz',
+  openapi: '/openapi.json',
+
+  publish: '/queue/publish',
+  publishMany: '/queue/publish-many',
+  claimBare: '/queue/claim',
+  list: '/queue/list',
+  stats: '/queue/stats',
+  status: '/queue/status/:job',
+  cancel: '/queue/cancel/:job',
+  journal: '/queue/journal/:job',
+  logs: '/queue/logs/:job',
+  events: '/queue/events',
+
+  modules: '/modules',
+  module: '/modules/:hash',
+  nodes: '/nodes',
+
+  join: '/peer/join',
+  claim: '/peer/claim',
+  heartbeat: '/peer/heartbeat',
+  append: '/peer/append',
+  finish: '/peer/finish',
+  peerJournal: '/peer/journal/:job',
+  peerModule: '/peer/module/:hash',
+} as const;
+
+/** The path of a route with its parameters filled in and escaped. */
+export const routePath = (
+  route: keyof typeof routes,
+  parameters: Readonly<Record<string, string>> = {},
+  query: Readonly<Record<string, string | number | undefined>> = {},
+): string => {
+  const path = routes[route].replaceAll(/:([a-z]+)/g, (_, name: string) => encodeURIComponent(parameters[name] ?? ''));
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
+  return pairs.length === 0
+    ? path
+    : `${path}?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}`;
+};

@@ -1,0 +1,53 @@
+/**
+ * A journal batch: the entries of one append, linked to the batch before it by a hash. The chain starts at the job and
+ * attempt, so a batch of another job never fits. Source: `docs/reference/journal.md`.
+ */
+import { mvmError } from '../error.ts';
+import { blake3, bytesEqual } from '../hash.ts';
+import { pack } from '../packer.ts';
+import { decodeEntries, journalFormat, type JournalEntry } from './entry.ts';
+
+/** Entries `firstSeq … firstSeq + count - 1` of one attempt. */
+export interface JournalBatch {
+  /** Number of the first entry; an attempt's first entry has 0. */
+  readonly firstSeq: number;
+  readonly count: number;
+  /** The encoded entries, one after another. */
+  readonly bytes: Uint8Array;
+  /** {@link chainHash} over the hash of the batch before. */
+  readonly hash: Uint8Array;
+}
+
+/** What stands before the first batch of an attempt. */
+export const chainStart = (job: string, attempt: number): Uint8Array =>
+  blake3(pack(['mvm-ci journal', journalFormat, job, attempt]));
+
+/** The hash of a batch: BLAKE3 over the previous hash, a packed header and the entries' bytes. */
+export const chainHash = (previous: Uint8Array, batch: Omit<JournalBatch, 'hash'>): Uint8Array =>
+  blake3(previous, pack([journalFormat, batch.firstSeq, batch.count]), batch.bytes);
+
+/**
+ * All entries of an attempt's batches, after checking numbers and chain.
+ *
+ * @throws {MvmError} `JOURNAL_CORRUPT` naming the first batch that doesn't follow from the one before.
+ */
+export const readBatches = (start: Uint8Array, batches: readonly JournalBatch[]): readonly JournalEntry[] => {
+  const entries: JournalEntry[] = [];
+  let previous = start;
+  for (const batch of batches) {
+    if (batch.firstSeq !== entries.length) throw corrupt(batch, `entry ${entries.length} was expected`);
+    if (!bytesEqual(chainHash(previous, batch), batch.hash))
+      throw corrupt(batch, 'its hash does not match its content');
+    const decoded = decodeEntries(batch.bytes);
+    if (decoded.length !== batch.count)
+      throw corrupt(batch, `it holds ${decoded.length} entries and says ${batch.count}`);
+    entries.push(...decoded);
+    previous = batch.hash;
+  }
+  return entries;
+};
+
+const corrupt = (batch: JournalBatch, why: string): Error =>
+  mvmError('JOURNAL_CORRUPT', `the journal batch at entry ${batch.firstSeq} is damaged: ${why}`, {
+    firstSeq: batch.firstSeq,
+  });

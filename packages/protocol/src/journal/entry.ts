@@ -1,0 +1,183 @@
+/**
+ * The journal's entries, format version 1. An entry is a MessagePack array whose first element is its kind's number;
+ * the rest is positional, so that equal entries have equal bytes: replay compares them so (I6).
+ * `docs/reference/journal.md` is the prose of this file. A change here needs a new format version (style.md 20).
+ */
+import { z } from 'zod';
+import { mvmError } from '../error.ts';
+import { pack, unpackAll } from '../packer.ts';
+import { decodeIntents, encodeIntents, type Intent } from './intent.ts';
+
+/** The format that this build writes. */
+export const journalFormat = 1;
+
+/** An HTTP response as an effect's result. `body` holds the decoded (not compressed) bytes. */
+export interface FetchResult {
+  readonly status: number;
+  readonly statusText: string;
+  /** The URL after redirects. */
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+/** What the guest is told about one of its calls. */
+export type Answer =
+  | { readonly type: 'fetched'; readonly response: FetchResult }
+  | { readonly type: 'slept' }
+  | { readonly type: 'error'; readonly code: string; readonly message: string };
+
+/** First entry of an attempt: all that the guest starts from. `at` is Unix time in ms. */
+export interface StartedEntry {
+  readonly kind: 'started';
+  readonly at: number;
+  readonly job: string;
+  readonly attempt: number;
+  /** BLAKE3 of the module file, hex. */
+  readonly module: string;
+  /** Name and version of the guest runtime, '' for `core`. */
+  readonly runtime: string;
+  readonly workflow: string;
+  /** JSON text. */
+  readonly input: string;
+  /** 32 random bytes. */
+  readonly seed: Uint8Array;
+}
+
+/** What the guest asked for in one activation; written before any of its effects starts (I5). */
+export interface IntentsEntry {
+  readonly kind: 'intents';
+  readonly intents: readonly Intent[];
+}
+
+/** The outcome of one effect. */
+export interface AnsweredEntry {
+  readonly kind: 'answered';
+  readonly at: number;
+  readonly call: number;
+  readonly answer: Answer;
+}
+
+/** Last entry of an attempt that returned. `result` is JSON text. */
+export interface CompletedEntry {
+  readonly kind: 'completed';
+  readonly at: number;
+  readonly result: string;
+}
+
+/** Last entry of an attempt that ended in an error. */
+export interface FailedEntry {
+  readonly kind: 'failed';
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One record of a journal. */
+export type JournalEntry = StartedEntry | IntentsEntry | AnsweredEntry | CompletedEntry | FailedEntry;
+
+const headerSchema = z.tuple([z.string(), z.string()]);
+const time = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
+const answerSchema = z.union([
+  z.tuple([z.literal(0), z.number().int(), z.string(), z.string(), z.boolean(), z.array(headerSchema), bytes]),
+  z.tuple([z.literal(1)]),
+  z.tuple([z.literal(2), z.string(), z.string()]),
+]);
+const entrySchema = z.union([
+  z.tuple([z.literal(0), time, z.string(), positive, z.string(), z.string(), z.string(), z.string(), bytes]),
+  z.tuple([z.literal(1), z.array(z.unknown())]),
+  z.tuple([z.literal(2), time, positive, answerSchema]),
+  z.tuple([z.literal(3), time, z.string()]),
+  z.tuple([z.literal(4), time, z.string(), z.string()]),
+]);
+
+type PackedAnswer = z.infer<typeof answerSchema>;
+
+const encodeAnswer = (answer: Answer): PackedAnswer => {
+  switch (answer.type) {
+    case 'fetched': {
+      const { status, statusText, url, redirected, headers, body } = answer.response;
+      return [0, status, statusText, url, redirected, headers.map(([name, value]) => [name, value]), body];
+    }
+    case 'slept':
+      return [1];
+    case 'error':
+      return [2, answer.code, answer.message];
+  }
+};
+
+const decodeAnswer = (packed: PackedAnswer): Answer => {
+  switch (packed[0]) {
+    case 0: {
+      const [, status, statusText, url, redirected, headers, body] = packed;
+      return { type: 'fetched', response: { status, statusText, url, redirected, headers, body } };
+    }
+    case 1:
+      return { type: 'slept' };
+    case 2:
+      return { type: 'error', code: packed[1], message: packed[2] };
+  }
+};
+
+/** The entry's bytes. Equal entries have equal bytes. */
+export const encodeEntry = (entry: JournalEntry): Uint8Array => pack(packedEntry(entry));
+
+const packedEntry = (entry: JournalEntry): z.infer<typeof entrySchema> => {
+  switch (entry.kind) {
+    case 'started': {
+      const { at, job, attempt, module, runtime, workflow, input, seed } = entry;
+      return [0, at, job, attempt, module, runtime, workflow, input, seed];
+    }
+    case 'intents':
+      return [1, [...encodeIntents(entry.intents)]];
+    case 'answered':
+      return [2, entry.at, entry.call, encodeAnswer(entry.answer)];
+    case 'completed':
+      return [3, entry.at, entry.result];
+    case 'failed':
+      return [4, entry.at, entry.code, entry.message];
+  }
+};
+
+/**
+ * The entries in a batch's bytes.
+ *
+ * @throws {MvmError} `JOURNAL_CORRUPT` when the bytes aren't whole entries of format 1.
+ */
+export const decodeEntries = (bytes: Uint8Array): readonly JournalEntry[] => {
+  const parsed = z.array(entrySchema).safeParse(unpackEntries(bytes));
+  if (!parsed.success)
+    throw mvmError(
+      'JOURNAL_CORRUPT',
+      `journal bytes aren't entries of format ${journalFormat}: ${z.prettifyError(parsed.error)}`,
+    );
+  return parsed.data.map(unpackedEntry);
+};
+
+const unpackEntries = (bytes: Uint8Array): readonly unknown[] => {
+  try {
+    return unpackAll(bytes);
+  } catch (error) {
+    throw mvmError('JOURNAL_CORRUPT', 'journal bytes end in the middle of an entry', undefined, { cause: error });
+  }
+};
+
+const unpackedEntry = (packed: z.infer<typeof entrySchema>): JournalEntry => {
+  switch (packed[0]) {
+    case 0: {
+      const [, at, job, attempt, module, runtime, workflow, input, seed] = packed;
+      return { kind: 'started', at, job, attempt, module, runtime, workflow, input, seed };
+    }
+    case 1:
+      return { kind: 'intents', intents: decodeIntents(packed[1]) };
+    case 2:
+      return { kind: 'answered', at: packed[1], call: packed[2], answer: decodeAnswer(packed[3]) };
+    case 3:
+      return { kind: 'completed', at: packed[1], result: packed[2] };
+    case 4:
+      return { kind: 'failed', at: packed[1], code: packed[2], message: packed[3] };
+  }
+};

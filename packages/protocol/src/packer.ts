@@ -1,0 +1,18 @@
+import { Packr } from 'msgpackr';
+
+// Records are a msgpackr extension that no other decoder knows; without them the output is plain MessagePack.
+const packr = new Packr({ useRecords: false, int64AsType: 'number', moreTypes: false });
+
+/**
+ * MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) of `value`, in a buffer of its own, so that it
+ * can be kept or transferred. The same value gives the same bytes: arrays and scalars have one encoding here, and maps
+ * keep their key order.
+ */
+export const pack = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value));
+
+/** The value in `bytes`. @throws {Error} when it isn't exactly one MessagePack value. */
+export const unpack = (bytes: Uint8Array): unknown => packr.unpack(bytes);
+
+/** The values whose encodings follow each other in `bytes`. @throws {Error} when the last one is cut. */
+export const unpackAll = (bytes: Uint8Array): readonly unknown[] =>
+  bytes.length === 0 ? [] : (packr.unpackMultiple(bytes) as unknown[]);
