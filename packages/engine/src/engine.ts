@@ -1,0 +1,44 @@
+import type { FinishOutcome, JournalEntry } from '@mvm-ci/protocol';
+import type { JournalSink } from './journal.ts';
+
+/** One attempt to run or to go on with. */
+export interface RunRequest {
+  readonly job: string;
+  readonly attempt: number;
+  /** Module hash, hex; the engine gets the file from its module source. */
+  readonly module: string;
+  readonly workflow: string;
+  /** JSON text. */
+  readonly input: string;
+  /** What is durable of the attempt's journal already; empty for a fresh attempt. */
+  readonly journal: readonly JournalEntry[];
+}
+
+/** What a run needs from whoever holds the job. */
+export interface RunPorts {
+  readonly sink: JournalSink;
+  /** Whether an effect may start now: false once the lease that the holder knows of is over (design section 6). */
+  mayStartEffect(): boolean;
+}
+
+/** How a run ended: with an outcome that its sink accepted, or not at all (`dropped`: lease lost, or told to). */
+export type RunEnd = { readonly type: 'finished'; readonly outcome: FinishOutcome } | { readonly type: 'dropped' };
+
+/** A run in progress. */
+export interface EngineRun {
+  /** Settles when the run is over and everything it held is freed. Rejects only on an engine fault (`INTERNAL`). */
+  readonly ended: Promise<RunEnd>;
+  /** Ends the run as cancelled: effects in flight are aborted, the sink's `finish` gets `cancelled`. */
+  cancel(reason: string): void;
+  /** Gives the job back: no new effects; what has been answered is shipped, and `finish` gets `released`. */
+  release(): void;
+  /** Stops at once and says nothing more: the lease is lost. */
+  drop(): void;
+}
+
+/** Runs attempts: the contract behind the four engine hosts (design section 2). */
+export interface Engine extends AsyncDisposable {
+  run(request: RunRequest, ports: RunPorts): EngineRun;
+  /** Drops all runs and ends the threads. Idempotent. */
+  stop(): Promise<void>;
+}
