@@ -58,11 +58,13 @@ const findNode = () => {
   return Number(process.versions.node.split('.')[0]) >= nodeMajorMin ? process.execPath : undefined;
 };
 
-const sameEntry = (wanted, installed) =>
-  wanted !== undefined &&
-  wanted.version === installed.version &&
-  wanted.integrity === installed.integrity &&
-  wanted.link === installed.link;
+/** Whether an installed package is the locked one. A platform's own optional package may be missing from the lock file. */
+const isLocked = (wanted, installed) =>
+  wanted === undefined
+    ? installed.optional === true
+    : wanted.version === installed.version &&
+      wanted.integrity === installed.integrity &&
+      wanted.link === installed.link;
 
 /** Whether npm's own record of what it installed (after an `npm install` by hand) agrees with the lock file. */
 const isRecordEqual = (lockText) => {
@@ -71,7 +73,7 @@ const isRecordEqual = (lockText) => {
   const wanted = JSON.parse(lockText).packages;
   const installed = JSON.parse(record).packages;
   return (
-    Object.entries(installed).every(([path, entry]) => sameEntry(wanted[path], entry)) &&
+    Object.entries(installed).every(([path, entry]) => isLocked(wanted[path], entry)) &&
     Object.entries(wanted).every(([path, entry]) => path === '' || entry.optional || path in installed)
   );
 };
@@ -88,7 +90,7 @@ const isInstalled = () => {
 
 const isComplete = () => isInstalled() && (!packagedNode || existsSync(join(modules, packagedNode)));
 
-/** Starts a child on our terminal, hands our signals to it, and resolves with how it ended. */
+/** Starts a child, hands our signals to it, and resolves with how it ended and what it wrote to a piped stderr. */
 const run = (command, args, options) =>
   new Promise((done, failed) => {
     const child = spawn(command, args, options);
@@ -96,10 +98,12 @@ const run = (command, args, options) =>
     const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
+    let errors = '';
+    child.stderr?.on('data', (chunk) => (errors += chunk));
     child.on('error', failed);
-    child.on('exit', (code, signal) => {
+    child.on('close', (code, signal) => {
       for (const name of signals) process.off(name, forward);
-      done({ code, signal });
+      done({ code, signal, errors });
     });
   });
 
@@ -108,18 +112,32 @@ const endLike = ({ code, signal }) => {
   else process.exitCode = code;
 };
 
-/** Runs `npm ci`; all that it prints goes to stderr, so that a script's stdout stays its own. */
+/** Runs npm with its stdout on our stderr, so that a script's stdout stays its own. */
+const runNpm = (args, stderr) => {
+  const { npm_execpath: npm, npm_node_execpath: npmNode = process.execPath } = process.env;
+  const options = { cwd: root, stdio: ['ignore', 2, stderr] };
+  return npm?.endsWith('.js')
+    ? run(npmNode, [npm, ...args], options)
+    : run('npm', args, { ...options, shell: process.platform === 'win32' });
+};
+
+/**
+ * Installs what package-lock.json says. `npm ci` refuses a lock file that leaves out other platforms' optional packages
+ * (EUSAGE), which a registry without them makes npm write; `npm install` accepts it, and the caller compares the result.
+ */
 const install = async () => {
   process.stderr.write('Installing the locked dependencies (npm ci), Node 26 among them: this is done once.\n');
-  const { npm_execpath: npm, npm_node_execpath: npmNode = process.execPath } = process.env;
-  const args = ['ci', '--no-audit', '--no-fund'];
-  const options = { cwd: root, stdio: ['ignore', 2, 2] };
-  const ended = npm?.endsWith('.js')
-    ? await run(npmNode, [npm, ...args], options)
-    : await run('npm', args, { ...options, shell: process.platform === 'win32' });
+  let ended = await runNpm(['ci', '--no-audit', '--no-fund'], 'pipe');
+  if (ended.code !== 0 && ended.errors.includes('EUSAGE')) {
+    process.stderr.write(
+      'npm ci does not accept the lock file on this platform: installing by npm install --no-save.\n',
+    );
+    ended = await runNpm(['install', '--no-save', '--no-audit', '--no-fund'], 2);
+  }
   if (ended.code === 0) return;
+  process.stderr.write(ended.errors);
   const how = ended.signal ? `was ended by ${ended.signal}` : `failed with code ${ended.code}`;
-  throw new BootstrapError(`npm ci ${how}: see above. The network or a registry setting is the usual cause.`);
+  throw new BootstrapError(`The install ${how}: see above. The network or a registry setting is the usual cause.`);
 };
 
 const isAlive = (pid) => {
@@ -178,7 +196,7 @@ const installOnce = async () => {
     await install();
     if (!isInstalled()) {
       throw new BootstrapError(
-        'npm ci ended well, yet node_modules differs from package-lock.json: which npm setting leaves part of it out?',
+        'The install ended well, yet node_modules differs from package-lock.json: which npm setting leaves part of it out?',
       );
     }
   } finally {
