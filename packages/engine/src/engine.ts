@@ -17,8 +17,13 @@ export interface RunRequest {
 /** What a run needs from whoever holds the job. */
 export interface RunPorts {
   readonly sink: JournalSink;
-  /** Whether an effect may start now: false once the lease that the holder knows of is over (design section 6). */
-  mayStartEffect(): boolean;
+  /**
+   * Whether an effect may start (design section 6). True at once while the lease that the holder knows of lasts. When that
+   * deadline has passed, the answer is a promise: it waits until a heartbeat has renewed the lease (true; a control plane
+   * that was restarted keeps its leases), so the engine waits too and drops nothing. False when the lease is lost or
+   * `signal` fired: the effect never starts, and the run is about to be dropped.
+   */
+  mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
 }
 
 /** How a run ended: with an outcome that its sink accepted, or not at all (`dropped`: lease lost, or told to). */
