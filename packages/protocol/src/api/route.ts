@@ -38,8 +38,7 @@ export const routePath = (
   query: Readonly<Record<string, string | number | undefined>> = {},
 ): string => {
   const path = routes[route].replaceAll(/:([a-z]+)/g, (_, name: string) => encodeURIComponent(parameters[name] ?? ''));
-  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
-  return pairs.length === 0
-    ? path
-    : `${path}?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}`;
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
 };

@@ -80,14 +80,14 @@ export type JournalEntry = StartedEntry | IntentsEntry | AnsweredEntry | Complet
 const headerSchema = z.tuple([z.string(), z.string()]);
 const time = z.number().int().nonnegative();
 const positive = z.number().int().positive();
-const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
+const byteString: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
 const answerSchema = z.union([
-  z.tuple([z.literal(0), z.number().int(), z.string(), z.string(), z.boolean(), z.array(headerSchema), bytes]),
+  z.tuple([z.literal(0), z.number().int(), z.string(), z.string(), z.boolean(), z.array(headerSchema), byteString]),
   z.tuple([z.literal(1)]),
   z.tuple([z.literal(2), z.string(), z.string()]),
 ]);
 const entrySchema = z.union([
-  z.tuple([z.literal(0), time, z.string(), positive, z.string(), z.string(), z.string(), z.string(), bytes]),
+  z.tuple([z.literal(0), time, z.string(), positive, z.string(), z.string(), z.string(), z.string(), byteString]),
   z.tuple([z.literal(1), z.array(z.unknown())]),
   z.tuple([z.literal(2), time, positive, answerSchema]),
   z.tuple([z.literal(3), time, z.string()]),
