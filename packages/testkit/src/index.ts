@@ -1,1 +1,3 @@
-export {};
+export * from './cluster/cluster.ts';
+export * from './cluster/effect-audit.ts';
+export * from './cluster/ready-process.ts';

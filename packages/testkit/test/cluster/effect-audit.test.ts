@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { EffectAudit, type AuditedJournal } from '@mvm-ci/testkit';
+
+const fetchIntents = (...calls: number[]): { kind: string; intents: { type: string; call: number }[] } => ({
+  kind: 'intents',
+  intents: calls.map((call) => ({ type: 'fetch', call })),
+});
+const answered = (call: number): { kind: string; call: number } => ({ kind: 'answered', call });
+
+const journal: AuditedJournal = {
+  job: 'j',
+  attempt: 1,
+  entries: [{ kind: 'started' }, fetchIntents(1, 2), answered(1)],
+};
+
+describe('EffectAudit', () => {
+  it('calls a request that came once an effect and nothing else', () => {
+    const verdict = new EffectAudit().judge([{ key: 'j:1:1', atMs: 1 }]);
+    assert.deepEqual(verdict, { effects: 1, resent: 0, duplicated: [], inFlight: 0 });
+  });
+
+  it('calls a repeated request a duplicate when nobody was killed', () => {
+    const verdict = new EffectAudit().judge([
+      { key: 'j:1:1', atMs: 1 },
+      { key: 'j:1:1', atMs: 2 },
+    ]);
+    assert.deepEqual(verdict.duplicated, ['j:1:1']);
+  });
+
+  it('excuses a call that was open at a kill, once', () => {
+    const audit = new EffectAudit();
+    audit.noteKill(5, [journal]);
+    const verdict = audit.judge([
+      { key: 'j:1:2', atMs: 1 },
+      { key: 'j:1:2', atMs: 8 },
+      { key: 'j:1:2', atMs: 9 },
+    ]);
+    assert.deepEqual(verdict, { effects: 1, resent: 1, duplicated: ['j:1:2'], inFlight: 1 });
+  });
+
+  it('does not excuse a call whose answer was durable at the kill', () => {
+    const audit = new EffectAudit();
+    audit.noteKill(5, [journal]);
+    const verdict = audit.judge([
+      { key: 'j:1:1', atMs: 1 },
+      { key: 'j:1:1', atMs: 8 },
+    ]);
+    assert.deepEqual(verdict.duplicated, ['j:1:1']);
+  });
+
+  it('does not excuse a repetition from before the kill', () => {
+    const audit = new EffectAudit();
+    audit.noteKill(5, [journal]);
+    const verdict = audit.judge([
+      { key: 'j:1:2', atMs: 1 },
+      { key: 'j:1:2', atMs: 2 },
+    ]);
+    assert.deepEqual(verdict.duplicated, ['j:1:2']);
+  });
+});
