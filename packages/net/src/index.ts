@@ -1,1 +1,10 @@
-export {};
+export * from './clock.ts';
+export * from './endpoint-address.ts';
+export * from './http3/client.ts';
+export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
+export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';
+export { openEndpoint, type OpenEndpointOptions } from './iroh/endpoint.ts';
+export { readEndpointTicket, writeEndpointTicket } from './iroh/address.ts';
+export { netLimits } from './limits.ts';
+export type * from './peer-connection.ts';
+export { systemClock } from './system-clock.ts';

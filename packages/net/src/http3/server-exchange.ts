@@ -1,0 +1,210 @@
+/**
+ * One request at the server, from its head to the end of its response. Owns both halves of the stream.
+ *
+ *   1. `run` never rejects. It ends when the response is written or given up, and the handler has returned.
+ *   2. When the peer leaves or cancels, `request.signal` fires and the response's body is cancelled, at once.
+ *   3. Each wait for the peer has a deadline; a miss closes the connection, as nothing else frees the hung call.
+ *   4. What the handler throws becomes a response; what the peer does wrong fails the stream, or the connection.
+ */
+import { asMvmError, mvmError, MvmError } from '@mvm-ci/protocol';
+
+import { joinBytes } from '../bytes.ts';
+import type { Clock } from '../clock.ts';
+import { GiveUp } from '../give-up.ts';
+import { netLimits } from '../limits.ts';
+import type { BidirectionalStream } from '../peer-connection.ts';
+import { bodyStream } from './body-stream.ts';
+import { Http3Error, type Http3Code } from './error.ts';
+import { readRequestHead, responseLines, type RequestHead } from './message-head.ts';
+import { lengthTrailer, MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+
+/** Who sent a request: `nodeId` is proven by the handshake. */
+export interface RequestPeer {
+  readonly nodeId: string;
+}
+
+/** Answers a request. `request.signal` fires when the peer leaves or gives the request up. */
+export type Http3Handler = (request: Request, peer: RequestPeer) => Promise<Response> | Response;
+
+/** What an exchange needs from its connection. */
+export interface ExchangeContext {
+  readonly handler: Http3Handler;
+  readonly peer: RequestPeer;
+  readonly clock: Clock;
+  readonly requestBodyBytesMax: number;
+  readonly requestHeadMs: number;
+  readonly bodyIdleMs: number;
+  /** Closes the connection because of what was thrown. */
+  readonly fail: (thrown: unknown) => void;
+  /** Told of what a handler threw that is none of our errors. */
+  readonly onHandlerError: (thrown: unknown, request: Request) => void;
+}
+
+export class ServerExchange {
+  readonly #context: ExchangeContext;
+  readonly #reader: MessageReader;
+  readonly #writer: MessageWriter;
+  readonly #abort = new AbortController();
+  #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(stream: BidirectionalStream, context: ExchangeContext) {
+    this.#context = context;
+    this.#reader = new MessageReader(stream.receive, { fieldSectionBytesMax: netLimits.fieldSectionBytesMax });
+    this.#writer = new MessageWriter(stream.send);
+  }
+
+  async run(): Promise<void> {
+    try {
+      const head = await this.#within(this.#context.requestHeadMs, 'the head of a request', this.#reader.head());
+      await this.#answer(readRequestHead(head));
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+    await this.#releaseReader();
+  }
+
+  /** The peer left or gave the request up: nobody waits for the response. Idempotent. */
+  cancel(reason: MvmError, code: Http3Code = 'H3_REQUEST_CANCELLED'): void {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(reason);
+    this.#bodyReader?.cancel(reason).catch(() => undefined);
+    void this.#writer.reset(code);
+  }
+
+  async #answer(head: RequestHead): Promise<void> {
+    this.#reader.expectBody(head.bodyBytes, head.headers);
+    if (this.#abort.signal.aborted) return;
+    const request = this.#request(head);
+    const response = await this.#handle(request, head);
+    if (this.#abort.signal.aborted) {
+      await response.body?.cancel(this.#abort.signal.reason);
+      return;
+    }
+    await this.#respond(response, head.method);
+  }
+
+  #request(head: RequestHead): Request {
+    const hasBody = head.method !== 'GET' && head.method !== 'HEAD' && head.bodyBytes !== 0;
+    const init: RequestInit = { method: head.method, headers: head.headers, signal: this.#abort.signal };
+    const url = `${head.scheme}://${head.authority}${head.path}`;
+    if (!hasBody) return new Request(url, init);
+    let received = 0;
+    const body = bodyStream({
+      next: async () => {
+        const piece = await this.#within(this.#context.bodyIdleMs, 'the body of a request', this.#reader.piece());
+        received += piece?.length ?? 0;
+        if (received > this.#context.requestBodyBytesMax) throw tooLarge(this.#context.requestBodyBytesMax);
+        return piece;
+      },
+      cancel: () => undefined,
+    });
+    return new Request(url, { ...init, body, duplex: 'half' });
+  }
+
+  async #handle(request: Request, head: RequestHead): Promise<Response> {
+    const { handler, peer, requestBodyBytesMax, onHandlerError } = this.#context;
+    try {
+      if ((head.bodyBytes ?? 0) > requestBodyBytesMax) throw tooLarge(requestBodyBytesMax);
+      return await handler(request, peer);
+    } catch (thrown) {
+      if (!(thrown instanceof MvmError)) onHandlerError(thrown, request);
+      return errorResponse(thrown);
+    }
+  }
+
+  async #respond(response: Response, method: string): Promise<void> {
+    const { status, headers, body } = response;
+    if (!body || method === 'HEAD') {
+      await body?.cancel();
+      return this.#write(this.#writer.start(responseLines(status, headers)), false);
+    }
+    const reader = body.getReader();
+    this.#bodyReader = reader;
+    const { pieces, pending } = await this.#firstPieces(reader);
+    if (!pending) {
+      const whole = joinBytes(pieces);
+      headers.set('content-length', String(whole.length));
+      return this.#write(this.#writer.start(responseLines(status, headers), whole), false);
+    }
+    const isLengthKnown = headers.has('content-length');
+    if (!isLengthKnown) headers.set('trailer', lengthTrailer);
+    await this.#taken(this.#writer.start(responseLines(status, headers), joinBytes(pieces)));
+    await this.#pump(reader, pending);
+    await this.#write(Promise.resolve(), !isLengthKnown);
+  }
+
+  /**
+   * What a body gives without waiting. A buffered body is whole after a turn of the event loop and leaves in one write;
+   * from a streamed one a read stays pending.
+   */
+  async #firstPieces(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): Promise<{ pieces: Uint8Array[]; pending?: Promise<PieceResult> }> {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const pending = reader.read();
+      const result = await Promise.race([pending, this.#context.clock.nextTurn()]);
+      if (!result) return { pieces, pending };
+      if (result.done) return { pieces };
+      pieces.push(result.value);
+      bytes += result.value.length;
+      if (bytes > netLimits.joinedWriteBytesMax) return { pieces, pending: reader.read() };
+    }
+  }
+
+  async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, first: Promise<PieceResult>): Promise<void> {
+    let result = await first;
+    while (!result.done) {
+      await this.#taken(this.#writer.piece(result.value));
+      result = await reader.read();
+    }
+    if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
+  }
+
+  /** Waits for the last write of a response, then finishes it. */
+  async #write(last: Promise<void>, withLength: boolean): Promise<void> {
+    await this.#taken(last);
+    await this.#taken(this.#writer.finish({ withLength }));
+  }
+
+  async #taken(write: Promise<void>): Promise<void> {
+    return this.#within(this.#context.bodyIdleMs, 'the peer to take the response', write);
+  }
+
+  /** Waits for the peer; a miss closes the connection (header, 3). */
+  async #within<T>(deadlineMs: number, what: string, work: Promise<T>): Promise<T> {
+    const giveUp = new GiveUp({ clock: this.#context.clock, deadlineMs, what });
+    try {
+      return await giveUp.wait(work);
+    } catch (thrown) {
+      if (giveUp.error) this.#context.fail(new Http3Error('H3_GENERAL_PROTOCOL_ERROR', giveUp.error.message));
+      throw thrown;
+    } finally {
+      giveUp.settle();
+    }
+  }
+
+  #giveUp(thrown: unknown): void {
+    const isProtocol = thrown instanceof Http3Error;
+    if (isProtocol && !thrown.isStreamError) this.#context.fail(thrown);
+    this.cancel(asMvmError(thrown), isProtocol ? thrown.h3 : 'H3_INTERNAL_ERROR');
+  }
+
+  /** What is left of the request is not wanted; a read that is under way ends when the peer does. */
+  async #releaseReader(): Promise<void> {
+    if (await this.#reader.release('H3_NO_ERROR')) return;
+    await this.#within(this.#context.bodyIdleMs, 'the end of a request', this.#reader.drain()).catch(() => undefined);
+  }
+}
+
+type PieceResult = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>;
+
+const tooLarge = (bytesMax: number): MvmError =>
+  mvmError('PAYLOAD_TOO_LARGE', `the body of a request may have ${bytesMax} bytes`, { bytesMax });
+
+const errorResponse = (thrown: unknown): Response => {
+  const error = thrown instanceof MvmError ? thrown : mvmError('INTERNAL', 'the handler of this request failed');
+  return Response.json({ error: error.toRecord() }, { status: error.status });
+};

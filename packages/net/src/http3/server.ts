@@ -1,0 +1,203 @@
+/**
+ * The server: connections to exchanges. Owns: every connection that it serves, its session, its exchanges.
+ *
+ *   1. No peer can stop it: what goes wrong on a connection ends that connection at most.
+ *   2. `stop` refuses new requests (GOAWAY), lets the ones under way finish within the drain time, then closes.
+ *   3. I8: requests for each connection are limited by the transport's stream credit.
+ */
+import { mvmError, type MvmError } from '@mvm-ci/protocol';
+
+import type { Clock } from '../clock.ts';
+import { netLimits } from '../limits.ts';
+import type { BidirectionalStream, PeerConnection, PeerEndpoint } from '../peer-connection.ts';
+import { systemClock } from '../system-clock.ts';
+import { http3Codes } from './error.ts';
+import { ServerExchange, type ExchangeContext, type Http3Handler } from './server-exchange.ts';
+import { Http3Session } from './session.ts';
+
+/** The ALPN of HTTP/3 over iroh, shared with the Rust programs that speak it. */
+export const http3Alpn = 'iroh+h3';
+
+/** How requests are served. */
+export interface ServeHttp3Options {
+  readonly handler: Http3Handler;
+  /** @default netLimits.requestsPerConnectionMax */
+  readonly requestsPerConnectionMax?: number;
+  /** @default netLimits.requestBodyBytesMax */
+  readonly requestBodyBytesMax?: number;
+  /** @default netLimits.requestHeadMs */
+  readonly requestHeadMs?: number;
+  /** @default netLimits.bodyIdleMs */
+  readonly bodyIdleMs?: number;
+  /** Told of what the handler threw that is none of our errors; the peer sees `INTERNAL`. @default ignored */
+  readonly onHandlerError?: (thrown: unknown, request: Request) => void;
+  /** Told of each connection when it begins and ends. @default ignored */
+  readonly onPeer?: (change: 'joined' | 'left', nodeId: string) => void;
+  /** @default the system's clock */
+  readonly clock?: Clock;
+}
+
+/** A running server. */
+export interface Http3Server extends AsyncDisposable {
+  /** The connections served now. */
+  readonly connections: readonly PeerConnection[];
+  /** Takes no new requests, waits for those under way, closes the connections. Idempotent. @default drainMs netLimits.drainMs */
+  stop(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * Serves requests with one fetch-style handler, on all incoming connections of an endpoint or on one connection.
+ * Response bodies stream, also endless ones; they are cancelled when the peer leaves.
+ *
+ * @example serveHttp3(endpoint, { handler: (request, peer) => app.fetch(request, { nodeId: peer.nodeId }) });
+ */
+export const serveHttp3 = (source: PeerEndpoint | PeerConnection, options: ServeHttp3Options): Http3Server =>
+  new Server(source, options);
+
+class Server implements Http3Server {
+  readonly #options: ServeHttp3Options;
+  readonly #clock: Clock;
+  readonly #served = new Map<PeerConnection, ServedConnection>();
+  readonly #incoming: AsyncIterator<PeerConnection> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(source: PeerEndpoint | PeerConnection, options: ServeHttp3Options) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    if ('connections' in source) {
+      this.#incoming = source.connections(http3Alpn)[Symbol.asyncIterator]();
+      void this.#serveAll(this.#incoming);
+    } else {
+      this.#serve(source);
+    }
+  }
+
+  get connections(): readonly PeerConnection[] {
+    return [...this.#served.keys()];
+  }
+
+  async stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.drainMs ?? netLimits.drainMs);
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    await this.#incoming?.return?.();
+    await Promise.all([...this.#served.values()].map(async (served) => served.stop(drainMs)));
+  }
+
+  async #serveAll(incoming: AsyncIterator<PeerConnection>): Promise<void> {
+    for (;;) {
+      const { done, value } = await incoming.next();
+      if (done) return;
+      this.#serve(value);
+    }
+  }
+
+  #serve(connection: PeerConnection): void {
+    const served = new ServedConnection(connection, this.#options, this.#clock);
+    this.#served.set(connection, served);
+    this.#options.onPeer?.('joined', connection.peerId);
+    void connection.closed.then(() => {
+      this.#served.delete(connection);
+      this.#options.onPeer?.('left', connection.peerId);
+    });
+    void served.run();
+  }
+}
+
+class ServedConnection {
+  readonly #connection: PeerConnection;
+  readonly #session: Http3Session;
+  readonly #context: ExchangeContext;
+  readonly #clock: Clock;
+  readonly #exchanges = new Map<number, ServerExchange>();
+  /** Cancellations that overtook their request: ids not yet accepted, so at most as many as the stream credit. */
+  readonly #cancelledEarly = new Set<number>();
+  readonly #idle = Promise.withResolvers<void>();
+  #nextStreamId = 0;
+  #isStopping = false;
+
+  constructor(connection: PeerConnection, options: ServeHttp3Options, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+    const requestsMax = options.requestsPerConnectionMax ?? netLimits.requestsPerConnectionMax;
+    connection.limitStreams({ bidirectional: requestsMax });
+    this.#session = new Http3Session(connection, 'server', {
+      onCancelRequest: (streamId) => this.#onCancel(streamId, requestsMax),
+    });
+    this.#context = {
+      handler: options.handler,
+      peer: { nodeId: connection.peerId },
+      clock,
+      requestBodyBytesMax: options.requestBodyBytesMax ?? netLimits.requestBodyBytesMax,
+      requestHeadMs: options.requestHeadMs ?? netLimits.requestHeadMs,
+      bodyIdleMs: options.bodyIdleMs ?? netLimits.bodyIdleMs,
+      fail: this.#session.fail,
+      onHandlerError: options.onHandlerError ?? ((): void => undefined),
+    };
+  }
+
+  /** Serves until the connection ends; never rejects. */
+  async run(): Promise<void> {
+    this.#session.start();
+    try {
+      while (!this.#connection.isClosed) this.#accept(await this.#connection.acceptBidirectional());
+    } catch {
+      // The connection is over; what its exchanges were doing is given up below.
+    }
+    const { text } = await this.#connection.closed;
+    const reason = mvmError('CONNECTION_LOST', `the peer left: ${text}`);
+    for (const exchange of this.#exchanges.values()) exchange.cancel(reason);
+    this.#idle.resolve();
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopping = true;
+    await this.#session.sendGoaway(this.#nextStreamId);
+    if (this.#exchanges.size === 0) this.#idle.resolve();
+    await this.#atMost(drainMs, this.#idle.promise);
+    // Closing throws away what the peer has not taken yet: a client of ours closes by itself once it has all.
+    await this.#atMost(netLimits.lingerMs, this.#connection.closed);
+    this.#connection.close(http3Codes.H3_NO_ERROR, 'the server stops');
+    await this.#connection.closed;
+  }
+
+  /** Streams are accepted in the order of their ids (RFC 9000 section 2.1), so counting gives the id. */
+  #accept(stream: BidirectionalStream): void {
+    const streamId = this.#nextStreamId;
+    this.#nextStreamId += 4;
+    if (this.#isStopping) return void refuse(stream);
+    const exchange = new ServerExchange(stream, this.#context);
+    this.#exchanges.set(streamId, exchange);
+    if (this.#cancelledEarly.delete(streamId)) exchange.cancel(cancelledByPeer());
+    void exchange.run().finally(() => {
+      this.#exchanges.delete(streamId);
+      if (this.#isStopping && this.#exchanges.size === 0) this.#idle.resolve();
+    });
+  }
+
+  #onCancel(streamId: number, requestsMax: number): void {
+    this.#exchanges.get(streamId)?.cancel(cancelledByPeer());
+    const isToCome = streamId >= this.#nextStreamId && this.#cancelledEarly.size < requestsMax;
+    if (isToCome) this.#cancelledEarly.add(streamId);
+  }
+
+  async #atMost(deadlineMs: number, work: Promise<unknown>): Promise<void> {
+    const waited = Promise.withResolvers<void>();
+    const timer = this.#clock.after(deadlineMs, () => waited.resolve());
+    await Promise.race([work, waited.promise]);
+    timer.cancel();
+  }
+}
+
+const cancelledByPeer = (): MvmError => mvmError('CANCELLED', 'the peer gave the request up');
+
+const refuse = async (stream: BidirectionalStream): Promise<void> => {
+  const code = http3Codes.H3_REQUEST_REJECTED;
+  await Promise.allSettled([stream.send.reset(code), stream.receive.stop(code)]);
+};

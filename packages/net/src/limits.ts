@@ -1,0 +1,50 @@
+/**
+ * Limits of the peer plane (I8). `docs/internals/http3.md` lists them with their reasons.
+ */
+
+export const netLimits = {
+  /** One read from, or one write to, a QUIC stream: larger pieces block the event loop (conversion costs per byte). */
+  pieceBytesMax: 32_768,
+  /** A field section, encoded and decoded, counted as RFC 9114 section 4.2.2 does (name, value, 32 for each line). */
+  fieldSectionBytesMax: 65_536,
+  /** Payload of a frame of a control stream. */
+  controlFrameBytesMax: 4_096,
+  /** A request body, when the server's options say nothing else. */
+  requestBodyBytesMax: 268_435_456,
+  /** A response body that is read before `fetch` answers, so that a caller who drops it unread leaks no stream. */
+  eagerBodyBytesMax: 65_536,
+  /** Buffered bodies up to this size leave in one write together with their head. */
+  joinedWriteBytesMax: 32_768,
+  /** Requests that one connection may have open at the server. */
+  requestsPerConnectionMax: 256,
+  /** Requests that a client has open on one connection; the others wait. Below the server's, so that opening never hangs. */
+  clientRequestsMax: 200,
+  /** Requests that wait for a place on one connection. */
+  clientRequestsWaitingMax: 10_000,
+  /** Unidirectional streams that a peer may have open: the control and the two QPACK streams, and a few of grease. */
+  unidirectionalStreamsMax: 8,
+  /** Connections that one endpoint serves; further ones are refused. */
+  connectionsMax: 4_096,
+  /** Handshakes of strangers under way; further ones are refused. */
+  handshakesMax: 512,
+  /** Addresses in a ticket. */
+  ticketAddressesMax: 32,
+  /** Characters of a ticket. */
+  ticketCharsMax: 4_096,
+  /** Handshake of an incoming connection. */
+  handshakeMsMax: 10_000,
+  /** Default time to establish a connection. */
+  connectMs: 10_000,
+  /** Default time from the start of a request to the head of its response. */
+  requestMs: 30_000,
+  /** Server: time from the start of a stream to a complete request head. */
+  requestHeadMs: 10_000,
+  /** Default wait for the next piece of a body, or for the peer to take the next piece. */
+  bodyIdleMs: 30_000,
+  /** Time that a peer gets to let go of a cancelled stream before its connection is closed. */
+  cancelGraceMs: 2_000,
+  /** Default time that `stop` waits for the requests under way. */
+  drainMs: 5_000,
+  /** After the last response, time for the client to take it and close. */
+  lingerMs: 1_000,
+} as const;
