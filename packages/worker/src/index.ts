@@ -1,1 +1,8 @@
-export {};
+export * from './worker.ts';
+export { workerLimits } from './limits.ts';
+export type { Clock, Timer } from './clock.ts';
+export type { LogFields, Logger } from './logger.ts';
+export type { Random } from './random.ts';
+export type { Peer, PeerInit } from './peer-control-plane.ts';
+export type { ModuleSource } from './module-source.ts';
+export type { HeldJobEnd } from './held-job.ts';

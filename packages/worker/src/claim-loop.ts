@@ -1,0 +1,50 @@
+import { CancelledError, type ClaimedJob } from '@mvm-ci/protocol';
+import { Backoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { workerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+import type { Random } from './random.ts';
+import type { Slots } from './slots.ts';
+
+export interface ClaimLoopOptions {
+  readonly controlPlane: Pick<ControlPlane, 'claim'>;
+  readonly incarnation: string;
+  readonly slots: Slots;
+  /** Begins a claimed job, which takes a slot; `sentMs` is when the claim was sent, on the monotonic clock. */
+  readonly begin: (job: ClaimedJob, sentMs: number) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Ends the loop: the long poll is given up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Claims jobs for the free slots, one request at a time, until `signal` fires. A claim whose answer gets lost costs nobody
+ * anything: what it claimed is not named by any heartbeat and expires by itself.
+ */
+export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => {
+  const { slots, logger, signal } = options;
+  const backoff = new Backoff(options.clock, options.random);
+  while (!signal.aborted) {
+    await slots.untilFree(signal);
+    try {
+      if (!signal.aborted) await claim(options);
+      backoff.reset();
+    } catch (error) {
+      if (signal.aborted || error instanceof CancelledError) continue;
+      logger.debug({ err: error }, 'a claim failed: trying again');
+      await backoff.wait(signal);
+    }
+  }
+};
+
+const claim = async ({ controlPlane, incarnation, slots, begin, clock, signal }: ClaimLoopOptions): Promise<void> => {
+  const sentMs = clock.monotonicMs();
+  const { jobs } = await controlPlane.claim(
+    { incarnation, capacity: slots.free, waitMs: workerLimits.claimWaitMs },
+    { signal, deadlineMs: workerLimits.claimWaitMs + workerLimits.requestMs },
+  );
+  for (const job of jobs) begin(job, sentMs);
+};

@@ -1,0 +1,211 @@
+/**
+ * The journal of one held attempt, kept by the control plane. It turns the engine's entries into batches of the hash chain
+ * and hands them to the shipper, one after another.
+ *
+ *   1. At most one batch is out; entries that come meanwhile gather and make the next one.
+ *   2. A batch that was taken never changes: it is sent again as it is until it is answered (I3).
+ *   3. An append resolves when the batch with its last entry is durable (I2).
+ *   4. `finish` carries the entries that are left, in the same transaction (I7).
+ *   5. After a refusal, `lose` or `finish`, nothing is sent any more, and every open call has been settled.
+ */
+import type { JournalSink } from '@mvm-ci/engine';
+import {
+  chainHash,
+  encodeEntry,
+  limits,
+  mvmError,
+  type FinishOutcome,
+  type JobProgress,
+  type JournalBatch,
+  type JournalEntry,
+  type LeaseRef,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import type { JournalShipper, Parcel, ParcelSource } from './journal-shipper.ts';
+
+/** Where an attempt's journal stands. */
+export interface JournalPosition {
+  /** Number of the next entry. */
+  readonly nextSeq: number;
+  /** Hash of the last batch, or `chainStart`. */
+  readonly hash: Uint8Array;
+}
+
+export interface ClusterSinkOptions {
+  readonly lease: LeaseRef;
+  readonly attempt: number;
+  /** What is stored already. */
+  readonly position: JournalPosition;
+  readonly shipper: Pick<JournalShipper, 'offer'>;
+  /** Called once if the control plane refuses a batch or the finish, before the open calls reject. */
+  readonly onRefused: (error: MvmError) => void;
+}
+
+/** One entry on its way. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  progress: JobProgress | undefined;
+  /** The calls that wait for this entry to be durable. */
+  readonly calls: PromiseWithResolvers<void>[];
+}
+
+interface Ending {
+  readonly outcome: FinishOutcome;
+  readonly call: PromiseWithResolvers<void>;
+}
+
+interface Sent {
+  readonly parcel: Parcel;
+  readonly calls: PromiseWithResolvers<void>[];
+}
+
+/** A {@link JournalSink} whose entries go to the control plane. */
+export class ClusterSink implements JournalSink, ParcelSource {
+  readonly #options: ClusterSinkOptions;
+  #position: JournalPosition;
+  #waiting: Chunk[] = [];
+  #progress: JobProgress | undefined;
+  #ending: Ending | undefined;
+  #sent: Sent | undefined;
+  #over: MvmError | undefined;
+
+  constructor(options: ClusterSinkOptions) {
+    this.#options = options;
+    this.#position = options.position;
+  }
+
+  /** Whether the finish may have reached the control plane: its answer, not a heartbeat, tells what became of it. */
+  get isFinishing(): boolean {
+    return this.#sent?.parcel.kind === 'finish';
+  }
+
+  get nextKind(): Parcel['kind'] | undefined {
+    if (this.#over) return undefined;
+    if (this.#sent) return this.#sent.parcel.kind;
+    if (this.#ending && this.#fitting() === this.#waiting.length) return 'finish';
+    return this.#waiting.length > 0 ? 'append' : undefined;
+  }
+
+  /** @throws STALE_LEASE when the lease is over; LIMIT_EXCEEDED when an entry is larger than an append may be. */
+  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void> {
+    const call = handled(Promise.withResolvers<void>());
+    this.#progress = progress ?? this.#progress;
+    this.#gather(entries);
+    const last = this.#over ? undefined : (this.#waiting.at(-1) ?? this.#sent);
+    if (this.#over) call.reject(this.#over);
+    else if (last) last.calls.push(call);
+    else call.resolve();
+    if (this.nextKind) this.#options.shipper.offer(this);
+    return call.promise;
+  }
+
+  /** @throws STALE_LEASE when the lease is over; LIMIT_EXCEEDED when an entry is larger than an append may be. */
+  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void> {
+    const call = handled(Promise.withResolvers<void>());
+    this.#gather(entries);
+    if (this.#over) call.reject(this.#over);
+    else {
+      this.#ending = { outcome, call };
+      this.#options.shipper.offer(this);
+    }
+    return call.promise;
+  }
+
+  /** The lease is lost: rejects what is open with `error` and sends nothing more. Idempotent. */
+  lose(error: MvmError): void {
+    this.#end(error);
+  }
+
+  take(): Parcel | undefined {
+    if (this.#over) return undefined;
+    this.#sent ??= this.#pack();
+    return this.#sent?.parcel;
+  }
+
+  accepted(): void {
+    const sent = this.#sent;
+    if (!sent || this.#over) return;
+    this.#sent = undefined;
+    for (const call of sent.calls) call.resolve();
+    if (sent.parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
+    else if (this.nextKind) this.#options.shipper.offer(this);
+  }
+
+  refused(error: MvmError): void {
+    if (this.#over) return;
+    this.#options.onRefused(error);
+    this.#end(error);
+  }
+
+  #gather(entries: readonly JournalEntry[]): void {
+    const chunks = entries.map((entry): Chunk => ({ bytes: encodeEntry(entry), progress: undefined, calls: [] }));
+    const large = chunks.find(({ bytes }) => bytes.length > limits.appendBytesMax);
+    if (large) this.refused(tooLarge(large.bytes.length));
+    if (this.#over) return;
+    this.#waiting.push(...chunks);
+    const last = this.#waiting.at(-1);
+    if (!last) return;
+    last.progress = this.#progress;
+    this.#progress = undefined;
+  }
+
+  /** How many of the waiting chunks one batch can hold: at least one. */
+  #fitting(): number {
+    let bytes = 0;
+    const over = this.#waiting.findIndex((chunk, index) => {
+      bytes += chunk.bytes.length;
+      return index > 0 && bytes > limits.appendBytesMax;
+    });
+    return over === -1 ? this.#waiting.length : over;
+  }
+
+  #pack(): Sent | undefined {
+    const chunks = this.#waiting.splice(0, this.#fitting());
+    const { lease, attempt } = this.#options;
+    const batch = chunks.length > 0 ? this.#link(chunks) : undefined;
+    const calls = chunks.flatMap((chunk) => chunk.calls);
+    if (this.#ending && this.#waiting.length === 0) {
+      const item = { ...lease, attempt, outcome: this.#ending.outcome, ...(batch && { append: batch }) };
+      return { parcel: { kind: 'finish', item }, calls: [...calls, this.#ending.call] };
+    }
+    return batch && { parcel: { kind: 'append', item: { ...lease, attempt, ...batch } }, calls };
+  }
+
+  #link(chunks: readonly Chunk[]): JournalBatch & { readonly progress?: JobProgress } {
+    const header = { firstSeq: this.#position.nextSeq, count: chunks.length, bytes: joined(chunks) };
+    const hash = chainHash(this.#position.hash, header);
+    this.#position = { nextSeq: header.firstSeq + header.count, hash };
+    const progress = chunks.findLast((chunk) => chunk.progress)?.progress;
+    return { ...header, hash, ...(progress && { progress }) };
+  }
+
+  #end(error: MvmError): void {
+    this.#over ??= error;
+    const open = [...(this.#sent?.calls ?? []), ...this.#waiting.flatMap(({ calls }) => calls)];
+    if (this.#ending) open.push(this.#ending.call);
+    this.#waiting = [];
+    for (const call of open) call.reject(error);
+  }
+}
+
+const tooLarge = (bytes: number): MvmError =>
+  mvmError('LIMIT_EXCEEDED', `a journal entry has at most ${limits.appendBytesMax} bytes, this one has ${bytes}`, {
+    limit: limits.appendBytesMax,
+    received: bytes,
+  });
+
+const joined = (chunks: readonly Chunk[]): Uint8Array => {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk.bytes, at);
+    at += chunk.bytes.length;
+  }
+  return bytes;
+};
+
+// The engine doesn't wait for entries that ride along (I4): their refusal must not end the process.
+const handled = (call: PromiseWithResolvers<void>): PromiseWithResolvers<void> => {
+  call.promise.catch(() => undefined);
+  return call;
+};

@@ -1,0 +1,167 @@
+/**
+ * Keeps the leases of the jobs that this worker holds: sends the heartbeats, knows the deadlines, and tells the holders
+ * what the answers say. It decides nothing about the jobs. The rules of the protocol: `docs/internals/leases.md`.
+ *
+ *   1. A deadline is the moment at which the request that granted or extended the lease was *sent*, plus the lease: it is
+ *      never later than the control plane's own.
+ *   2. A heartbeat names exactly the leases held when it is sent. One is under way at a time.
+ *   3. A deadline that passes ends nothing: the control plane may be restarting, and keeps the lease then. But no effect
+ *      starts until a heartbeat has renewed it.
+ *   4. After `release` or a loss, a holder hears nothing more.
+ */
+import { mvmError, RetryLaterError, type HeartbeatAnswer, type JoinAnswer, type LeaseRef } from '@mvm-ci/protocol';
+import type { Clock, Timer } from './clock.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { workerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+
+/** Who holds a lease. */
+export interface LeaseHolder {
+  /** The lease is another's now, or nobody's. */
+  onLost(): void;
+  /** Somebody wants the job cancelled; said with every heartbeat until the job is over. */
+  onCancel(reason: string): void;
+}
+
+/** A lease being kept. */
+export interface KeptLease {
+  /** See `RunPorts.mayStartEffect` of the engine. */
+  mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  /** Stops the heartbeats for it. Idempotent. */
+  release(): void;
+}
+
+export interface LeaseKeeperOptions {
+  readonly controlPlane: Pick<ControlPlane, 'heartbeat'>;
+  readonly incarnation: string;
+  readonly timing: Pick<JoinAnswer, 'leaseMs' | 'heartbeatMs' | 'idleHeartbeatMs'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Lease {
+  readonly ref: LeaseRef;
+  readonly holder: LeaseHolder;
+  deadlineMs: number;
+  readonly gates: Set<(mayStart: boolean) => void>;
+}
+
+/** One keeper serves a whole worker. */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #leases = new Map<string, Lease>();
+  readonly #stopped = new AbortController();
+  #timer: Timer | undefined;
+  #beating = false;
+  #again = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.#schedule();
+  }
+
+  /** Keeps `ref`, granted by a request that was sent at `sentMs` on the monotonic clock. */
+  hold(ref: LeaseRef, sentMs: number, holder: LeaseHolder): KeptLease {
+    const { timing, clock } = this.#options;
+    const lease: Lease = { ref, holder, deadlineMs: sentMs + timing.leaseMs, gates: new Set() };
+    this.#leases.set(keyOf(ref), lease);
+    // A claim may have waited longer than a lease at the control plane (rule 1): have it renewed before it is needed.
+    if (lease.deadlineMs - clock.monotonicMs() < timing.leaseMs - timing.heartbeatMs) this.#beatSoon();
+    else this.#schedule();
+    return {
+      mayStartEffect: (signal) => this.#mayStartEffect(lease, signal),
+      release: () => this.#forget(lease),
+    };
+  }
+
+  /** Ends all heartbeats; closed gates stay closed. Idempotent. */
+  stop(): void {
+    this.#stopped.abort();
+    this.#timer?.cancel();
+    for (const lease of this.#leases.values()) this.#forget(lease);
+  }
+
+  #mayStartEffect(lease: Lease, signal: AbortSignal): boolean | Promise<boolean> {
+    if (this.#leases.get(keyOf(lease.ref)) !== lease || signal.aborted) return false;
+    if (this.#options.clock.monotonicMs() < lease.deadlineMs) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const shut = (): void => resolve(false);
+    signal.addEventListener('abort', shut, { once: true });
+    lease.gates.add(resolve);
+    this.#beatSoon();
+    return promise.finally(() => {
+      lease.gates.delete(resolve);
+      signal.removeEventListener('abort', shut);
+    });
+  }
+
+  #forget(lease: Lease): void {
+    if (this.#leases.get(keyOf(lease.ref)) === lease) this.#leases.delete(keyOf(lease.ref));
+    for (const open of lease.gates) open(false);
+  }
+
+  #schedule(): void {
+    const { timing, clock } = this.#options;
+    this.#timer?.cancel();
+    if (this.#stopped.signal.aborted) return;
+    const delayMs = this.#leases.size > 0 ? timing.heartbeatMs : timing.idleHeartbeatMs;
+    this.#timer = clock.after(delayMs, () => this.#beatSoon());
+  }
+
+  #beatSoon(): void {
+    this.#again = true;
+    if (this.#beating || this.#stopped.signal.aborted) return;
+    this.#beating = true;
+    // Jobs of one claim are held one after another in the same turn: one heartbeat names them all.
+    queueMicrotask(() => void this.#beat());
+  }
+
+  async #beat(): Promise<void> {
+    this.#again = false;
+    const held = [...this.#leases.values()];
+    const sentMs = this.#options.clock.monotonicMs();
+    try {
+      const answer = await this.#send(held);
+      for (const lease of held) this.#renew(lease, sentMs, answer);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.#failed(error);
+      this.#again = false;
+    }
+    this.#beating = false;
+    if (this.#again) this.#beatSoon();
+    else this.#schedule();
+  }
+
+  #send(held: readonly Lease[]): Promise<HeartbeatAnswer> {
+    const { controlPlane, incarnation, timing } = this.#options;
+    return controlPlane.heartbeat(
+      { incarnation, held: held.map(({ ref }) => ref) },
+      { signal: this.#stopped.signal, deadlineMs: Math.max(timing.leaseMs, workerLimits.heartbeatMsMin) },
+    );
+  }
+
+  #renew(lease: Lease, sentMs: number, answer: HeartbeatAnswer): void {
+    if (this.#leases.get(keyOf(lease.ref)) !== lease) return;
+    if (answer.lost.some((ref) => keyOf(ref) === keyOf(lease.ref))) {
+      this.#forget(lease);
+      lease.holder.onLost();
+      return;
+    }
+    lease.deadlineMs = Math.max(lease.deadlineMs, sentMs + this.#options.timing.leaseMs);
+    if (this.#options.clock.monotonicMs() < lease.deadlineMs) for (const open of lease.gates) open(true);
+    const cancel = answer.cancel.find((ref) => keyOf(ref) === keyOf(lease.ref));
+    if (cancel) lease.holder.onCancel(cancel.reason);
+  }
+
+  #failed(error: unknown): void {
+    const { logger } = this.#options;
+    if (error instanceof RetryLaterError) logger.debug({ err: error }, 'a heartbeat was not answered');
+    else logger.warn({ err: error }, 'a heartbeat was refused');
+  }
+}
+
+const keyOf = ({ job, epoch }: LeaseRef): string => `${epoch}:${job}`;
+
+/** What a holder says when its lease is gone. */
+export const staleLease = ({ job, epoch }: LeaseRef): Error =>
+  mvmError('STALE_LEASE', `epoch ${epoch} of job "${job}" is over: another holder may have it`, { job, epoch });

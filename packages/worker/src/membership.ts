@@ -1,0 +1,154 @@
+/**
+ * A worker's membership in its cluster: joins before the first call, and again whenever the control plane may have
+ * forgotten it. To the rest of the worker it is the control plane itself.
+ *
+ *   1. At most one join is under way; all calls wait for it.
+ *   2. A lost connection, or the answer NOT_JOINED, ends the membership: the next call joins first. So every new
+ *      connection begins with a join.
+ *   3. An unreachable control plane is tried for ever, with a log line now and then. A refusal (wrong token, banned,
+ *      another protocol) is final: `refused` settles, and all calls reject with it.
+ */
+import {
+  mvmError,
+  MvmError,
+  peerProtocol,
+  RetryLaterError,
+  type ClaimAnswer,
+  type HeartbeatAnswer,
+  type ItemsAnswer,
+  type JoinAnswer,
+  type JournalAnswer,
+} from '@mvm-ci/protocol';
+import { Backoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { CallOptions, ControlPlane } from './control-plane.ts';
+import { workerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+import type { Random } from './random.ts';
+
+export interface MembershipOptions {
+  readonly controlPlane: ControlPlane;
+  readonly incarnation: string;
+  readonly token?: string | undefined;
+  readonly name?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Ends the tries to join. */
+  readonly signal: AbortSignal;
+}
+
+/** A control plane that is joined before it is called. */
+export class Membership implements Omit<ControlPlane, 'join'> {
+  readonly #options: MembershipOptions;
+  readonly #refused = Promise.withResolvers<MvmError>();
+  #joining: Promise<JoinAnswer> | undefined;
+  #loggedAtMs = -Infinity;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the reason when the control plane turns this worker away for good. */
+  get refused(): Promise<MvmError> {
+    return this.#refused.promise;
+  }
+
+  /** Joins unless joined, and tells how the control plane wants to be spoken to. @throws CANCELLED, or the refusal */
+  joined(): Promise<JoinAnswer> {
+    this.#joining ??= this.#join();
+    this.#joining.catch(() => undefined);
+    return this.#joining;
+  }
+
+  claim(...[request, options]: Parameters<ControlPlane['claim']>): Promise<ClaimAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.claim(request, options));
+  }
+
+  heartbeat(...[request, options]: Parameters<ControlPlane['heartbeat']>): Promise<HeartbeatAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.heartbeat(request, options));
+  }
+
+  append(...[request, options]: Parameters<ControlPlane['append']>): Promise<ItemsAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.append(request, options));
+  }
+
+  finish(...[request, options]: Parameters<ControlPlane['finish']>): Promise<ItemsAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.finish(request, options));
+  }
+
+  journal(...[lease, options]: Parameters<ControlPlane['journal']>): Promise<JournalAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.journal(lease, options));
+  }
+
+  module(...[hash, options]: Parameters<ControlPlane['module']>): Promise<Uint8Array> {
+    return this.#call(options, (controlPlane) => controlPlane.module(hash, options));
+  }
+
+  async #call<T>(options: CallOptions, send: (controlPlane: ControlPlane) => Promise<T>): Promise<T> {
+    const joining = this.joined();
+    await untilAborted(joining, options.signal);
+    try {
+      return await send(this.#options.controlPlane);
+    } catch (error) {
+      if (endsMembership(error) && this.#joining === joining) this.#joining = undefined;
+      if (error instanceof MvmError && error.code === 'NOT_JOINED')
+        throw mvmError('UNAVAILABLE', 'the control plane has forgotten this worker: joining again');
+      throw error;
+    }
+  }
+
+  async #join(): Promise<JoinAnswer> {
+    const { controlPlane, incarnation, token, name, clock, random, signal } = this.#options;
+    const backoff = new Backoff(clock, random);
+    while (!signal.aborted) {
+      try {
+        return await controlPlane.join(
+          { protocol: peerProtocol, incarnation, ...(token && { token }), ...(name && { name }) },
+          { signal },
+        );
+      } catch (error) {
+        this.#judge(error);
+        await backoff.wait(signal);
+      }
+    }
+    throw mvmError('CANCELLED', 'the worker was stopped before it had joined');
+  }
+
+  #judge(error: unknown): void {
+    const { logger, clock, signal } = this.#options;
+    if (signal.aborted) return;
+    if (error instanceof MvmError && !isTransient(error)) {
+      this.#refused.resolve(error);
+      throw error;
+    }
+    if (clock.monotonicMs() - this.#loggedAtMs < workerLimits.unreachableLogMs) return;
+    this.#loggedAtMs = clock.monotonicMs();
+    logger.warn({ err: error }, 'the control plane is not reachable: trying again');
+  }
+}
+
+const isTransient = (error: MvmError): boolean => error instanceof RetryLaterError || error.code === 'INTERNAL';
+
+const endings: ReadonlySet<string> = new Set([
+  'CONNECTION_LOST',
+  'DEADLINE_EXCEEDED',
+  'NOT_JOINED',
+  'FORBIDDEN',
+  'UNAUTHENTICATED',
+]);
+
+const endsMembership = (error: unknown): boolean => error instanceof MvmError && endings.has(error.code);
+
+const untilAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(mvmError('CANCELLED', 'stopped while joining'));
+  aborted.promise.catch(() => undefined);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+};

@@ -1,0 +1,253 @@
+/**
+ * A worker: joins, claims jobs for its slots, runs each in the engine, and keeps their leases, until it is drained or
+ * stopped. It owns the peer connection and the engine, and ends both.
+ *
+ *   joining → running → draining → stopped
+ *                    ↘──────────↗
+ *
+ *   1. No job is claimed outside `running`.
+ *   2. After `closed` has settled nothing of the worker is left: no timer, no request, no run.
+ *   3. `drain` and `stop` may be called at any time and any number of times.
+ */
+import type { Engine } from '@mvm-ci/engine';
+import type { ClaimedJob, JoinAnswer, MvmError } from '@mvm-ci/protocol';
+import { runClaimLoop } from './claim-loop.ts';
+import { pause, type Clock } from './clock.ts';
+import { HeldJob, type HeldJobEnd } from './held-job.ts';
+import { JournalShipper } from './journal/journal-shipper.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { workerLimits } from './limits.ts';
+import type { Logger } from './logger.ts';
+import { Membership } from './membership.ts';
+import { moduleSource, type ModuleSource } from './module-source.ts';
+import { peerControlPlane, type Peer } from './peer-control-plane.ts';
+import type { Random } from './random.ts';
+import { Slots } from './slots.ts';
+
+/** What a worker needs. */
+export interface WorkerOptions {
+  /** The connection to the control plane; the worker closes it. */
+  readonly peer: Peer;
+  /** Makes the engine, which gets its modules from the control plane; the worker stops it. */
+  readonly openEngine: (modules: ModuleSource) => Engine;
+  /** Jobs at once. @default workerLimits.slotsDefault */
+  readonly slots?: number | undefined;
+  /** The ticket's join token; not needed by a node that joined before. */
+  readonly token?: string | undefined;
+  /** For people. @default the node id's first ten digits */
+  readonly name?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Gives up joining; after that, use {@link Worker.drain} or {@link Worker.stop}. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a worker is doing, and what it has done. */
+export interface WorkerState {
+  readonly phase: 'running' | 'draining' | 'stopped';
+  readonly slots: number;
+  /** Jobs held now. */
+  readonly held: number;
+  /** Jobs claimed since the start. */
+  readonly claimed: number;
+  /** Claims that found a journal to go on with. */
+  readonly resumed: number;
+  /** How the jobs that are over ended. */
+  readonly ended: Readonly<Record<HeldJobEnd, number>>;
+}
+
+/** Why a worker is over. */
+export type WorkerEnd =
+  | { readonly type: 'drained' }
+  | { readonly type: 'stopped' }
+  /** The control plane turned it away: banned, say. */
+  | { readonly type: 'refused'; readonly error: MvmError };
+
+/** A running worker. */
+export interface Worker extends AsyncDisposable {
+  /** Its node id, as the control plane knows it. */
+  readonly node: string;
+  readonly cluster: string;
+  readonly state: WorkerState;
+  /** Settles when the worker is over; never rejects. */
+  readonly closed: Promise<WorkerEnd>;
+  /**
+   * Claims nothing more, finishes what ends within `graceMs`, gives the rest back, and ends.
+   *
+   * @default graceMs workerLimits.drainGraceMs
+   */
+  drain(options?: { readonly graceMs?: number | undefined }): Promise<void>;
+  /** Ends at once: held jobs are dropped and go on elsewhere when their leases have run out. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Joins the cluster behind `peer` and begins to work. Tries for ever while the control plane can't be reached.
+ *
+ * @throws UNAUTHENTICATED or FORBIDDEN when the control plane refuses the token or the node
+ * @throws CANCELLED when `signal` fires first
+ */
+export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
+  const joining = new AbortController();
+  const abort = (): void => joining.abort();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  if (options.signal?.aborted) abort();
+  const incarnation = options.random.uuid();
+  const { token, name, clock, random, logger } = options;
+  const controlPlane = peerControlPlane(options.peer);
+  const common = { incarnation, token, name, clock, random, logger };
+  const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
+  try {
+    const joined = await membership.joined();
+    return new RunningWorker(options, { membership, incarnation, joined, leave: joining });
+  } catch (error) {
+    await options.peer.close();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
+};
+
+interface Parts {
+  readonly membership: Membership;
+  readonly incarnation: string;
+  readonly joined: JoinAnswer;
+  /** Ends the membership's tries to join again. */
+  readonly leave: AbortController;
+}
+
+class RunningWorker implements Worker {
+  readonly node: string;
+  readonly cluster: string;
+  readonly #options: WorkerOptions;
+  readonly #parts: Parts;
+  readonly #engine: Engine;
+  readonly #keeper: LeaseKeeper;
+  readonly #shipper: JournalShipper;
+  readonly #slots: Slots;
+  readonly #jobs = new Set<HeldJob>();
+  readonly #claiming = new AbortController();
+  readonly #ending = new AbortController();
+  readonly #closed = Promise.withResolvers<WorkerEnd>();
+  readonly #ended = { completed: 0, failed: 0, cancelled: 0, released: 0, lost: 0, abandoned: 0 };
+  #claimed = 0;
+  #resumed = 0;
+  #phase: WorkerState['phase'] = 'running';
+  #draining: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions, parts: Parts) {
+    const { clock, random, logger } = options;
+    const { membership: controlPlane, incarnation, joined } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.node = joined.node;
+    this.cluster = joined.cluster;
+    this.#slots = new Slots(options.slots ?? workerLimits.slotsDefault);
+    this.#engine = options.openEngine(moduleSource({ controlPlane, clock, random }));
+    this.#shipper = new JournalShipper({ controlPlane, clock, random, logger });
+    this.#keeper = new LeaseKeeper({ controlPlane, incarnation, timing: joined, clock, logger });
+    void this.#claim();
+    void controlPlane.refused.then((error) => this.#end({ type: 'refused', error }));
+  }
+
+  get state(): WorkerState {
+    return {
+      phase: this.#phase,
+      slots: this.#slots.total,
+      held: this.#slots.taken,
+      claimed: this.#claimed,
+      resumed: this.#resumed,
+      ended: { ...this.#ended },
+    };
+  }
+
+  get closed(): Promise<WorkerEnd> {
+    return this.#closed.promise;
+  }
+
+  drain({ graceMs = workerLimits.drainGraceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
+    this.#draining ??= this.#drain(graceMs);
+    return this.#draining;
+  }
+
+  stop(): Promise<void> {
+    return this.#end({ type: 'stopped' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #claim(): Promise<void> {
+    const { clock, random, logger } = this.#options;
+    const { membership: controlPlane, incarnation } = this.#parts;
+    const signal = this.#claiming.signal;
+    const begin = (job: ClaimedJob, sentMs: number): void => void this.#hold(job, sentMs);
+    await runClaimLoop({ controlPlane, incarnation, slots: this.#slots, begin, clock, random, logger, signal });
+  }
+
+  async #hold(claimed: ClaimedJob, sentMs: number): Promise<void> {
+    const { clock, random, logger } = this.#options;
+    const { job, epoch, attempt, workflow, journalEntries } = claimed;
+    this.#slots.take();
+    this.#claimed += 1;
+    if (journalEntries > 0) this.#resumed += 1;
+    logger.info({ job, epoch, attempt, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
+    const held = new HeldJob(claimed, sentMs, {
+      controlPlane: this.#parts.membership,
+      engine: this.#engine,
+      keeper: this.#keeper,
+      shipper: this.#shipper,
+      clock,
+      random,
+      logger,
+    });
+    this.#jobs.add(held);
+    if (this.#phase !== 'running') held.release();
+    const end = await held.ended;
+    this.#jobs.delete(held);
+    this.#ended[end] += 1;
+    logger.info({ job, epoch, attempt, end }, `job ${end}`);
+    this.#slots.give();
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const { clock, logger } = this.#options;
+    if (this.#phase === 'running') this.#phase = 'draining';
+    this.#claiming.abort();
+    logger.info({ held: this.#slots.taken, graceMs }, 'draining');
+    await this.#emptyWithin(graceMs, clock);
+    for (const job of this.#jobs) job.release();
+    await this.#emptyWithin(workerLimits.releaseMsMax, clock);
+    await this.#end({ type: 'drained' });
+  }
+
+  /** Resolves when all jobs are over, when `ms` have passed, or when the worker is stopped. */
+  async #emptyWithin(ms: number, clock: Clock): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#ending.signal]);
+    await Promise.race([this.#slots.untilEmpty(signal), pause(clock, ms, signal)]);
+    over.abort();
+  }
+
+  #end(end: WorkerEnd): Promise<void> {
+    this.#stopping ??= this.#stop(end);
+    return this.#stopping;
+  }
+
+  async #stop(end: WorkerEnd): Promise<void> {
+    this.#phase = 'stopped';
+    this.#claiming.abort();
+    this.#ending.abort();
+    for (const job of this.#jobs) job.drop();
+    this.#keeper.stop();
+    this.#shipper.stop();
+    this.#parts.leave.abort();
+    await this.#engine.stop();
+    await Promise.all([...this.#jobs].map((job) => job.ended));
+    await this.#options.peer.close();
+    this.#closed.resolve(end);
+  }
+}
