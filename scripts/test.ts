@@ -16,8 +16,10 @@ type Counts = Record<'tests' | 'suites' | 'passed' | 'failed' | 'cancelled' | 's
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const testGlobs = ['packages/*/test/**/*.test.ts', 'tests/**/*.test.ts', 'examples/**/*.test.ts'];
-/** A file that takes longer hangs: it is killed and fails, and the others go on. */
+/** A file that takes longer hangs: it fails, and the others go on. */
 const fileTimeoutMs = 10 * 60_000;
+/** When the file's process is killed if it did not answer the timeout. */
+const fileKillMs = fileTimeoutMs + 15_000;
 /** The checks that are not test files themselves: tests/tidy is among the files. */
 const checks = ['types', 'lint', 'unused', 'dependencies', 'format'];
 
@@ -33,7 +35,14 @@ const findFiles = (filters: readonly string[]): readonly string[] => {
 const runFiles = async (files: readonly string[], concurrency: number): Promise<Counts> => {
   const total: Counts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
   if (files.length === 0) return total;
-  const events = run({ files: [...files], concurrency, timeout: fileTimeoutMs, cwd: root });
+  const events = run({
+    files: [...files],
+    concurrency,
+    timeout: fileTimeoutMs,
+    cwd: root,
+    execArgv: ['--import', resolve(root, 'scripts/test-watchdog.ts')],
+    env: { ...process.env, MVM_TEST_KILL_MS: String(fileKillMs) },
+  });
   events.on('test:summary', ({ file, counts }) => {
     if (file === undefined) Object.assign(total, counts);
   });
