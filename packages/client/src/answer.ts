@@ -1,0 +1,93 @@
+/** Schemas of the control plane's answers. Prose: `docs/reference/http-api.md`. */
+import {
+  deployedModuleSchema,
+  jobStates,
+  logLevels,
+  type DeployedModule,
+  type JobView,
+  type LogLevel,
+  type NodeView,
+  type Published,
+  type QueueStats,
+} from '@mvm-ci/protocol';
+import { z } from 'zod';
+
+const number = z.number();
+const text = z.string();
+
+export const publishedSchema: z.ZodType<Published> = z.object({ job_id: text, status: text, created: z.boolean() });
+
+export const jobViewSchema: z.ZodType<JobView> = z.object({
+  job_id: text,
+  status: z.enum(jobStates),
+  claimed_by: text.nullable(),
+  completed_by: text.nullable(),
+  created_at: number,
+  updated_at: number,
+  payload: z.unknown(),
+  workflow: text.nullable(),
+  module: text.nullable(),
+  attempt: number,
+  attempts_max: number,
+  epoch: number,
+  lost_leases: number,
+  resumes: number,
+  journal_entries: number,
+  progress: z.object({ percent: number, text }).nullable(),
+  result: z.unknown(),
+  error: z.object({ code: text, message: text }).nullable(),
+  created_at_ms: number,
+  updated_at_ms: number,
+  run_at_ms: number,
+  change: number,
+});
+
+export const queueStatsSchema: z.ZodType<QueueStats> = z.object({
+  pending: number,
+  claimed: number,
+  in_progress: number,
+  waiting: number,
+  completed: number,
+  failed: number,
+  cancelled: number,
+  total: number,
+  workers: number,
+});
+
+export const modulesSchema: z.ZodType<readonly DeployedModule[]> = z.array(deployedModuleSchema);
+
+export const nodesSchema: z.ZodType<readonly NodeView[]> = z.array(
+  z.object({ node: text, name: text, joined_at_ms: number, seen_at_ms: number, jobs: number }),
+);
+
+/** A line of a job's log. */
+export interface LogLine {
+  /** Unix ms: the time that the workflow saw. */
+  readonly at: number;
+  readonly level: LogLevel;
+  readonly text: string;
+}
+
+export const logLinesSchema: z.ZodType<readonly LogLine[]> = z.array(
+  z.object({ at: number, level: z.enum(logLevels), text }),
+);
+
+/** One journal entry as the API shows it: its number, its kind, and its kind's own fields. */
+export interface JournalEntryView {
+  readonly seq: number;
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+/** A journal as the API shows it. */
+export interface JournalView {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly entries: readonly JournalEntryView[];
+}
+
+export const journalViewSchema: z.ZodType<JournalView> = z.object({
+  job_id: text,
+  attempt: number,
+  entries: z.array(z.looseObject({ seq: number, kind: text })),
+});

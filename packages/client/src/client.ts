@@ -1,0 +1,194 @@
+import {
+  deployedModuleSchema,
+  isFinal,
+  routePath,
+  type DeployedModule,
+  type JobState,
+  type JobView,
+  type NodeView,
+  type Published,
+  type PublishJob,
+  type QueueStats,
+} from '@mvm-ci/protocol';
+import { z } from 'zod';
+import {
+  jobViewSchema,
+  journalViewSchema,
+  logLinesSchema,
+  modulesSchema,
+  nodesSchema,
+  publishedSchema,
+  queueStatsSchema,
+  type JournalView,
+  type LogLine,
+} from './answer.ts';
+import { Connection, type Fetch } from './connection.ts';
+import { jobEvents, type EventsOptions } from './job-events.ts';
+import { clientLimits } from './limits.ts';
+
+/** Which control plane, and how to reach it. */
+export interface ClientOptions {
+  /** Base URL, such as `http://localhost:3020`. */
+  readonly url: string;
+  /** The operator's token, where the control plane demands one. */
+  readonly token?: string | undefined;
+  /** @default the global `fetch` */
+  readonly fetch?: Fetch | undefined;
+}
+
+/** Ends a call early: it rejects with `CANCELLED`. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which jobs to list. */
+export interface ListOptions extends CallOptions {
+  readonly state?: JobState | undefined;
+  /** @default 100 */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+}
+
+/** A page of jobs, newest first. */
+export interface JobPage {
+  readonly jobs: readonly JobView[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** A module to deploy. */
+export interface Deployment {
+  readonly name: string;
+  readonly version: string;
+  /** The module file, as `mvm-ci build` writes it. */
+  readonly file: Uint8Array;
+}
+
+/**
+ * One control plane. Every call rejects with an MvmError: the control plane's own refusal, or `CONNECTION_LOST` when it
+ * can't be reached after a few tries.
+ */
+export interface Client {
+  readonly url: string;
+  /** Publishes a job. Its id is made here unless given, so that a try whose answer got lost is repeated harmlessly. */
+  publish(job: PublishJob, options?: CallOptions): Promise<Published>;
+  /** Publishes up to `limits.publishJobsMax` jobs at once: all or none. Answers are in the jobs' order. */
+  publishMany(jobs: readonly PublishJob[], options?: CallOptions): Promise<readonly Published[]>;
+  /** @throws JOB_NOT_FOUND */
+  status(job: string, options?: CallOptions): Promise<JobView>;
+  /** Waits until the job is over, however long that takes. @throws JOB_NOT_FOUND */
+  wait(job: string, options?: CallOptions): Promise<JobView>;
+  list(options?: ListOptions): Promise<JobPage>;
+  stats(options?: CallOptions): Promise<QueueStats>;
+  /** Asks for the end of a job; one that runs ends soon after. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
+  cancel(job: string, options?: CallOptions & { readonly reason?: string | undefined }): Promise<JobView>;
+  /** A job's journal. @default attempt the current one */
+  journal(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<JournalView>;
+  /** What a job logged. @default attempt the current one */
+  logs(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<readonly LogLine[]>;
+  /** Jobs as they change. @example for await (const job of client.events({ signal })) show(job); */
+  events(options?: EventsOptions): AsyncIterable<JobView>;
+  /** @throws MODULE_EXISTS when this name and version has other content; MODULE_INVALID and its like */
+  deploy(module: Deployment, options?: CallOptions): Promise<DeployedModule>;
+  modules(options?: CallOptions): Promise<readonly DeployedModule[]>;
+  nodes(options?: CallOptions): Promise<readonly NodeView[]>;
+}
+
+/**
+ * A client of the control plane at `url`; runs in Node and in browsers.
+ *
+ * @throws INVALID_ARGUMENT when `url` is not an http(s) URL
+ * @example const client = createClient({ url: 'http://localhost:3020' });
+ *   const { job_id } = await client.publish({ workflow: 'crawler', input: { url: 'http://…' } });
+ *   const job = await client.wait(job_id);
+ */
+export const createClient = (options: ClientOptions): Client => {
+  const fetchOption = options.fetch ?? ((url, init): Promise<Response> => fetch(url, init));
+  return new HttpClient(new Connection({ url: options.url, token: options.token, fetch: fetchOption }));
+};
+
+class HttpClient implements Client {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  get url(): string {
+    return this.#connection.url;
+  }
+
+  publish(job: PublishJob, { signal }: CallOptions = {}): Promise<Published> {
+    return this.#connection.call(routePath('publish'), publishedSchema, { method: 'POST', body: named(job), signal });
+  }
+
+  async publishMany(jobs: readonly PublishJob[], { signal }: CallOptions = {}): Promise<readonly Published[]> {
+    const body = { jobs: jobs.map(named) };
+    const answer = await this.#connection.call(routePath('publishMany'), manySchema, { method: 'POST', body, signal });
+    return answer.jobs;
+  }
+
+  status(job: string, { signal }: CallOptions = {}): Promise<JobView> {
+    return this.#connection.call(routePath('status', { job }), jobViewSchema, { signal });
+  }
+
+  async wait(job: string, { signal }: CallOptions = {}): Promise<JobView> {
+    const path = routePath('status', { job }, { wait_ms: clientLimits.waitMs });
+    for (;;) {
+      const view = await this.#connection.call(path, jobViewSchema, { signal });
+      if (isFinal(view.status)) return view;
+    }
+  }
+
+  async list({ state, limit, after, signal }: ListOptions = {}): Promise<JobPage> {
+    const path = routePath('list', {}, { state, limit, after });
+    const response = await this.#connection.open(path, { signal });
+    const jobs = await this.#connection.read(response, z.array(jobViewSchema), path);
+    return { jobs, next: response.headers.get('x-next') ?? undefined };
+  }
+
+  stats({ signal }: CallOptions = {}): Promise<QueueStats> {
+    return this.#connection.call(routePath('stats'), queueStatsSchema, { signal });
+  }
+
+  cancel(job: string, { reason, signal }: CancelOptions = {}): Promise<JobView> {
+    const body = reason === undefined ? {} : { reason };
+    return this.#connection.call(routePath('cancel', { job }), jobViewSchema, { method: 'POST', body, signal });
+  }
+
+  journal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<JournalView> {
+    return this.#connection.call(routePath('journal', { job }, { attempt }), journalViewSchema, { signal });
+  }
+
+  logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {
+    return this.#connection.call(routePath('logs', { job }, { attempt }), logLinesSchema, { signal });
+  }
+
+  events(options: EventsOptions = {}): AsyncIterable<JobView> {
+    return jobEvents(this.#connection, options);
+  }
+
+  deploy({ name, version, file }: Deployment, { signal }: CallOptions = {}): Promise<DeployedModule> {
+    const path = routePath('modules', {}, { name, version });
+    return this.#connection.call(path, deployedModuleSchema, { method: 'POST', body: file, signal });
+  }
+
+  modules({ signal }: CallOptions = {}): Promise<readonly DeployedModule[]> {
+    return this.#connection.call(routePath('modules'), modulesSchema, { signal });
+  }
+
+  nodes({ signal }: CallOptions = {}): Promise<readonly NodeView[]> {
+    return this.#connection.call(routePath('nodes'), nodesSchema, { signal });
+  }
+}
+
+type CancelOptions = CallOptions & { readonly reason?: string | undefined };
+type AttemptOptions = CallOptions & { readonly attempt?: number | undefined };
+
+const manySchema = z.object({ jobs: z.array(publishedSchema) });
+
+const named = (job: PublishJob): PublishJob => ({ ...job, job_id: job.job_id ?? randomId() });
+
+// `crypto.randomUUID` exists in secure contexts only; random bytes are everywhere.
+const randomId = (): string => crypto.getRandomValues(new Uint8Array(16)).toHex();

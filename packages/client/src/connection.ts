@@ -1,0 +1,130 @@
+/**
+ * Requests to one control plane over HTTP: bodies as JSON, answers checked by a schema, refusals as MvmErrors.
+ *
+ *   1. A call that is marked `repeatable` is sent again when the connection fails; any other is sent once.
+ *   2. A refusal is an answer: it is never sent again here.
+ */
+import { decodeErrorBody, mvmError, parseAs, RetryLaterError, type MvmError } from '@mvm-ci/protocol';
+import type { ZodType } from 'zod';
+import { clientLimits } from './limits.ts';
+
+/** The part of `fetch` that the client uses. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** What a request takes besides its path. */
+export interface RequestOptions {
+  readonly method?: 'GET' | 'POST';
+  /** Sent as JSON; bytes as they are. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether sending it twice does no harm. @default true */
+  readonly repeatable?: boolean;
+  readonly accept?: string;
+}
+
+/** One control plane, reached over HTTP. */
+export class Connection {
+  readonly url: string;
+  readonly #token: string | undefined;
+  readonly #fetch: Fetch;
+
+  constructor(options: { readonly url: string; readonly token?: string | undefined; readonly fetch: Fetch }) {
+    this.url = checkedUrl(options.url);
+    this.#token = options.token;
+    this.#fetch = options.fetch;
+  }
+
+  /** The answer of a request, checked. @throws {MvmError} the control plane's refusal, or CONNECTION_LOST */
+  async call<T>(path: string, schema: ZodType<T>, options: RequestOptions = {}): Promise<T> {
+    const response = await this.open(path, options);
+    return this.read(response, schema, path);
+  }
+
+  /** The response of a request, when it is no refusal. */
+  async open(path: string, options: RequestOptions = {}): Promise<Response> {
+    const triesMax = (options.repeatable ?? true) ? clientLimits.triesMax : 1;
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await this.#send(path, options);
+      } catch (error) {
+        const isLost = error instanceof RetryLaterError && error.code === 'CONNECTION_LOST';
+        if (!isLost || tried >= triesMax || options.signal?.aborted) throw error;
+        await pause(clientLimits.retryMs * 2 ** (tried - 1), options.signal);
+      }
+    }
+  }
+
+  /** The body of `response`, checked. */
+  async read<T>(response: Response, schema: ZodType<T>, path: string): Promise<T> {
+    const body = await jsonOf(response);
+    try {
+      return parseAs(schema, body, `the answer of ${path}`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw mvmError('INTERNAL', `${this.url} does not answer like a control plane of mvm-ci: ${reason}`);
+    }
+  }
+
+  async #send(path: string, options: RequestOptions): Promise<Response> {
+    const response = await this.#reach(path, options);
+    if (response.ok) return response;
+    const fallback = `${this.url} answered ${path} with status ${response.status}`;
+    throw decodeErrorBody(await jsonOf(response).catch(() => undefined), fallback);
+  }
+
+  async #reach(path: string, { method = 'GET', body, signal, accept }: RequestOptions): Promise<Response> {
+    const headers: Record<string, string> = { accept: accept ?? 'application/json' };
+    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
+    if (body !== undefined) headers['content-type'] = contentType(body);
+    const init = { method, headers, ...(body !== undefined && { body: encoded(body) }), ...(signal && { signal }) };
+    try {
+      return await this.#fetch(`${this.url}${path}`, init);
+    } catch (error) {
+      if (signal?.aborted)
+        throw mvmError('CANCELLED', `${path} was cancelled by its caller`, undefined, { cause: error });
+      throw unreachable(this.url, error);
+    }
+  }
+}
+
+/** Resolves after `ms`, or as soon as `signal` fires. */
+export const pause = async (ms: number, signal: AbortSignal | undefined): Promise<void> => {
+  if (signal?.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  const timer = setTimeout(end, ms);
+  signal?.addEventListener('abort', end, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', end);
+};
+
+const checkedUrl = (text: string): string => {
+  const url = URL.parse(text);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  throw mvmError('INVALID_ARGUMENT', `the control plane's URL begins with http:// or https://, not "${text}"`, {
+    received: text,
+  });
+};
+
+const contentType = (body: unknown): string =>
+  body instanceof Uint8Array ? 'application/octet-stream' : 'application/json';
+
+const encoded = (body: unknown): Uint8Array<ArrayBuffer> | string =>
+  body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
+
+const jsonOf = async (response: Response): Promise<unknown> => {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw mvmError('INVALID_JSON', `an answer of ${response.url} is not JSON: ${text.slice(0, 100)}`);
+  }
+};
+
+/** `fetch` hides the reason in its error's cause. */
+const unreachable = (url: string, error: unknown): MvmError => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  return mvmError('CONNECTION_LOST', `no control plane answers at ${url}: ${reason}`, { url }, { cause: error });
+};

@@ -1,0 +1,11 @@
+/** Limits and waits of the client (I8). */
+export const clientLimits = {
+  /** Tries of one idempotent call while the control plane can't be reached. */
+  triesMax: 4,
+  /** Wait before the second try; doubles with each further one. */
+  retryMs: 100,
+  /** How long `wait` lets the control plane hold one request open. */
+  waitMs: 30_000,
+  /** Wait before an event stream that broke is opened again. */
+  eventRetryMs: 500,
+} as const;
