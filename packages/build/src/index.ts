@@ -1,1 +1,3 @@
-export {};
+export { buildCore, type CoreParts } from './build-core.ts';
+export { buildWorkflow, type BuildOptions, type BuiltModule } from './build-workflow.ts';
+export { guestRuntime } from './guest-runtime.ts';

@@ -1,0 +1,57 @@
+/** Modules of the `core` kind: a WebAssembly binary as it is, made first by the folder's own build step. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { mvmError, type ModuleFile, type MvmError } from '@mvm-ci/protocol';
+import { limits } from './limits.ts';
+import type { CoreSource } from './workflow-folder.ts';
+
+/** What a `core` module is made of. */
+export interface CoreParts {
+  readonly wasm: Uint8Array;
+  /** Entry points; the first one is the default. */
+  readonly workflows: readonly string[];
+  /** ECMA-426 JSON, when the compiler wrote one. */
+  readonly sourceMap?: Uint8Array | undefined;
+}
+
+const noSourceMap = new Uint8Array(0);
+
+/** The module file of a core WebAssembly module; admission, not this, looks at the binary. */
+export const buildCore = ({ wasm, workflows, sourceMap = noSourceMap }: CoreParts): ModuleFile => ({
+  kind: 'core',
+  runtime: '',
+  workflows,
+  code: wasm,
+  sourceMap,
+});
+
+/**
+ * Runs the folder's build step, if it has one, and reads the binary.
+ *
+ * @throws {MvmError} `BUILD_FAILED` when the step fails, with its output, or leaves no binary.
+ */
+export const readCore = async (source: CoreSource, signal?: AbortSignal): Promise<ModuleFile> => {
+  if (source.build !== undefined) await runStep(source.build, source, signal);
+  if (!existsSync(source.wasm)) {
+    const how = source.build === undefined ? 'build it first, or name a build step in "mvm.build"' : source.build;
+    throw mvmError('BUILD_FAILED', `no WebAssembly binary at "${source.wasm}" (${how})`, { wasm: source.wasm });
+  }
+  return buildCore({ wasm: new Uint8Array(await readFile(source.wasm)), workflows: source.workflows });
+};
+
+// As npm runs a script: a shell, in the folder, with the installed binaries on the path.
+const runStep = async (script: string, { folder }: CoreSource, signal?: AbortSignal): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const options = { cwd: folder, timeout: limits.coreBuildMsMax, ...(signal && { signal }) };
+  execFile('npm', ['run', '--silent', script], options, (error, stdout, stderr) => {
+    if (error) reject(stepError(script, `${stdout}${stderr}`.trim() || error.message, signal));
+    else resolve();
+  });
+  await promise;
+};
+
+const stepError = (script: string, output: string, signal?: AbortSignal): MvmError =>
+  signal?.aborted === true
+    ? mvmError('CANCELLED', 'the build was cancelled')
+    : mvmError('BUILD_FAILED', `"npm run ${script}" failed:\n${output.slice(-limits.outputCharsMax)}`, { script });

@@ -1,0 +1,148 @@
+/**
+ * Bundles a workflow with the SDK into one script (esbuild). The bundle and its source map depend on the sources alone:
+ * no path of this machine, no time, no random names, so that the same sources have the same hash everywhere.
+ */
+import { builtinModules } from 'node:module';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { mvmError, type MvmError } from '@mvm-ci/protocol';
+import { context, type BuildFailure, type BuildOptions, type Message, type Plugin } from 'esbuild';
+import { z } from 'zod';
+import type { ScriptSource } from './workflow-folder.ts';
+
+/** A bundled script. */
+export interface Bundle {
+  readonly code: string;
+  /** ECMA-426 JSON. */
+  readonly sourceMap: string;
+}
+
+const sdkEntry = fileURLToPath(import.meta.resolve('@mvm-ci/sdk'));
+const sdkGuest = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/guest'));
+
+/**
+ * Bundles `source`.
+ *
+ * @throws {MvmError} `BUILD_FAILED` with file, line and column of each error in `details.errors`.
+ * @throws {MvmError} `CANCELLED` when `signal` aborts.
+ */
+export const bundle = async (source: ScriptSource, signal?: AbortSignal): Promise<Bundle> => {
+  const builder = await context(optionsFor(source));
+  const cancel = (): void => void builder.cancel();
+  signal?.addEventListener('abort', cancel);
+  try {
+    if (signal?.aborted === true) throw cancelled();
+    const { outputFiles = [] } = await builder.rebuild();
+    const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
+    return { code: textOf('.js'), sourceMap: portableMap(textOf('.js.map'), source.folder) };
+  } catch (error) {
+    if (signal?.aborted === true) throw cancelled();
+    throw isBuildFailure(error) ? buildError(error.errors, source.folder) : error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    await builder.dispose();
+  }
+};
+
+const cancelled = (): MvmError => mvmError('CANCELLED', 'the build was cancelled');
+
+const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
+  stdin: { contents: entryText(entry, name), resolveDir: folder, sourcefile: 'mvm-entry.js', loader: 'js' },
+  absWorkingDir: folder,
+  outfile: join(folder, 'module.js'),
+  write: false,
+  bundle: true,
+  format: 'iife',
+  target: 'es2023',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  conditions: ['mvm', 'import'],
+  charset: 'utf8',
+  // White space would carry comments with paths; names stay, so that stacks can be read.
+  minifyWhitespace: true,
+  keepNames: false,
+  legalComments: 'none',
+  sourcemap: 'external',
+  sourcesContent: true,
+  treeShaking: true,
+  logLevel: 'silent',
+  plugins: [sdkPlugin, nodePlugin],
+});
+
+// The SDK is imported first: its prelude must be there before the author's first line runs.
+const entryText = (entry: string, name: string): string => `
+import { defineWorkflows } from '@mvm-ci/sdk/guest';
+import * as workflows from ${JSON.stringify(entry)};
+defineWorkflows(workflows, ${JSON.stringify(name)});
+`;
+
+// Always the builder's SDK, wherever the author's folder lies: it is the guest's half of this system's own contract.
+const sdkPlugin: Plugin = {
+  name: 'mvm-sdk',
+  setup(build) {
+    build.onResolve({ filter: /^@mvm-ci\/sdk$/ }, () => ({ path: sdkEntry }));
+    build.onResolve({ filter: /^@mvm-ci\/sdk\/guest$/ }, () => ({ path: sdkGuest }));
+  },
+};
+
+const nodePlugin: Plugin = {
+  name: 'mvm-no-node',
+  setup(build) {
+    const names = builtinModules.filter((name) => !name.startsWith('_')).map((name) => name.replaceAll('/', '\\/'));
+    build.onResolve({ filter: new RegExp(`^(node:.*|${names.join('|')})$`) }, async (request) => {
+      if (request.pluginData === skipped) return undefined;
+      const { path, resolveDir, kind, importer } = request;
+      // An npm package may have a built-in module's name ("punycode", "events").
+      const options = { resolveDir, kind, importer, pluginData: skipped };
+      const found = path.startsWith('node:') ? undefined : await build.resolve(path, options);
+      if (found && found.errors.length === 0) return { path: found.path };
+      const hint = 'a workflow has no files, processes or sockets: use fetch and the SDK, or do it in a plain handler';
+      return { errors: [{ text: `"${path}" is a module of Node, which a workflow can't import (${hint})` }] };
+    });
+  },
+};
+
+const skipped = Symbol('skipped');
+
+const isBuildFailure = (error: unknown): error is BuildFailure =>
+  error instanceof Error && 'errors' in error && Array.isArray(error.errors);
+
+const buildError = (messages: readonly Message[], folder: string): MvmError => {
+  const errors = messages.map(({ text, location }) => ({
+    text,
+    ...(location && {
+      file: portablePath(join(folder, location.file), folder),
+      line: location.line,
+      column: location.column + 1,
+      lineText: location.lineText,
+    }),
+  }));
+  const lines = errors.map(({ text, file, line, column }) =>
+    file === undefined ? text : `${file}:${line}:${column}: ${text}`,
+  );
+  return mvmError('BUILD_FAILED', lines.join('\n'), { errors });
+};
+
+const mapSchema = z.looseObject({ sources: z.array(z.string()), sourcesContent: z.array(z.string().nullable()) });
+
+const portableMap = (json: string, folder: string): string => {
+  const value: unknown = JSON.parse(json);
+  const map = mapSchema.parse(value);
+  const sources = map.sources.map((source) => portablePath(join(folder, source), folder));
+  // The SDK's sources are this system's own: three quarters of the map, and of no use to an author.
+  const sourcesContent = map.sourcesContent.map((text, index) => (isSdk(sources[index] ?? '') ? null : text));
+  return JSON.stringify({ ...map, sources, sourcesContent });
+};
+
+const isSdk = (source: string): boolean => source.startsWith('@mvm-ci/sdk/');
+
+/** A source's name for people: relative to the folder, or what it is called in its package. */
+const portablePath = (path: string, folder: string): string => {
+  const sdk = relative(dirname(sdkEntry), path);
+  if (!sdk.startsWith('..')) return posix.join('@mvm-ci/sdk', toPosix(sdk));
+  const inside = toPosix(relative(folder, path));
+  const modules = inside.lastIndexOf('node_modules/');
+  return modules < 0 ? inside : inside.slice(modules);
+};
+
+const toPosix = (path: string): string => path.split(sep).join('/');

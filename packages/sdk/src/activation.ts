@@ -1,0 +1,74 @@
+/**
+ * What the host tells the guest, as JSON text (docs/internals/step-machine.md, "Encoding for `javascript`").
+ */
+
+/** A body's bytes: as text where they are valid UTF-8, else in base64; null is no body. */
+export type Body = { readonly utf8: string } | { readonly base64: string } | null;
+
+/** A name and a value, in the order in which they were sent. */
+export type HeaderPair = readonly [name: string, value: string];
+
+/** The attempt begins. First event of the first activation. */
+export interface StartEvent {
+  readonly type: 'start';
+  readonly job: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly workflow: string;
+  /** Any JSON value. */
+  readonly input: unknown;
+  /** 64 hex digits: all randomness of the attempt comes from them. */
+  readonly seed: string;
+}
+
+/** The response of a fetch. */
+export interface Fetched {
+  readonly status: number;
+  readonly statusText: string;
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly headers: readonly HeaderPair[];
+  readonly body: Body;
+}
+
+/** How a call failed. */
+export interface CallError {
+  /** Such as `CONNECTION_LOST`, `DEADLINE_EXCEEDED`, `OUTCOME_UNKNOWN`, `LIMIT_EXCEEDED`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What became of one call: one of `fetched`, `slept` and `error` is there. */
+export interface AnswerEvent {
+  readonly type: 'answer';
+  readonly call: number;
+  readonly fetched?: Fetched;
+  readonly slept?: true;
+  readonly error?: CallError;
+}
+
+/** One event of an activation. */
+export type ActivationEvent = StartEvent | AnswerEvent;
+
+/** Everything that happened since the last step. */
+export interface Activation {
+  readonly v: 1;
+  /** Unix time in ms; stands still for the whole step. */
+  readonly now: number;
+  readonly events: readonly ActivationEvent[];
+}
+
+/**
+ * The activation in `text`. Only its version is looked at: host and guest are two halves of one specification, and a
+ * closer look would cost every step of every job.
+ *
+ * @throws {TypeError} when the host speaks another version.
+ */
+export const parseActivation = (text: string): Activation => {
+  const value: unknown = JSON.parse(text);
+  if (isActivation(value)) return value;
+  throw new TypeError(`an activation must have "v": 1 and "events": received ${text.slice(0, 100)}`);
+};
+
+const isActivation = (value: unknown): value is Activation =>
+  typeof value === 'object' && value !== null && 'v' in value && value.v === 1 && 'events' in value;

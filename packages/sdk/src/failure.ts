@@ -1,0 +1,53 @@
+/** How the end of a workflow's function becomes the attempt's last intent. */
+import { EffectError } from './effect-error.ts';
+import type { Intent } from './intent.ts';
+import { limits } from './limits.ts';
+
+/**
+ * The `fail` intent for what a workflow threw. An effect's error that nobody caught keeps its code; everything else is
+ * `WORKFLOW_FAILED`.
+ */
+export const failIntent = (thrown: unknown): Intent => {
+  const { name, message, stack } = describeThrown(thrown);
+  return {
+    type: 'fail',
+    code: thrown instanceof EffectError ? thrown.code : 'WORKFLOW_FAILED',
+    name: name.slice(0, limits.errorCharsMax),
+    message: message.slice(0, limits.errorCharsMax),
+    stack: stack.slice(0, limits.errorCharsMax),
+  };
+};
+
+/**
+ * The JSON text of a workflow's return value; `undefined` (and a function) becomes null, as in a JSON array.
+ *
+ * @throws {TypeError} when JSON can't hold the value: a BigInt or a cycle in it, or a `toJSON` that throws.
+ */
+export const resultText = (value: unknown): string => {
+  try {
+    return stringify(value) ?? 'null';
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TypeError(`the workflow's return value must be a JSON value: ${reason}`, { cause: error });
+  }
+};
+
+// The library types hide that JSON.stringify(undefined) is undefined.
+const stringify: (value: unknown) => string | undefined = JSON.stringify;
+
+/** Name, message and stack of anything that can be thrown. */
+export const describeThrown = (
+  thrown: unknown,
+): { readonly name: string; readonly message: string; readonly stack: string } => {
+  if (!(thrown instanceof Error)) return { name: 'Error', message: `thrown: ${textOf(thrown)}`, stack: '' };
+  return { name: textOf(thrown.name), message: textOf(thrown.message), stack: textOf(thrown.stack ?? '') };
+};
+
+// A getter or toString of the author's can throw again; the attempt must still end.
+const textOf = (value: unknown): string => {
+  try {
+    return typeof value === 'string' ? value : (stringify(value) ?? String(value));
+  } catch {
+    return typeof value;
+  }
+};

@@ -1,0 +1,97 @@
+/**
+ * Bodies of requests and responses: read once, whole. There are no streams in a workflow: an answer is journalled
+ * before the workflow sees it, so it is complete.
+ */
+import type { Body } from '../activation.ts';
+import { fromBase64, toBase64 } from '../prelude/base64.ts';
+import { bytesOf, decodeUtf8, encodeUtf8, type BytesLike } from '../prelude/text-codec.ts';
+import { URLSearchParams } from '../url/url-search-params.ts';
+
+/** What a body may be made of. */
+export type BodySource = string | URLSearchParams | BytesLike | null | undefined;
+
+/** A body as it crosses to the host, and the type that its source implies. */
+export interface TypedBody {
+  readonly body: Body;
+  readonly contentType: string | null;
+}
+
+/**
+ * The body for `source`.
+ *
+ * @throws {TypeError} for forms, blobs and streams: send text, search parameters or bytes.
+ */
+export const bodyFrom = (source: BodySource): TypedBody => {
+  if (source === null || source === undefined) return { body: null, contentType: null };
+  if (typeof source === 'string') {
+    return { body: { utf8: source.toWellFormed() }, contentType: 'text/plain;charset=UTF-8' };
+  }
+  if (source instanceof URLSearchParams) {
+    return { body: { utf8: source.toString() }, contentType: 'application/x-www-form-urlencoded;charset=UTF-8' };
+  }
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
+    return { body: bodyOfBytes(bytesOf(source)), contentType: null };
+  }
+  const received = Object.prototype.toString.call(source);
+  throw new TypeError(
+    `a body is text, URLSearchParams or bytes (encode objects with JSON.stringify): received ${received}`,
+  );
+};
+
+const bodyOfBytes = (bytes: Uint8Array): Body => {
+  try {
+    return { utf8: decodeUtf8(bytes, { fatal: true }).text };
+  } catch {
+    return { base64: toBase64(bytes) };
+  }
+};
+
+/** The reading half of `Request` and `Response` (Fetch standard, section 5.3). */
+export class BodyReader {
+  readonly #body: Body;
+  #isUsed = false;
+
+  constructor(body: Body) {
+    this.#body = body;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#isUsed;
+  }
+
+  /** @throws {TypeError} when the body was read before. */
+  async text(): Promise<string> {
+    const body = this.#take();
+    if (body === null) return '';
+    const text = 'utf8' in body ? body.utf8 : decodeUtf8(fromBase64(body.base64)).text;
+    return text.startsWith('\ufeff') ? text.slice(1) : text;
+  }
+
+  /** @throws {SyntaxError} when the text isn't JSON. */
+  async json(): Promise<unknown> {
+    const value: unknown = JSON.parse(await this.text());
+    return value;
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const body = this.#take();
+    if (body === null) return new Uint8Array(0);
+    return 'utf8' in body ? encodeUtf8(body.utf8) : fromBase64(body.base64);
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  /** The body for a copy that is read by itself. */
+  protected unread(): Body {
+    if (this.#isUsed) throw new TypeError('the body was read already: clone before reading');
+    return this.#body;
+  }
+
+  #take(): Body {
+    const body = this.unread();
+    this.#isUsed = body !== null;
+    return body;
+  }
+}

@@ -1,0 +1,18 @@
+import { call } from '../call.ts';
+import { Request, type RequestOptions, type RequestSource } from './request.ts';
+import { Response } from './response.ts';
+
+/**
+ * `fetch` (Fetch standard) as a durable effect: the journal keeps its answer, so a replay gets it without asking again.
+ *
+ * @throws {TypeError} when the request isn't valid.
+ * @throws {EffectError} `CONNECTION_LOST`, `DEADLINE_EXCEEDED`, `LIMIT_EXCEEDED` or `OUTCOME_UNKNOWN` when there is no
+ *   answer. A status such as 404 is an answer.
+ * @throws the reason of `options.signal` when that aborts first.
+ */
+export const fetch = async (source: RequestSource, options: RequestOptions = {}): Promise<Response> => {
+  const request = new Request(source, options);
+  const answer = await call(request.toEffect(), request.signal);
+  if (!answer.fetched) throw new TypeError('the host answered a fetch with something else');
+  return Response.fetched(answer.fetched);
+};

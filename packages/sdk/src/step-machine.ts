@@ -1,0 +1,152 @@
+/**
+ * The guest's half of a step machine: workflows in, activations in, intents out. It is pure: the time and the seed are
+ * in the activation (I9), and nothing happens but what the workflow's own code does with the answers.
+ *
+ * It owns: the numbers of the calls, the calls that wait, the intents of the current step, the activation's time.
+ * It does not own: what an effect means (host), the globals (`prelude/`), the queue of promise jobs (the runtime).
+ *
+ * 1. Calls are numbered from 1 in the order in which they were opened, without a gap.
+ * 2. A call settles at most once: answered or abandoned; an answer for any other number is ignored.
+ * 3. `complete` or `fail` is the last intent there ever is. What the workflow's leftovers ask for after it is dropped.
+ * 4. Within one step the time stands still.
+ */
+import { parseActivation, type ActivationEvent, type AnswerEvent, type StartEvent } from './activation.ts';
+import { failIntent, resultText } from './failure.ts';
+import type { Effect, Intent } from './intent.ts';
+
+/** A workflow's entry point. */
+export type Workflow = (input: unknown) => unknown;
+
+/** Called once when the call is answered. */
+export type Settle = (answer: AnswerEvent) => void;
+
+/** What the guest knows about its own run. */
+export interface JobFacts {
+  readonly id: string;
+  /** From 1; the next one starts after an error that ended this one. */
+  readonly attempt: number;
+}
+
+/** Told when the attempt begins, before the workflow's first line runs. */
+export type StartListener = (start: StartEvent, now: number) => void;
+
+/** See the top of this file. */
+export class StepMachine {
+  readonly #workflows = new Map<string, Workflow>();
+  readonly #waiting = new Map<number, Settle>();
+  readonly #startListeners: StartListener[] = [];
+  #intents: Intent[] = [];
+  #lastCall = 0;
+  #now = 0;
+  #job: JobFacts | undefined;
+  /** JSON text of the last intent, once the workflow has ended. */
+  #ending: string | undefined;
+  #isEnded = false;
+
+  /** Unix time in ms of the running activation; 0 while the module is being loaded. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** The running job; undefined while the module is being loaded. */
+  get job(): JobFacts | undefined {
+    return this.#job;
+  }
+
+  /** Adds an entry point; the first one is the default. */
+  define(name: string, workflow: Workflow): void {
+    this.#workflows.set(name, workflow);
+  }
+
+  /** Calls `listener` when the attempt begins. */
+  onStart(listener: StartListener): void {
+    this.#startListeners.push(listener);
+  }
+
+  /** JSON array of the entry points' names, the default one first: `mvm_workflows`. */
+  workflows(): string {
+    return JSON.stringify([...this.#workflows.keys()]);
+  }
+
+  /** Takes an activation as JSON text: `mvm_step`. The promise jobs that it starts are the host's to run. */
+  step(text: string): void {
+    const activation = parseActivation(text);
+    this.#now = activation.now;
+    for (const event of activation.events) this.#take(event);
+  }
+
+  /** The intents of this step as JSON text: `mvm_flush`. */
+  flush(): string {
+    const texts = this.#intents.map((intent) => JSON.stringify(intent));
+    this.#intents = [];
+    if (this.#ending !== undefined) texts.push(this.#ending);
+    this.#ending = undefined;
+    return `[${texts.join(',')}]`;
+  }
+
+  /**
+   * Asks the host to perform `effect`; `settle` hears its answer.
+   *
+   * @returns the call's number, for {@link StepMachine.abandon}.
+   * @throws {TypeError} while the module is being loaded: there is no job yet.
+   */
+  open(effect: Effect, settle: Settle): number {
+    if (!this.#job) {
+      throw new TypeError(`${effect.type} was called while the module was loaded: call it inside a workflow`);
+    }
+    if (this.#isEnded) return 0;
+    this.#lastCall += 1;
+    this.#waiting.set(this.#lastCall, settle);
+    this.#intents.push({ ...effect, call: this.#lastCall });
+    return this.#lastCall;
+  }
+
+  /** Gives up on a call: its answer will not come. Nothing happens if it has settled already. */
+  abandon(call: number): void {
+    if (this.#waiting.delete(call) && !this.#isEnded) this.#intents.push({ type: 'abandon', call });
+  }
+
+  /** Records an intent that has no answer. */
+  note(intent: Extract<Intent, { readonly type: 'log' | 'progress' }>): void {
+    if (!this.#isEnded) this.#intents.push(intent);
+  }
+
+  #take(event: ActivationEvent): void {
+    switch (event.type) {
+      case 'start':
+        this.#start(event);
+        break;
+      case 'answer':
+        this.#answer(event);
+        break;
+    }
+  }
+
+  #start(event: StartEvent): void {
+    this.#job = { id: event.job, attempt: event.attempt };
+    for (const listener of this.#startListeners) listener(event, this.#now);
+    void this.#run(event);
+  }
+
+  #answer(event: AnswerEvent): void {
+    const settle = this.#waiting.get(event.call);
+    this.#waiting.delete(event.call);
+    settle?.(event);
+  }
+
+  async #run({ workflow, input }: StartEvent): Promise<void> {
+    try {
+      const entry = this.#workflows.get(workflow);
+      if (!entry) throw new TypeError(`no workflow "${workflow}" in this module: it has ${this.workflows()}`);
+      this.#end(`{"type":"complete","result":${resultText(await entry(input))}}`);
+    } catch (error) {
+      this.#end(JSON.stringify(failIntent(error)));
+    }
+  }
+
+  #end(ending: string): void {
+    this.#ending = ending;
+    this.#isEnded = true;
+    this.#waiting.clear();
+  }
+}
