@@ -1,0 +1,17 @@
+/** Which package may import which, by folder name: the table of the design, and of .oxlintrc.json. */
+export const packageArrows: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  net: ['protocol'],
+  engine: ['protocol'],
+  control: ['protocol', 'net'],
+  worker: ['protocol', 'net', 'engine'],
+  sdk: [],
+  build: ['protocol', 'sdk'],
+  client: ['protocol'],
+  cli: ['protocol', 'net', 'engine', 'control', 'worker', 'sdk', 'build', 'client', 'testkit'],
+  dashboard: ['protocol'],
+  testkit: ['protocol', 'engine', 'build'],
+};
+
+/** The name that a package is imported by. */
+export const packageName = (folder: string): string => (folder === 'cli' ? 'mvm-ci' : `@mvm-ci/${folder}`);
