@@ -1,0 +1,65 @@
+/**
+ * Limits and periods of the control plane alone (I8); what crosses a boundary is limited in the protocol package.
+ * `docs/internals/leases.md` explains the periods.
+ */
+
+export const controlLimits = {
+  /** Jobs in `pending`; publishing more is refused with QUEUE_FULL. */
+  pendingJobsMax: 10_000_000,
+  /** Commands that wait for the store; further ones are refused with UNAVAILABLE. */
+  commandsWaitingMax: 50_000,
+  /** Commands in one transaction. */
+  groupCommandsMax: 4_096,
+  /** Claims that wait for a job; further ones are refused with UNAVAILABLE. */
+  claimsWaitingMax: 10_000,
+  /** Status requests that wait for the end of a job. */
+  statusWaitsMax: 10_000,
+  /** Event streams that are open at the same time. */
+  eventStreamsMax: 1_000,
+  /** Changes read for an event stream at once. */
+  eventRowsMax: 200,
+  /** Payloads and results above this size are left out of lists and event streams. */
+  listedTextBytesMax: 65_536,
+  /** Nodes that may join. */
+  nodesMax: 100_000,
+  /** Log lines, or journal entries, in one answer. */
+  journalRowsMax: 10_000,
+  /** Lost leases after which a job is a dead letter. */
+  lostLeasesMax: 5,
+  /** First step of the backoff after a lost lease; doubles each time. */
+  lostLeaseBackoffMs: 250,
+  /** Longest backoff after a lost lease. */
+  lostLeaseBackoffMsMax: 30_000,
+  /** A comment is written to an event stream that is silent for this long. */
+  eventKeepAliveMs: 15_000,
+  /** How often the times at which nodes were last seen are stored. */
+  nodeTouchMs: 15_000,
+  /** How late a deadline timer may fire before the leases are given time again. */
+  stallMs: 200,
+  /** The time that they are then given. */
+  stallGraceMs: 100,
+  /** A lease ends at most this much after its deadline. */
+  expiryGranularityMs: 20,
+  /** Wait before expiring again what the store refused to expire. */
+  expiryRetryMs: 1_000,
+  /** What `Retry-After` says. */
+  retryAfterSeconds: 1,
+} as const;
+
+/** The periods of the lease protocol. */
+export interface LeasePeriods {
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly idleHeartbeatMs: number;
+  readonly bareLeaseMs: number;
+  readonly startGraceMs: number;
+}
+
+/** The defaults of `docs/internals/leases.md`. */
+export const defaultPeriods: LeasePeriods = {
+  leaseMs: 2_000,
+  heartbeatMs: 500,
+  idleHeartbeatMs: 15_000,
+  bareLeaseMs: 300_000,
+  startGraceMs: 10_000,
+};

@@ -1,0 +1,86 @@
+/** `append`: adds batches to journals, each item by itself. Idempotent by (epoch, first entry, hash) (I3). */
+import {
+  bytesEqual,
+  chainHash,
+  chainStart,
+  limits,
+  mvmError,
+  type ItemAnswer,
+  type JobProgress,
+  type JournalBatch,
+} from '@mvm-ci/protocol';
+import { commit, type Application } from './application.ts';
+import type { AppendCommand } from './command.ts';
+import { demandHolder } from './holder.ts';
+import { itemAnswer } from './item-answer.ts';
+import type { JobRecord } from './job-row.ts';
+import type { BatchPlace } from './journal-table.ts';
+import type { ReplyTo } from './reply.ts';
+import { grown } from './transition.ts';
+
+/** A batch with the progress that goes with it. */
+export type ProgressBatch = JournalBatch & { readonly progress?: JobProgress | undefined };
+
+/** Applies each append; one that is refused changes nothing and harms no other. */
+export const append = (app: Application, command: AppendCommand): ReplyTo<'append'> => {
+  const results = command.appends.map((item): ItemAnswer =>
+    itemAnswer(() => {
+      const job = app.tables.jobs.get(item.job);
+      demandHolder(job, command.worker, item);
+      const next = appended(app, job, item);
+      if (next !== job) commit(app, { before: job, next, at: command.at });
+    }),
+  );
+  return { type: 'append', results };
+};
+
+/**
+ * Writes the batch and gives the job after it; the job itself when the batch is there already.
+ *
+ * @throws JOURNAL_CONFLICT when the batch does not follow from the journal, LIMIT_EXCEEDED when that would be too long
+ */
+export const appended = (app: Application, job: JobRecord, batch: ProgressBatch): JobRecord => {
+  const place = { job: job.number, attempt: job.attempt, firstSeq: batch.firstSeq };
+  if (batch.firstSeq < job.journalEntries) return repeated(app, job, { place, batch });
+  demandNext(job, batch);
+  demandRoom(job, batch);
+  app.tables.journal.insert(place, { ...batch, epoch: job.epoch });
+  return grown(job, { count: batch.count, bytes: batch.bytes.length, hash: batch.hash, progress: batch.progress });
+};
+
+const repeated = (app: Application, job: JobRecord, sent: { place: BatchPlace; batch: JournalBatch }): JobRecord => {
+  const stored = app.tables.journal.find(sent.place);
+  if (stored !== undefined && stored.epoch === job.epoch && bytesEqual(stored.hash, sent.batch.hash)) return job;
+  throw conflict(job, sent.batch, 'another batch stands there');
+};
+
+const demandNext = (job: JobRecord, batch: JournalBatch): void => {
+  if (batch.firstSeq !== job.journalEntries) throw conflict(job, batch, 'entries before it are missing');
+  const previous = job.journalHash ?? chainStart(job.id, job.attempt);
+  if (!bytesEqual(chainHash(previous, batch), batch.hash))
+    throw conflict(job, batch, 'its hash does not follow from the stored one');
+};
+
+const conflict = (job: JobRecord, batch: JournalBatch, why: string): Error =>
+  mvmError(
+    'JOURNAL_CONFLICT',
+    `the batch at entry ${batch.firstSeq} does not continue the journal of job "${job.id}", which has ${job.journalEntries} entries: ${why}`,
+    { job_id: job.id, firstSeq: batch.firstSeq, journal_entries: job.journalEntries },
+  );
+
+const demandRoom = (job: JobRecord, batch: JournalBatch): void => {
+  const entries = job.journalEntries + batch.count;
+  if (entries > limits.journalEntriesMax) throw tooLong(job, `${limits.journalEntriesMax} entries`, entries);
+  const size = job.journalBytes + batch.bytes.length;
+  if (size > limits.journalBytesMax) throw tooLong(job, `${limits.journalBytesMax} bytes`, size);
+};
+
+const tooLong = (job: JobRecord, rule: string, received: number): Error =>
+  mvmError(
+    'LIMIT_EXCEEDED',
+    `the journal of an attempt has at most ${rule}; with this batch job "${job.id}" would have ${received}`,
+    {
+      job_id: job.id,
+      received,
+    },
+  );

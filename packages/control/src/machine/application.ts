@@ -1,0 +1,30 @@
+import type { Effects } from './effects.ts';
+import { isHeld } from './transition.ts';
+import type { JobRecord } from './job-row.ts';
+import type { Tables } from './tables.ts';
+import { isFinal } from '@mvm-ci/protocol';
+
+/** What a command is applied to, and where its effects are collected. */
+export interface Application {
+  readonly tables: Tables;
+  readonly effects: Effects;
+}
+
+/**
+ * Writes a job's transition and notes what it means for those who wait: a lease that ended, a job that may be claimed, or
+ * that is over.
+ */
+export const commit = (app: Application, change: { before: JobRecord; next: JobRecord; at: number }): JobRecord => {
+  const { before, at } = change;
+  const saved = app.tables.jobs.save(before, change.next, at);
+  if (isHeld(before) && !isHeld(saved)) app.effects.released.push({ job: saved.id, epoch: before.epoch });
+  if (saved.state === 'pending' && saved.durable) noteAvailable(app.effects, saved.runAt, at);
+  if (isFinal(saved.state)) app.effects.finals.push(saved.id);
+  return saved;
+};
+
+/** Notes a pending workflow job that may run from `runAt` on. */
+export const noteAvailable = (effects: Effects, runAt: number, at: number): void => {
+  if (runAt <= at) effects.available += 1;
+  else effects.runAt = Math.min(effects.runAt ?? runAt, runAt);
+};

@@ -1,0 +1,67 @@
+/**
+ * The state machine (I1): one command in, a reply and effects out. It reads no clock, no randomness, no environment, and
+ * knows nothing of transactions: the caller wraps it (`store/group-commit.ts`).
+ */
+import { append } from './append.ts';
+import type { Application } from './application.ts';
+import { cancel } from './cancel.ts';
+import { claim, claimBare } from './claim.ts';
+import type { Command } from './command.ts';
+import { deploy } from './deploy.ts';
+import { noEffects, type Effects } from './effects.ts';
+import { expire } from './expire.ts';
+import { finish } from './finish.ts';
+import { createToken, found, join, touchNodes } from './membership.ts';
+import { publish } from './publish.ts';
+import { report } from './report.ts';
+import type { Reply } from './reply.ts';
+import type { Tables } from './tables.ts';
+
+/** What applying a command gives. */
+export interface Applied {
+  readonly reply: Reply;
+  readonly effects: Effects;
+}
+
+/**
+ * Applies one command to the tables.
+ *
+ * @throws {MvmError} when the command is refused; the caller undoes what it wrote until then
+ */
+export const apply = (tables: Tables, command: Command): Applied => {
+  const app = { tables, effects: noEffects(0) };
+  const reply = dispatch(app, command);
+  app.effects.change = tables.counters.get('change');
+  return { reply, effects: app.effects };
+};
+
+const dispatch = (app: Application, command: Command): Reply => {
+  switch (command.type) {
+    case 'publish':
+      return publish(app, command);
+    case 'claim':
+      return claim(app, command);
+    case 'claim-bare':
+      return claimBare(app, command);
+    case 'expire':
+      return expire(app, command);
+    case 'append':
+      return append(app, command);
+    case 'finish':
+      return finish(app, command);
+    case 'report':
+      return report(app, command);
+    case 'cancel':
+      return cancel(app, command);
+    case 'deploy':
+      return deploy(app, command);
+    case 'join':
+      return join(app, command);
+    case 'create-token':
+      return createToken(app, command);
+    case 'touch-nodes':
+      return touchNodes(app, command);
+    case 'found':
+      return found(app, command);
+  }
+};

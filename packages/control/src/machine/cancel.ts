@@ -1,0 +1,31 @@
+import { isFinal, mvmError } from '@mvm-ci/protocol';
+import { commit, type Application } from './application.ts';
+import type { CancelCommand } from './command.ts';
+import type { JobRecord } from './job-row.ts';
+import type { ReplyTo } from './reply.ts';
+import { cancelled, isHeld } from './transition.ts';
+
+/**
+ * `cancel`: at once when nobody holds the job, else a wish that its holder learns of. Idempotent; the first reason stays.
+ *
+ * @throws JOB_NOT_FOUND, INVALID_TRANSITION when the job ended otherwise
+ */
+export const cancel = (app: Application, command: CancelCommand): ReplyTo<'cancel'> => {
+  const job = app.tables.jobs.get(command.job);
+  const saved = requested(app, job, command);
+  return { type: 'cancel', row: { ...saved, content: app.tables.jobs.content(saved) } };
+};
+
+const requested = (app: Application, job: JobRecord, command: CancelCommand): JobRecord => {
+  if (job.state === 'cancelled' || job.cancelReason !== null) return job;
+  if (isFinal(job.state)) {
+    throw mvmError('INVALID_TRANSITION', `job "${job.id}" is ${job.state} and can't be cancelled: it is over`, {
+      job_id: job.id,
+      from: job.state,
+      to: 'cancelled',
+    });
+  }
+  if (!isHeld(job)) return commit(app, { before: job, next: cancelled(job, command.reason), at: command.at });
+  app.effects.cancels.push({ job: job.id, epoch: job.epoch, reason: command.reason });
+  return commit(app, { before: job, next: { ...job, cancelReason: command.reason }, at: command.at });
+};

@@ -1,0 +1,147 @@
+/**
+ * Commands: every way in which the control plane's state can change (I1). A command carries all that its effect depends
+ * on, time (`at`, Unix ms), ids and randomness included, so that the same commands in the same order give the same state.
+ */
+import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind } from '@mvm-ci/protocol';
+
+/** A job to store. The hash covers all that makes two publishes of one id "the same" (`content-hash.ts`). */
+export interface PublishItem {
+  readonly id: string;
+  /** As the publisher wrote it; null for a payload job. */
+  readonly reference: string | null;
+  /** Input or payload as JSON text. */
+  readonly input: string;
+  readonly attemptsMax: number;
+  readonly backoff: Backoff;
+  readonly hash: Uint8Array;
+}
+
+/** Stores all of `jobs`, or none of them. */
+export interface PublishCommand {
+  readonly type: 'publish';
+  readonly at: number;
+  readonly jobs: readonly PublishItem[];
+  readonly pendingJobsMax: number;
+}
+
+export interface ClaimCommand {
+  readonly type: 'claim';
+  readonly at: number;
+  readonly worker: string;
+  readonly incarnation: string;
+  readonly capacity: number;
+}
+
+/** Claims one payload job, as the seed's workers do. */
+export interface ClaimBareCommand {
+  readonly type: 'claim-bare';
+  readonly at: number;
+  readonly worker: string;
+}
+
+/** The lease ran out. */
+export interface ExpireCommand {
+  readonly type: 'expire';
+  readonly at: number;
+  readonly leases: readonly { readonly job: string; readonly epoch: number }[];
+}
+
+export interface AppendCommand {
+  readonly type: 'append';
+  readonly at: number;
+  readonly worker: string;
+  readonly appends: readonly AppendItem[];
+}
+
+/** A finish with the hash of its outcome, by which a repeated one is known. */
+export interface HashedFinish extends FinishItem {
+  readonly outcomeHash: Uint8Array;
+}
+
+export interface FinishCommand {
+  readonly type: 'finish';
+  readonly at: number;
+  readonly worker: string;
+  readonly finishes: readonly HashedFinish[];
+  /** 0–1; spreads the retries of jobs that failed together. */
+  readonly jitter: number;
+}
+
+/** What a bare claim's holder says about its job. `worker` null: an operator, who may speak for any bare claim. */
+export interface ReportCommand {
+  readonly type: 'report';
+  readonly at: number;
+  readonly job: string;
+  readonly worker: string | null;
+  readonly status: JobState;
+  /** JSON text. */
+  readonly result: string | null;
+  readonly error: string | null;
+  readonly outcomeHash: Uint8Array;
+  readonly jitter: number;
+}
+
+export interface CancelCommand {
+  readonly type: 'cancel';
+  readonly at: number;
+  readonly job: string;
+  readonly reason: string;
+}
+
+export interface DeployCommand {
+  readonly type: 'deploy';
+  readonly at: number;
+  readonly name: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly kind: ModuleKind;
+  readonly runtime: string;
+  readonly workflows: readonly string[];
+  readonly file: Uint8Array;
+}
+
+/** A node asks to be let in: by the hash of a token, or because it was let in before. */
+export interface JoinCommand {
+  readonly type: 'join';
+  readonly at: number;
+  readonly node: string;
+  readonly name: string;
+  readonly tokenHash: Uint8Array | null;
+  readonly nodesMax: number;
+}
+
+export interface CreateTokenCommand {
+  readonly type: 'create-token';
+  readonly at: number;
+  readonly hash: Uint8Array;
+}
+
+/** When nodes were last seen; sent rarely, for many nodes at once. */
+export interface TouchNodesCommand {
+  readonly type: 'touch-nodes';
+  readonly at: number;
+  readonly nodes: readonly { readonly node: string; readonly seenAt: number }[];
+}
+
+/** Names the cluster, once: later ones are answered with the first one's name. */
+export interface FoundCommand {
+  readonly type: 'found';
+  readonly at: number;
+  readonly cluster: string;
+}
+
+/** Any change of state. */
+export type Command =
+  | PublishCommand
+  | ClaimCommand
+  | ClaimBareCommand
+  | ExpireCommand
+  | AppendCommand
+  | FinishCommand
+  | ReportCommand
+  | CancelCommand
+  | DeployCommand
+  | JoinCommand
+  | CreateTokenCommand
+  | TouchNodesCommand
+  | FoundCommand;

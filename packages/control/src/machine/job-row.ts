@@ -1,0 +1,122 @@
+/** A job as it is stored: `jobs` (what changes) and `content` (what does not). */
+import { jobStates, mvmError, type JobState } from '@mvm-ci/protocol';
+import { bytesOrNull, number, numberOrNull, text, textOrNull, type Row } from './column.ts';
+
+/** The changing part of a job. Times are Unix ms. */
+export interface JobRecord {
+  /** Publish order; the key of the tables. */
+  readonly number: number;
+  readonly id: string;
+  readonly state: JobState;
+  /** Whether it runs a workflow; false for a payload job. */
+  readonly durable: boolean;
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly lostLeases: number;
+  readonly resumes: number;
+  readonly runAt: number;
+  readonly worker: string | null;
+  readonly incarnation: string | null;
+  /** Whether the current or last claim is a bare one. */
+  readonly bare: boolean;
+  /** Set when somebody asked for the cancellation of a held job. */
+  readonly cancelReason: string | null;
+  readonly journalEntries: number;
+  readonly journalBytes: number;
+  /** Hash of the journal's last batch; null while the journal is empty. */
+  readonly journalHash: Uint8Array | null;
+  readonly progressPercent: number | null;
+  readonly progressText: string | null;
+  /** JSON text. */
+  readonly result: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly completedBy: string | null;
+  /** Epoch of the last finish that was accepted. */
+  readonly finishedEpoch: number | null;
+  /** Hash of that finish's outcome. */
+  readonly outcomeHash: Uint8Array | null;
+  readonly updatedAt: number;
+  readonly change: number;
+}
+
+/** The part of a job that never changes. */
+export interface JobContent {
+  readonly reference: string | null;
+  /** `name@version/workflow`. */
+  readonly workflow: string | null;
+  /** Module hash, hex. */
+  readonly module: string | null;
+  /** Entry point in the module. */
+  readonly entry: string | null;
+  /** JSON text; null in a listing when it is too long for one. */
+  readonly input: string | null;
+  readonly attemptsMax: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly createdAt: number;
+  readonly hash: Uint8Array;
+}
+
+/** All of a job. */
+export interface JobRow extends JobRecord {
+  readonly content: JobContent;
+}
+
+const stateSet: ReadonlySet<string> = new Set(jobStates);
+const isState = (value: string): value is JobState => stateSet.has(value);
+
+const state = (row: Row): JobState => {
+  const value = text(row, 'state');
+  if (isState(value)) return value;
+  throw mvmError('INTERNAL', `the database is damaged: a job is in state "${value}"`);
+};
+
+/** The changing part, from a row of `jobs`. */
+export const jobRecord = (row: Row): JobRecord => ({
+  number: number(row, 'number'),
+  id: text(row, 'id'),
+  state: state(row),
+  durable: number(row, 'durable') === 1,
+  attempt: number(row, 'attempt'),
+  epoch: number(row, 'epoch'),
+  lostLeases: number(row, 'lost_leases'),
+  resumes: number(row, 'resumes'),
+  runAt: number(row, 'run_at'),
+  worker: textOrNull(row, 'worker'),
+  incarnation: textOrNull(row, 'incarnation'),
+  bare: number(row, 'bare') === 1,
+  cancelReason: textOrNull(row, 'cancel_reason'),
+  journalEntries: number(row, 'journal_entries'),
+  journalBytes: number(row, 'journal_bytes'),
+  journalHash: bytesOrNull(row, 'journal_hash'),
+  progressPercent: numberOrNull(row, 'progress_percent'),
+  progressText: textOrNull(row, 'progress_text'),
+  result: textOrNull(row, 'result'),
+  errorCode: textOrNull(row, 'error_code'),
+  errorMessage: textOrNull(row, 'error_message'),
+  completedBy: textOrNull(row, 'completed_by'),
+  finishedEpoch: numberOrNull(row, 'finished_epoch'),
+  outcomeHash: bytesOrNull(row, 'outcome_hash'),
+  updatedAt: number(row, 'updated_at'),
+  change: number(row, 'change'),
+});
+
+/** The constant part, from a row of `content` (its hash as `content_hash`). */
+export const jobContent = (row: Row): JobContent => ({
+  reference: textOrNull(row, 'reference'),
+  workflow: textOrNull(row, 'workflow'),
+  module: textOrNull(row, 'module'),
+  entry: textOrNull(row, 'entry'),
+  input: textOrNull(row, 'input'),
+  attemptsMax: number(row, 'attempts_max'),
+  backoffInitialMs: number(row, 'backoff_initial_ms'),
+  backoffFactor: number(row, 'backoff_factor'),
+  backoffMaxMs: number(row, 'backoff_max_ms'),
+  createdAt: number(row, 'created_at'),
+  hash: bytesOrNull(row, 'content_hash') ?? new Uint8Array(),
+});
+
+/** Both parts, from a row of the join. */
+export const jobRow = (row: Row): JobRow => ({ ...jobRecord(row), content: jobContent(row) });

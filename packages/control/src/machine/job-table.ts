@@ -1,0 +1,140 @@
+/** The tables `jobs` and `content`: how a job is found, stored and changed. Owns the numbering of changes. */
+import { mvmError } from '@mvm-ci/protocol';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { jobContent, jobRecord, jobRow, type JobContent, type JobRecord, type JobRow } from './job-row.ts';
+import { number } from './column.ts';
+import type { Counters } from './counters.ts';
+
+/** What a new job is made of. */
+export interface NewJob {
+  readonly id: string;
+  readonly at: number;
+  readonly content: JobContent & { readonly input: string };
+}
+
+/** The columns of the join that {@link jobRow} reads. */
+export const jobRowSql = 'SELECT * FROM jobs JOIN content USING (number)';
+
+const insertJobSql = `
+  INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, resumes, run_at, bare, journal_entries,
+    journal_bytes, updated_at, change)
+  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, ?, 0, 0, 0, ?, ?)`;
+
+const updateJobSql = `
+  UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, resumes = ?, run_at = ?, worker = ?,
+    incarnation = ?, bare = ?, cancel_reason = ?, journal_entries = ?, journal_bytes = ?, journal_hash = ?,
+    progress_percent = ?, progress_text = ?, result = ?, error_code = ?, error_message = ?, completed_by = ?,
+    finished_epoch = ?, outcome_hash = ?, updated_at = ?, change = ?
+  WHERE number = ?`;
+
+const readySql = `
+  SELECT * FROM jobs JOIN content USING (number)
+  WHERE state = 'pending' AND durable = ? AND run_at <= ? ORDER BY run_at, number LIMIT ?`;
+
+/** See the head of this file. */
+export class JobTable {
+  readonly #counters: Counters;
+  readonly #find: StatementSync;
+  readonly #findContent: StatementSync;
+  readonly #insertJob: StatementSync;
+  readonly #insertContent: StatementSync;
+  readonly #update: StatementSync;
+  readonly #ready: StatementSync;
+  readonly #nextRunAt: StatementSync;
+
+  constructor(db: DatabaseSync, counters: Counters) {
+    this.#counters = counters;
+    this.#find = db.prepare('SELECT * FROM jobs WHERE id = ?');
+    this.#findContent = db.prepare('SELECT * FROM content WHERE number = ?');
+    this.#insertJob = db.prepare(insertJobSql);
+    this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#update = db.prepare(updateJobSql);
+    this.#ready = db.prepare(readySql);
+    this.#nextRunAt = db.prepare(
+      `SELECT run_at FROM jobs WHERE state = 'pending' AND durable = 1 AND run_at > ? ORDER BY run_at LIMIT 1`,
+    );
+  }
+
+  find(id: string): JobRecord | undefined {
+    const row = this.#find.get(id);
+    return row === undefined ? undefined : jobRecord(row);
+  }
+
+  /** @throws JOB_NOT_FOUND */
+  get(id: string): JobRecord {
+    const job = this.find(id);
+    if (job === undefined) throw mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });
+    return job;
+  }
+
+  content(job: JobRecord): JobContent {
+    const row = this.#findContent.get(job.number);
+    if (row === undefined) throw mvmError('INTERNAL', `the database is damaged: job "${job.id}" has no content`);
+    return jobContent(row);
+  }
+
+  insert(job: NewJob): void {
+    const order = this.#counters.next('job');
+    const { content: c } = job;
+    this.#insertJob.run(order, job.id, c.workflow === null ? 0 : 1, job.at, job.at, this.#counters.next('change'));
+    this.#insertContent.run(
+      order,
+      c.reference,
+      c.workflow,
+      c.module,
+      c.entry,
+      c.input,
+      c.attemptsMax,
+      c.backoffInitialMs,
+      c.backoffFactor,
+      c.backoffMaxMs,
+      c.createdAt,
+      c.hash,
+    );
+    this.#counters.move(null, 'pending');
+  }
+
+  /** Stores `next` in the place of `before`, under a new change number. */
+  save(before: JobRecord, next: JobRecord, at: number): JobRecord {
+    const saved = { ...next, updatedAt: at, change: this.#counters.next('change') };
+    this.#update.run(
+      saved.state,
+      saved.attempt,
+      saved.epoch,
+      saved.lostLeases,
+      saved.resumes,
+      saved.runAt,
+      saved.worker,
+      saved.incarnation,
+      saved.bare ? 1 : 0,
+      saved.cancelReason,
+      saved.journalEntries,
+      saved.journalBytes,
+      saved.journalHash,
+      saved.progressPercent,
+      saved.progressText,
+      saved.result,
+      saved.errorCode,
+      saved.errorMessage,
+      saved.completedBy,
+      saved.finishedEpoch,
+      saved.outcomeHash,
+      saved.updatedAt,
+      saved.change,
+      saved.number,
+    );
+    this.#counters.move(before.state, saved.state);
+    return saved;
+  }
+
+  /** Pending jobs that may run at `at`: earliest `run_at` first, then publish order. */
+  ready(durable: boolean, at: number, count: number): readonly JobRow[] {
+    return this.#ready.all(durable ? 1 : 0, at, count).map(jobRow);
+  }
+
+  /** When the next pending workflow job after `at` may run. */
+  nextRunAt(at: number): number | null {
+    const row = this.#nextRunAt.get(at);
+    return row === undefined ? null : number(row, 'run_at');
+  }
+}

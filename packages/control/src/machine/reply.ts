@@ -1,0 +1,47 @@
+import type { DeployedModule, ItemAnswer, JobState, Published } from '@mvm-ci/protocol';
+import type { Command } from './command.ts';
+import type { JobRow } from './job-row.ts';
+
+/** A claimed job, with what is needed to check that its input is as it was published. */
+export interface ClaimedRow {
+  readonly job: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly module: string;
+  readonly workflow: string;
+  readonly input: string;
+  readonly journalEntries: number;
+  readonly content: PublishedContent;
+}
+
+/** The parts of a job that never change and that its content hash covers. */
+export interface PublishedContent {
+  readonly reference: string | null;
+  readonly attemptsMax: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly hash: Uint8Array;
+}
+
+/** What a command answers; `type` is the command's. */
+export type Reply =
+  | { readonly type: 'publish'; readonly jobs: readonly (Published & { readonly status: JobState })[] }
+  | { readonly type: 'claim'; readonly jobs: readonly ClaimedRow[] }
+  | { readonly type: 'claim-bare'; readonly row: JobRow | null }
+  | { readonly type: 'expire' }
+  | { readonly type: 'append'; readonly results: readonly ItemAnswer[] }
+  | { readonly type: 'finish'; readonly results: readonly ItemAnswer[] }
+  | { readonly type: 'report'; readonly row: JobRow }
+  | { readonly type: 'cancel'; readonly row: JobRow }
+  | { readonly type: 'deploy'; readonly module: DeployedModule; readonly created: boolean }
+  | { readonly type: 'join'; readonly known: boolean }
+  | { readonly type: 'create-token' }
+  | { readonly type: 'touch-nodes' }
+  | { readonly type: 'found'; readonly cluster: string };
+
+/** The reply to a command of type `T`. */
+export type ReplyTo<T extends Command['type']> = Extract<Reply, { readonly type: T }>;
+
+/** Whether `reply` answers a command of type `type`. */
+export const isReplyTo = <T extends Command['type']>(type: T, reply: Reply): reply is ReplyTo<T> => reply.type === type;

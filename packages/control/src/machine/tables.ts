@@ -1,0 +1,27 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { Counters } from './counters.ts';
+import { JobTable } from './job-table.ts';
+import { JournalTable } from './journal-table.ts';
+import { ModuleTable } from './module-table.ts';
+import { NodeTable } from './node-table.ts';
+
+/** Everything that a command may read and change. */
+export interface Tables {
+  readonly counters: Counters;
+  readonly jobs: JobTable;
+  readonly journal: JournalTable;
+  readonly modules: ModuleTable;
+  readonly nodes: NodeTable;
+}
+
+/** The tables of a database whose schema is up to date. */
+export const openTables = (db: DatabaseSync): Tables => {
+  const counters = new Counters(db);
+  return {
+    counters,
+    jobs: new JobTable(db, counters),
+    journal: new JournalTable(db),
+    modules: new ModuleTable(db, counters),
+    nodes: new NodeTable(db),
+  };
+};

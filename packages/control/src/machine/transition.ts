@@ -1,0 +1,141 @@
+/**
+ * The transitions of one job, as functions from a job to the next one. They decide states, epochs and backoffs, and touch
+ * no store; the commands around them check who may ask, and write what comes out. `docs/internals/leases.md`.
+ *
+ * 1. `epoch` grows by one in `claimed`, and nowhere else changes (I3).
+ * 2. A final state has no transition.
+ * 3. Who held the job last stays in `worker`; whether somebody holds it now is in `state` alone.
+ */
+import { isFinal, type Backoff, type JobProgress } from '@mvm-ci/protocol';
+import { controlLimits } from '../limits.ts';
+import type { JobContent, JobRecord } from './job-row.ts';
+
+/** Whether somebody holds the job. */
+export const isHeld = (job: JobRecord): boolean => job.state === 'claimed' || job.state === 'in_progress';
+
+/** Whether the job may still be cancelled at once. */
+export const isUnheld = (job: JobRecord): boolean => !isHeld(job) && !isFinal(job.state);
+
+/** Somebody takes the job. `incarnation` null: a bare claim. */
+export const claimed = (job: JobRecord, worker: string, incarnation: string | null): JobRecord => ({
+  ...job,
+  state: 'claimed',
+  epoch: job.epoch + 1,
+  resumes: job.resumes + (job.journalEntries > 0 ? 1 : 0),
+  worker,
+  incarnation: incarnation ?? '',
+  bare: incarnation === null,
+});
+
+/** What an append adds. */
+export interface Growth {
+  readonly count: number;
+  readonly bytes: number;
+  readonly hash: Uint8Array;
+  readonly progress: JobProgress | undefined;
+}
+
+/** The journal has grown; the first growth starts the job. */
+export const grown = (job: JobRecord, growth: Growth): JobRecord => ({
+  ...started(job),
+  journalEntries: job.journalEntries + growth.count,
+  journalBytes: job.journalBytes + growth.bytes,
+  journalHash: growth.hash,
+  progressPercent: growth.progress?.percent ?? job.progressPercent,
+  progressText: growth.progress?.text ?? job.progressText,
+});
+
+/** The holder has begun. */
+export const started = (job: JobRecord): JobRecord => ({ ...job, state: 'in_progress' });
+
+/** The job returned; `result` is JSON text. */
+export const completed = (job: JobRecord, result: string): JobRecord => ({
+  ...job,
+  state: 'completed',
+  result,
+  errorCode: null,
+  errorMessage: null,
+  completedBy: job.worker,
+  cancelReason: null,
+});
+
+/** How an attempt failed. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly at: number;
+  /** 0–1. */
+  readonly jitter: number;
+}
+
+/** The attempt failed: again after a backoff when that is allowed, over otherwise. */
+export const failed = (job: JobRecord, content: JobContent, failure: Failure): JobRecord => {
+  const ended = { ...job, errorCode: failure.code, errorMessage: failure.message };
+  if (job.cancelReason !== null) return cancelled(ended, job.cancelReason);
+  if (!failure.retryable || job.attempt >= content.attemptsMax) {
+    return { ...ended, state: 'failed', completedBy: job.worker };
+  }
+  return {
+    ...emptied(ended),
+    state: 'pending',
+    attempt: job.attempt + 1,
+    runAt: failure.at + retryDelayMs(backoffOf(content), job.attempt, failure.jitter),
+  };
+};
+
+/** The job will not run, or not go on. */
+export const cancelled = (job: JobRecord, reason: string): JobRecord => ({
+  ...job,
+  state: 'cancelled',
+  errorCode: 'CANCELLED',
+  errorMessage: reason,
+  cancelReason: null,
+});
+
+/** The holder gives the job back, to be continued at once. */
+export const released = (job: JobRecord, at: number): JobRecord =>
+  job.cancelReason === null ? { ...job, state: 'pending', runAt: at } : cancelled(job, job.cancelReason);
+
+/** The holder fell silent. */
+export const leaseLost = (job: JobRecord, at: number): JobRecord => {
+  if (job.cancelReason !== null) return cancelled(job, job.cancelReason);
+  const lostLeases = job.lostLeases + 1;
+  if (lostLeases < controlLimits.lostLeasesMax) {
+    return { ...job, state: 'pending', lostLeases, runAt: at + lostLeaseDelayMs(lostLeases) };
+  }
+  const message = `${lostLeases} workers fell silent while they held this job; it is not given to another one`;
+  return { ...job, state: 'failed', lostLeases, errorCode: 'WORKER_KILLER', errorMessage: message, cancelReason: null };
+};
+
+/** An accepted finish, remembered so that the same one again is known. */
+export const finished = (job: JobRecord, epoch: number, outcomeHash: Uint8Array): JobRecord => ({
+  ...job,
+  finishedEpoch: epoch,
+  outcomeHash,
+});
+
+/** Wait before the attempt after `attempt`; Backoff's rule, in whole ms. */
+export const retryDelayMs = (backoff: Backoff, attempt: number, jitter: number): number =>
+  Math.ceil(Math.min(backoff.initial_ms * backoff.factor ** (attempt - 1), backoff.max_ms) * (0.5 + jitter / 2));
+
+/** Wait after the n-th lost lease. */
+export const lostLeaseDelayMs = (lostLeases: number): number =>
+  lostLeases === 1
+    ? 0
+    : Math.min(controlLimits.lostLeaseBackoffMs * 2 ** (lostLeases - 1), controlLimits.lostLeaseBackoffMsMax);
+
+const backoffOf = (content: JobContent): Backoff => ({
+  initial_ms: content.backoffInitialMs,
+  factor: content.backoffFactor,
+  max_ms: content.backoffMaxMs,
+});
+
+const emptied = (job: JobRecord): JobRecord => ({
+  ...job,
+  journalEntries: 0,
+  journalBytes: 0,
+  journalHash: null,
+  progressPercent: null,
+  progressText: null,
+});

@@ -1,0 +1,124 @@
+/**
+ * The database's schema as numbered steps that only go forward. A step that was released is never edited; the number of
+ * the last one is kept in the database (`PRAGMA user_version`), with a line for each in `migrations`.
+ */
+import { mvmError } from '@mvm-ci/protocol';
+import type { DatabaseSync } from 'node:sqlite';
+import { number } from '../machine/column.ts';
+
+/** The steps, the first one is number 1. */
+export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
+  {
+    name: 'jobs, journals, modules, nodes and tokens',
+    sql: `
+      CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        durable INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        lost_leases INTEGER NOT NULL,
+        resumes INTEGER NOT NULL,
+        run_at INTEGER NOT NULL,
+        worker TEXT,
+        incarnation TEXT,
+        bare INTEGER NOT NULL,
+        cancel_reason TEXT,
+        journal_entries INTEGER NOT NULL,
+        journal_bytes INTEGER NOT NULL,
+        journal_hash BLOB,
+        progress_percent REAL,
+        progress_text TEXT,
+        result TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        completed_by TEXT,
+        finished_epoch INTEGER,
+        outcome_hash BLOB,
+        updated_at INTEGER NOT NULL,
+        change INTEGER NOT NULL
+      );
+      CREATE INDEX jobs_ready ON jobs (durable, run_at, number) WHERE state = 'pending';
+      CREATE INDEX jobs_state ON jobs (state, number);
+      CREATE INDEX jobs_change ON jobs (change);
+      CREATE TABLE content (
+        number INTEGER PRIMARY KEY,
+        reference TEXT,
+        workflow TEXT,
+        module TEXT,
+        entry TEXT,
+        input TEXT NOT NULL,
+        attempts_max INTEGER NOT NULL,
+        backoff_initial_ms REAL NOT NULL,
+        backoff_factor REAL NOT NULL,
+        backoff_max_ms REAL NOT NULL,
+        created_at INTEGER NOT NULL,
+        content_hash BLOB NOT NULL
+      );
+      CREATE TABLE journal (
+        job INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        hash BLOB NOT NULL
+      );
+      CREATE UNIQUE INDEX journal_place ON journal (job, attempt, first_seq);
+      CREATE TABLE modules (
+        hash TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        runtime TEXT NOT NULL,
+        workflows TEXT NOT NULL,
+        file BLOB NOT NULL
+      );
+      CREATE TABLE deployments (
+        number INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        deployed_at INTEGER NOT NULL,
+        UNIQUE (name, version)
+      );
+      CREATE TABLE nodes (
+        node TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        joined_at INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE tokens (hash BLOB PRIMARY KEY, created_at INTEGER NOT NULL) WITHOUT ROWID;
+    `,
+  },
+];
+
+/**
+ * Brings the schema up to date, in one transaction.
+ *
+ * @throws {MvmError} `CONFIG_INVALID` when a newer release has written the database.
+ */
+export const migrate = (db: DatabaseSync): void => {
+  const version = schemaVersion(db);
+  if (version > migrations.length) {
+    throw mvmError(
+      'CONFIG_INVALID',
+      `the database has schema version ${version}, and this release knows ${migrations.length}: it was written by a newer release; run that one`,
+      { found: version, known: migrations.length },
+    );
+  }
+  if (version === migrations.length) return;
+  db.exec('BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL);');
+  for (const [index, step] of migrations.entries()) {
+    if (index < version) continue;
+    db.exec(step.sql);
+    db.prepare('INSERT INTO migrations VALUES (?, ?)').run(index + 1, step.name);
+  }
+  db.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`);
+};
+
+const schemaVersion = (db: DatabaseSync): number => {
+  const row = db.prepare('PRAGMA user_version').get();
+  return row === undefined ? 0 : number(row, 'user_version');
+};

@@ -1,0 +1,55 @@
+/** What can be read from the store, and what comes back: rows, not yet made into what the API shows. */
+import type { DeployedModule, JobState, JournalBatch } from '@mvm-ci/protocol';
+import type { CounterValues } from '../machine/counters.ts';
+import type { JobRow } from '../machine/job-row.ts';
+import type { LeaseEffect } from '../machine/effects.ts';
+import type { NodeRecord } from '../machine/node-table.ts';
+
+/** A read. In `jobs` and `changes`, inputs and results longer than a list takes are null. */
+export type Query =
+  | { readonly type: 'job'; readonly id: string }
+  /** Newest first, below the number `before`. */
+  | { readonly type: 'jobs'; readonly state: JobState | null; readonly before: number | null; readonly limit: number }
+  /** The latest state of each job that changed after `after`, by change. */
+  | { readonly type: 'changes'; readonly after: number; readonly limit: number }
+  | { readonly type: 'counters' }
+  /** `attempt` null: the current one. */
+  | { readonly type: 'journal'; readonly id: string; readonly attempt: number | null }
+  | { readonly type: 'modules' }
+  | { readonly type: 'module'; readonly hash: string }
+  | { readonly type: 'module-file'; readonly hash: string }
+  | { readonly type: 'nodes' }
+  | { readonly type: 'leases' };
+
+/** A journal as it is stored; its chain is not checked yet. */
+export interface StoredJournal {
+  readonly attempt: number;
+  /** How many entries the job's row says there are; null for an earlier attempt. */
+  readonly entries: number | null;
+  readonly batches: readonly JournalBatch[];
+}
+
+/** A lease that was current when the process ended. */
+export interface StoredLease extends LeaseEffect {
+  readonly cancelReason: string | null;
+}
+
+/** What a query answers; `type` is the query's. */
+export type Answer =
+  | { readonly type: 'job'; readonly row: JobRow | null }
+  | { readonly type: 'jobs'; readonly rows: readonly JobRow[] }
+  | { readonly type: 'changes'; readonly rows: readonly JobRow[] }
+  | { readonly type: 'counters'; readonly counters: CounterValues }
+  | { readonly type: 'journal'; readonly journal: StoredJournal | null }
+  | { readonly type: 'modules'; readonly modules: readonly DeployedModule[] }
+  | { readonly type: 'module'; readonly module: DeployedModule | null }
+  | { readonly type: 'module-file'; readonly file: Uint8Array | null }
+  | { readonly type: 'nodes'; readonly nodes: readonly NodeRecord[] }
+  | { readonly type: 'leases'; readonly leases: readonly StoredLease[] };
+
+/** The answer to a query of type `T`. */
+export type AnswerTo<T extends Query['type']> = Extract<Answer, { readonly type: T }>;
+
+/** Whether `answer` answers a query of type `type`. */
+export const isAnswerTo = <T extends Query['type']>(type: T, answer: Answer): answer is AnswerTo<T> =>
+  answer.type === type;
