@@ -14,18 +14,17 @@ export interface Arrival {
   readonly atMs: number;
 }
 
-/** A journal entry as the API shows it, as far as the audit reads it. */
-export interface AuditedEntry {
-  readonly kind: string;
-  readonly call?: number | undefined;
-  readonly intents?: readonly { readonly type: string; readonly call?: number | undefined }[] | undefined;
-}
-
-/** The durable journal of one job that a killed worker held. */
+/** The durable journal of one job that a killed worker held, as `GET /queue/journal/{job}` shows it. */
 export interface AuditedJournal {
-  readonly job: string;
+  readonly job_id: string;
   readonly attempt: number;
   readonly entries: readonly AuditedEntry[];
+}
+
+/** A journal entry, as far as the audit reads it. */
+export interface AuditedEntry {
+  readonly kind: string;
+  readonly [field: string]: unknown;
 }
 
 /** What the receiver saw, judged. */
@@ -79,8 +78,16 @@ export class EffectAudit {
   }
 }
 
-const openCalls = ({ job, attempt, entries }: AuditedJournal): readonly string[] => {
-  const asked = entries.flatMap((entry) => entry.intents ?? []).filter((intent) => intent.type === 'fetch');
-  const answered = new Set(entries.filter((entry) => entry.kind === 'answered').map((entry) => entry.call));
-  return asked.filter((intent) => !answered.has(intent.call)).map((intent) => `${job}:${attempt}:${intent.call}`);
+const openCalls = ({ job_id, attempt, entries }: AuditedJournal): readonly string[] => {
+  const asked = entries.flatMap(intentsOf).filter(isFetch);
+  const answered = new Set(entries.filter(({ kind }) => kind === 'answered').map((entry) => entry['call']));
+  return asked.filter(({ call }) => !answered.has(call)).map(({ call }) => `${job_id}:${attempt}:${call}`);
 };
+
+const intentsOf = (entry: AuditedEntry): readonly unknown[] => {
+  const intents = entry['intents'];
+  return Array.isArray(intents) ? intents : [];
+};
+
+const isFetch = (intent: unknown): intent is { readonly call: number } =>
+  typeof intent === 'object' && intent !== null && 'type' in intent && intent.type === 'fetch' && 'call' in intent;

@@ -78,6 +78,15 @@ export class ReadyProcess implements AsyncDisposable {
     return value;
   }
 
+  /** Waits until it has printed `text`, on either stream; what it printed before counts. */
+  async says(text: string, signal: AbortSignal): Promise<void> {
+    while (!this.output.includes(text)) {
+      signal.throwIfAborted();
+      const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
+      await Promise.race(streams.map((stream) => once(stream, 'data', { signal })));
+    }
+  }
+
   /** Sends a signal and does not wait: for `SIGSTOP` and `SIGCONT`. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);

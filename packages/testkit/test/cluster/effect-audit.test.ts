@@ -9,7 +9,7 @@ const fetchIntents = (...calls: number[]): { kind: string; intents: { type: stri
 const answered = (call: number): { kind: string; call: number } => ({ kind: 'answered', call });
 
 const journal: AuditedJournal = {
-  job: 'j',
+  job_id: 'j',
   attempt: 1,
   entries: [{ kind: 'started' }, fetchIntents(1, 2), answered(1)],
 };

@@ -1,0 +1,56 @@
+import type { Client } from '@mvm-ci/client';
+import { isFinal, type JobView } from '@mvm-ci/protocol';
+
+type Listener = (jobs: readonly JobView[]) => void;
+
+/** Follows a set of jobs through the event stream, and wakes whoever waits for something to become true of them. */
+export class JobWatch {
+  readonly #jobs: Map<string, JobView | undefined>;
+  readonly #listeners = new Set<Listener>();
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(client: Client, ids: readonly string[], signal: AbortSignal) {
+    this.#jobs = new Map(ids.map((id) => [id, undefined]));
+    this.#failed.promise.catch(() => undefined);
+    this.#follow(client, signal).catch(this.#failed.reject);
+  }
+
+  /** Calls `listener` with the latest view of all jobs, after each change. */
+  onChange(listener: Listener): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Waits until `find` returns something of the jobs. @throws when the event stream breaks or the signal fires */
+  until<T>(find: (jobs: readonly JobView[]) => T | undefined): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const listener: Listener = (jobs) => {
+      const found = find(jobs);
+      if (found === undefined) return;
+      this.#listeners.delete(listener);
+      resolve(found);
+    };
+    this.#listeners.add(listener);
+    listener(this.#known());
+    return Promise.race([promise, this.#failed.promise]);
+  }
+
+  /** Waits until every job is over. */
+  untilAllFinal(): Promise<readonly JobView[]> {
+    return this.until((jobs) =>
+      jobs.length === this.#jobs.size && jobs.every((job) => isFinal(job.status)) ? jobs : undefined,
+    );
+  }
+
+  async #follow(client: Client, signal: AbortSignal): Promise<void> {
+    for await (const job of client.events({ after: 0, signal })) {
+      if (!this.#jobs.has(job.job_id)) continue;
+      this.#jobs.set(job.job_id, job);
+      for (const listener of this.#listeners) listener(this.#known());
+    }
+    throw new Error('interrupted');
+  }
+
+  #known(): readonly JobView[] {
+    return [...this.#jobs.values()].filter((job) => job !== undefined);
+  }
+}

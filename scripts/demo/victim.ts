@@ -1,0 +1,45 @@
+import type { Client } from '@mvm-ci/client';
+import type { JobView } from '@mvm-ci/protocol';
+import type { Cluster, EffectAudit, ReadyProcess } from '@mvm-ci/testkit';
+
+const heldJobsMin = 3;
+const entriesMin = 5;
+
+/** The worker that dies, and what it held. */
+export interface Victim {
+  readonly process: ReadyProcess;
+  readonly name: string;
+  readonly jobs: readonly JobView[];
+  /** Entries that the journal of each of its jobs held when it was dead; filled by {@link takeDown}. */
+  readonly entries: Map<string, number>;
+}
+
+/** A worker in the middle of several jobs, once a quarter of all jobs is done; undefined before. */
+export const pickVictim = (jobs: readonly JobView[], cluster: Cluster): Victim | undefined => {
+  const completed = jobs.filter((job) => job.status === 'completed').length;
+  if (completed < jobs.length / 4) return undefined;
+  const deep = jobs.filter((job) => job.status === 'in_progress' && job.journal_entries >= entriesMin);
+  const byWorker = [...Map.groupBy(deep, (job) => job.claimed_by)].toSorted(([, a], [, b]) => b.length - a.length);
+  const [node, held] = byWorker[0] ?? [null, []];
+  const process = cluster.worker(node);
+  if (!process || held.length < heldJobsMin) return undefined;
+  return { process, name: process.field('name'), jobs: held, entries: new Map() };
+};
+
+/** Kills the victim and notes, from the stored journals, how far its jobs were. */
+export const takeDown = async (scene: {
+  readonly victim: Victim;
+  readonly cluster: Cluster;
+  readonly client: Client;
+  readonly audit: EffectAudit;
+}): Promise<void> => {
+  const { victim, cluster, client, audit } = scene;
+  const atMs = Date.now();
+  await cluster.removeWorker(victim.process);
+  // Read after its end: what it still managed to append counts, and nobody else has the jobs before the lease is over.
+  const { jobs } = await client.list({ state: 'in_progress', limit: 1_000 });
+  const held = jobs.filter((job) => job.claimed_by === victim.process.field('node'));
+  const journals = await Promise.all(held.map((job) => client.journal(job.job_id)));
+  audit.noteKill(atMs, journals);
+  for (const journal of journals) victim.entries.set(journal.job_id, journal.entries.length);
+};

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isFinal, type JobView } from '@mvm-ci/protocol';
+import { EffectAudit, startSite } from '@mvm-ci/testkit';
+import { Scene } from './scene.ts';
+
+const jobs = 100;
+const killsMin = 4;
+const deadlineMs = 300_000;
+
+describe('workers killed at random moments', () => {
+  it('lose no job, repeat no recorded effect, and change no result', async () => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    await using site = await startSite({ slowMs: 200 });
+    await using scene = await Scene.start({ workers: 3, slots: 8 });
+    await scene.deploy('crawler');
+    const crawl = { workflow: 'crawler', input: { url: site.url, maxPages: 10, pauseMs: 40 } };
+
+    const [calm = ''] = await scene.publish([crawl]);
+    const undisturbed = await scene.ended(calm, signal);
+    assert.equal(undisturbed.status, 'completed', JSON.stringify(undisturbed.error));
+
+    const audit = new EffectAudit();
+    const ids = await scene.publish(Array.from({ length: jobs }, () => crawl));
+    const kills = await killWhileRunning({ scene, audit, ids, signal });
+    const ended = await scene.allEnded(ids, signal);
+
+    assert.ok(kills >= killsMin, `only ${kills} kills hit a worker with jobs in the middle: too little happened`);
+    assert.deepEqual(
+      countBy(ended, (job) => job.status),
+      { completed: jobs },
+    );
+    for (const job of ended) assert.deepEqual(job.result, undisturbed.result);
+    assert.ok(
+      ended.some((job) => job.resumes > 0),
+      'no job was resumed: too little happened',
+    );
+
+    const verdict = audit.judge(site.arrivals());
+    assert.deepEqual(verdict.duplicated, []);
+    assert.ok(verdict.resent <= verdict.inFlight, `${verdict.resent} resent, ${verdict.inFlight} were in flight`);
+    await assertAnsweredOnce(scene, ids);
+  });
+});
+
+/** Kills a worker each time some more jobs have changed, and starts another in its place, until most jobs are over. */
+const killWhileRunning = async (run: {
+  readonly scene: Scene;
+  readonly audit: EffectAudit;
+  readonly ids: readonly string[];
+  readonly signal: AbortSignal;
+}): Promise<number> => {
+  const { scene, audit, ids, signal } = run;
+  const over = new Set<string>();
+  let kills = 0;
+  let changesLeft = 60;
+  for await (const job of scene.client.events({ after: 0, signal })) {
+    if (ids.includes(job.job_id) && isFinal(job.status)) over.add(job.job_id);
+    if (over.size >= ids.length * 0.8) break;
+    changesLeft -= 1;
+    if (changesLeft > 0) continue;
+    changesLeft = 100 + Math.floor(Math.random() * 300);
+    const victim = scene.cluster.workers[Math.floor(Math.random() * scene.cluster.workers.length)];
+    if (!victim) throw new Error('no worker is left');
+    const journals = await scene.killWorker(victim, audit);
+    if (journals.some((journal) => journal.entries.length > 1)) kills += 1;
+    await scene.cluster.addWorker();
+  }
+  return kills;
+};
+
+const assertAnsweredOnce = async (scene: Scene, ids: readonly string[]): Promise<void> => {
+  for (const id of ids) {
+    const { entries } = await scene.client.journal(id);
+    const calls = entries.filter((entry) => entry.kind === 'answered').map((entry) => entry['call']);
+    assert.equal(new Set(calls).size, calls.length, `job ${id} has a call that was answered twice`);
+    assert.equal(entries.at(-1)?.kind, 'completed');
+  }
+};
+
+const countBy = (all: readonly JobView[], key: (job: JobView) => string): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(all, key)].map(([name, those]) => [name, those.length]));
