@@ -1,4 +1,4 @@
-export * from './clock.ts';
+export type * from './clock.ts';
 export * from './endpoint-address.ts';
 export * from './http3/client.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
@@ -8,3 +8,5 @@ export { readEndpointTicket, writeEndpointTicket } from './iroh/address.ts';
 export { netLimits } from './limits.ts';
 export type * from './peer-connection.ts';
 export { systemClock } from './system-clock.ts';
+export * from './reconnecting-peer.ts';
+export * from './ticket.ts';

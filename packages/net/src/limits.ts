@@ -5,6 +5,8 @@
 export const netLimits = {
   /** One read from, or one write to, a QUIC stream: larger pieces block the event loop (conversion costs per byte). */
   pieceBytesMax: 32_768,
+  /** The first read of a message: most fit, and a large read costs its whole buffer also when little comes. */
+  firstReadBytes: 2_048,
   /** A field section, encoded and decoded, counted as RFC 9114 section 4.2.2 does (name, value, 32 for each line). */
   fieldSectionBytesMax: 65_536,
   /** Payload of a frame of a control stream. */

@@ -13,7 +13,7 @@ import type { CloseReason, PeerConnection, PeerEndpoint } from '../peer-connecti
 import { systemClock } from '../system-clock.ts';
 import { ClientExchange, type OutgoingRequest } from './client-exchange.ts';
 import { http3Codes } from './error.ts';
-import { Gate } from './gate.ts';
+import { Gate, type Place } from './gate.ts';
 import { http3Alpn } from './server.ts';
 import { Http3Session } from './session.ts';
 
@@ -49,6 +49,8 @@ export interface PeerClient extends PeerFetcher, AsyncDisposable {
   readonly isDraining: boolean;
   /** Resolves when the connection is over; never rejects. */
   readonly closed: Promise<CloseReason>;
+  /** Resolves when the peer says that it stops (GOAWAY); stays pending otherwise. */
+  readonly draining: Promise<CloseReason>;
   readonly connection: PeerConnection;
   /** Closes the connection; requests under way fail with CONNECTION_LOST. Idempotent. */
   close(): Promise<void>;
@@ -96,6 +98,7 @@ class Client implements PeerClient {
   readonly #clock: Clock;
   readonly #cancelGraceMs: number;
   #lastHeardMs = -Infinity;
+  readonly #draining = Promise.withResolvers<CloseReason>();
   #isDraining = false;
 
   constructor(connection: PeerConnection, options: ConnectHttp3Options) {
@@ -127,6 +130,10 @@ class Client implements PeerClient {
     return this.connection.closed;
   }
 
+  get draining(): Promise<CloseReason> {
+    return this.#draining.promise;
+  }
+
   async fetch(path: string, init: PeerRequestInit = {}): Promise<Response> {
     const request = outgoing(path, init, this.peerId);
     if (this.connection.isClosed) throw await this.#lost();
@@ -135,7 +142,7 @@ class Client implements PeerClient {
     const exchange = new ClientExchange(request, {
       session: this.#session,
       clock: this.#clock,
-      place: { ready: place.ready, leave: () => this.#leave(place.leave) },
+      place: { ready: place.ready, leave: () => this.#leave(place) },
       cancelGraceMs: this.#cancelGraceMs,
       lastHeardMs: () => this.#lastHeardMs,
       onBytes: this.#onBytes,
@@ -158,11 +165,12 @@ class Client implements PeerClient {
 
   #drain(): void {
     this.#isDraining = true;
+    this.#draining.resolve({ by: 'peer', text: 'it stops' });
     if (this.#gate.taken === 0) void this.close();
   }
 
-  #leave(leave: () => void): void {
-    leave();
+  #leave(place: Place): void {
+    place.leave();
     if (this.#isDraining && this.#gate.taken === 0) void this.close();
   }
 

@@ -36,7 +36,8 @@ export class MessageReader {
   #bodyBytes = 0;
   #expectedBytes: number | undefined;
   #needsTrailer = false;
-  #error: unknown;
+  #error: Error | undefined;
+  #readBytes: number = netLimits.firstReadBytes;
 
   constructor(half: ReceiveHalf, options: MessageReaderOptions) {
     this.#half = half;
@@ -161,12 +162,13 @@ export class MessageReader {
 
   async #readOnce(): Promise<void> {
     try {
-      const bytes = await this.#half.read(netLimits.pieceBytesMax);
+      const bytes = await this.#half.read(this.#readBytes);
+      this.#readBytes = netLimits.pieceBytesMax;
       this.#options.onBytes?.();
       if (bytes.length > 0) this.#events.push(...this.#decoder.push(bytes));
       else this.#endStream();
     } catch (thrown) {
-      this.#error = thrown;
+      this.#error = thrown instanceof Error ? thrown : new Error(String(thrown));
       if (!(thrown instanceof Http3Error)) this.#hasEnded = true;
       throw thrown;
     } finally {

@@ -150,7 +150,9 @@ export class ServerExchange {
       if (result.done) return { pieces };
       pieces.push(result.value);
       bytes += result.value.length;
-      if (bytes > netLimits.joinedWriteBytesMax) return { pieces, pending: reader.read() };
+      // One large piece may be all of it; after several, the rest is better sent than gathered.
+      const isLarge = pieces.length > 1 && bytes > netLimits.joinedWriteBytesMax;
+      if (isLarge) return { pieces, pending: reader.read() };
     }
   }
 
@@ -192,9 +194,12 @@ export class ServerExchange {
     this.cancel(asMvmError(thrown), isProtocol ? thrown.h3 : 'H3_INTERNAL_ERROR');
   }
 
-  /** What is left of the request is not wanted; a read that is under way ends when the peer does. */
+  /**
+   * What is left of the request is not wanted. After a whole body only the end of the stream is left, which is about to
+   * come; and a read that is under way ends when the peer does.
+   */
   async #releaseReader(): Promise<void> {
-    if (await this.#reader.release('H3_NO_ERROR')) return;
+    if (!this.#reader.isBodyWhole && (await this.#reader.release('H3_NO_ERROR'))) return;
     await this.#within(this.#context.bodyIdleMs, 'the end of a request', this.#reader.drain()).catch(() => undefined);
   }
 }

@@ -92,9 +92,9 @@ class Server implements Http3Server {
 
   async #serveAll(incoming: AsyncIterator<PeerConnection>): Promise<void> {
     for (;;) {
-      const { done, value } = await incoming.next();
-      if (done) return;
-      this.#serve(value);
+      const next = await incoming.next();
+      if (next.done === true) return;
+      this.#serve(next.value);
     }
   }
 
@@ -102,11 +102,13 @@ class Server implements Http3Server {
     const served = new ServedConnection(connection, this.#options, this.#clock);
     this.#served.set(connection, served);
     this.#options.onPeer?.('joined', connection.peerId);
-    void connection.closed.then(() => {
-      this.#served.delete(connection);
-      this.#options.onPeer?.('left', connection.peerId);
-    });
-    void served.run();
+    void this.#follow(served, connection);
+  }
+
+  async #follow(served: ServedConnection, connection: PeerConnection): Promise<void> {
+    await served.run();
+    this.#served.delete(connection);
+    this.#options.onPeer?.('left', connection.peerId);
   }
 }
 
@@ -162,7 +164,7 @@ class ServedConnection {
     if (this.#exchanges.size === 0) this.#idle.resolve();
     await this.#atMost(drainMs, this.#idle.promise);
     // Closing throws away what the peer has not taken yet: a client of ours closes by itself once it has all.
-    await this.#atMost(netLimits.lingerMs, this.#connection.closed);
+    if (this.#exchanges.size === 0) await this.#atMost(netLimits.lingerMs, this.#connection.closed);
     this.#connection.close(http3Codes.H3_NO_ERROR, 'the server stops');
     await this.#connection.closed;
   }

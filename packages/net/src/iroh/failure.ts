@@ -46,8 +46,8 @@ const connectCause = (text: string): string => {
 
 /** Reads the text that `closed()` and `closeReason()` give. */
 export const closeReason = (text: string): CloseReason => {
-  const byPeer = /^closed by peer: (?:(.*) )?\(?(?:code )?(\d+)\)?$/s.exec(text);
-  if (byPeer) return { by: 'peer', code: Number(byPeer[2]), text: byPeer[1] ?? '' };
+  const byPeer = /^closed by peer: (?:(.*) \(code (\d+)\)|(\d+))$/s.exec(text);
+  if (byPeer) return { by: 'peer', code: Number(byPeer[2] ?? byPeer[3]), text: byPeer[1] ?? '' };
   if (text.startsWith('closed by peer')) return { by: 'peer', text };
   if (text === 'closed') return { by: 'local', text };
   return { by: text.includes('timed out') ? 'timeout' : 'transport', text };

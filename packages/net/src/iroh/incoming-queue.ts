@@ -37,9 +37,9 @@ export class IncomingQueue implements AsyncIterableIterator<PeerConnection> {
     return this.#reader.promise;
   }
 
-  async return(): Promise<IteratorResult<PeerConnection>> {
+  return(): Promise<IteratorResult<PeerConnection>> {
     this.end();
-    return { done: true, value: undefined };
+    return Promise.resolve({ done: true, value: undefined });
   }
 
   [Symbol.asyncIterator](): this {
