@@ -196,7 +196,7 @@ const installOnce = async () => {
     await install();
     if (!isInstalled()) {
       throw new BootstrapError(
-        'The install ended well, yet node_modules differs from package-lock.json: which npm setting leaves part of it out?',
+        'The install ended well, yet node_modules differs from package-lock.json: is package.json newer (run npm install), or does an npm setting leave part out?',
       );
     }
   } finally {
