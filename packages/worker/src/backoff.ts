@@ -22,6 +22,6 @@ export class Backoff {
   async wait(signal: AbortSignal): Promise<void> {
     const ms = Math.min(workerLimits.retryMsMax, workerLimits.retryMs * 2 ** Math.min(this.#failures, 16));
     this.#failures += 1;
-    await pause(this.#clock, ms * (0.5 + this.#random.fraction() / 2), signal);
+    await pause(this.#clock, ms * (0.5 + this.#random.unit() / 2), signal);
   }
 }

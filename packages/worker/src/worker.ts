@@ -93,7 +93,7 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const abort = (): void => joining.abort();
   options.signal?.addEventListener('abort', abort, { once: true });
   if (options.signal?.aborted) abort();
-  const incarnation = options.random.uuid();
+  const incarnation = options.random.bytes(16).toHex();
   const { token, name, clock, random, logger } = options;
   const controlPlane = peerControlPlane(options.peer);
   const common = { incarnation, token, name, clock, random, logger };

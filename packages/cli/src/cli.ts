@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { registerCommands } from './commands/register.ts';
+import type { Host } from './host.ts';
+import { exitCodes, reportFailure } from './output/failure.ts';
+
+/** Runs one command line. @returns the exit code; everything else went to the host's streams */
+export const runCli = async (host: Host): Promise<number> => {
+  const isJson = host.args.includes('--json');
+  let exitCode: number = exitCodes.ok;
+  const program = new Command('mvm-ci')
+    .description('Jobs that survive crashes: a queue, peer-to-peer workers and durable WebAssembly.')
+    .version('0.1.0')
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void (isJson || host.stderr.write(text)),
+    });
+  registerCommands(program, host, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(host.args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error, host, isJson);
+  }
+};

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createClient, type Client } from '@mvm-ci/client';
+import { mvmError } from '@mvm-ci/protocol';
+import { Option, type Command } from 'commander';
+import { readConfig } from './config/config.ts';
+import type { Config } from './config/setting.ts';
+import type { Host } from './host.ts';
+import { Terminal } from './output/terminal.ts';
+
+/** What a running command has at hand. */
+export interface CommandContext {
+  readonly host: Host;
+  readonly config: Config;
+  readonly terminal: Terminal;
+  /** A client of the control plane that the settings name. */
+  readonly client: () => Client;
+}
+
+/** Makes the context of one invocation from its flags. @throws CONFIG_INVALID */
+export const openContext = (host: Host, options: object): CommandContext => {
+  const flags: Readonly<Record<string, unknown>> = { ...options };
+  const config = readConfig({ flags, env: host.env, cwd: host.cwd });
+  const terminal = new Terminal(host, flags['json'] === true);
+  const client = (): Client => createClient({ url: config.url, token: config.token ?? storedToken(config, host) });
+  return { host, config, terminal, client };
+};
+
+/** Adds `--json`, which every command has. */
+export const withJson = (command: Command): Command =>
+  command.option('--json', 'print one JSON document for programs; errors are JSON on stderr');
+
+/** Adds the options of the commands that talk to a control plane. */
+export const withClientOptions = (command: Command): Command =>
+  withJson(command)
+    .addOption(new Option('--url <url>', 'the control plane (MVM_CI_URL; default http://localhost:3020)'))
+    .addOption(new Option('--token <token>', "the operator's token, where one is demanded (MVM_CI_TOKEN)"))
+    .addOption(new Option('--data <folder>', "the control plane's data folder, to read its token from (MVM_CI_DATA)"));
+
+/** The absolute path of what the user named. */
+export const pathFrom = (host: Host, path: string): string => resolve(host.cwd, path);
+
+const storedToken = ({ data }: Config, host: Host): string | undefined => {
+  if (data === undefined) return undefined;
+  const path = join(pathFrom(host, data), 'operator.token');
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw mvmError('CONFIG_INVALID', `the operator's token can't be read: ${String(error)}`, { path });
+  }
+};

@@ -1,0 +1,28 @@
+import { openContext, withClientOptions } from '../command-context.ts';
+import { answerInterrupts } from '../interrupt.ts';
+import { wholeNumber } from '../option-value.ts';
+import { stateText, timeText } from '../output/job-view.ts';
+import { examples, type Registrar } from './registrar.ts';
+
+/** `mvm-ci events` */
+export const registerEvents = ({ program, host }: Registrar): void => {
+  const command = program.command('events').description('follow the jobs as they change, until Ctrl-C');
+  withClientOptions(command)
+    .option('--after <change>', 'begin after this change number', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .addHelpText('after', examples('events', 'events --after 0 --json'))
+    .action(async (flags: { readonly after?: number }) => {
+      const { terminal, client } = openContext(host, flags);
+      const stopped = new AbortController();
+      const stop = (): void => stopped.abort();
+      const end = answerInterrupts(host, { drain: stop, stop });
+      try {
+        for await (const job of client().events({ after: flags.after, signal: stopped.signal })) {
+          const line = (): string =>
+            `${timeText(job.updated_at_ms)}  ${job.job_id}  ${stateText(job.status, terminal.paint)}`;
+          terminal.result(job, line);
+        }
+      } finally {
+        end();
+      }
+    });
+};

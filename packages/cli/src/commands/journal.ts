@@ -1,0 +1,32 @@
+import type { JournalEntryView } from '@mvm-ci/client';
+import { limits } from '@mvm-ci/protocol';
+import { openContext, withClientOptions } from '../command-context.ts';
+import { wholeNumber } from '../option-value.ts';
+import type { Column } from '../output/terminal.ts';
+import { examples, type Registrar } from './registrar.ts';
+
+const detailCharsMax = 100;
+
+const columns: readonly Column<JournalEntryView>[] = [
+  { head: 'SEQ', cell: (entry) => String(entry.seq) },
+  { head: 'KIND', cell: (entry) => entry.kind },
+  { head: 'WHAT', cell: (entry) => detail(entry) },
+];
+
+/** `mvm-ci journal ID` */
+export const registerJournal = ({ program, host }: Registrar): void => {
+  const command = program.command('journal <job>');
+  withClientOptions(command.description("show a job's journal: what it asked for and what it was told"))
+    .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
+    .addHelpText('after', examples('journal 0b9c51', 'journal 0b9c51 --attempt 1 --json'))
+    .action(async (id: string, flags: { readonly attempt?: number }) => {
+      const { terminal, client } = openContext(host, flags);
+      const journal = await client().journal(id, { attempt: flags.attempt });
+      terminal.result(journal, () => terminal.table(journal.entries, columns, 'the journal is empty'));
+    });
+};
+
+const detail = ({ seq: _seq, kind: _kind, ...fields }: JournalEntryView): string => {
+  const text = JSON.stringify(fields);
+  return text.length > detailCharsMax ? `${text.slice(0, detailCharsMax)}…` : text;
+};

@@ -1,0 +1,32 @@
+import { jobStates, limits, type JobState } from '@mvm-ci/protocol';
+import { Option } from 'commander';
+import { openContext, withClientOptions } from '../command-context.ts';
+import { wholeNumber } from '../option-value.ts';
+import { jobColumns } from '../output/job-view.ts';
+import { examples, type Registrar } from './registrar.ts';
+
+interface ListFlags {
+  readonly state?: JobState;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/** `mvm-ci list` */
+export const registerList = ({ program, host }: Registrar): void => {
+  withClientOptions(program.command('list').description('list jobs, newest first'))
+    .addOption(new Option('--state <state>', 'only jobs in this state').choices(jobStates))
+    .option(
+      '--limit <count>',
+      `most jobs to show, up to ${limits.listRowsMax}`,
+      wholeNumber(1, limits.listRowsMax),
+      100,
+    )
+    .option('--after <cursor>', 'go on after the page that ended with this cursor')
+    .addHelpText('after', examples('list', 'list --state failed --limit 20', 'list --json'))
+    .action(async (flags: ListFlags) => {
+      const { terminal, client } = openContext(host, flags);
+      const { jobs, next } = await client().list({ state: flags.state, limit: flags.limit, after: flags.after });
+      terminal.result({ jobs, next: next ?? null }, () => terminal.table(jobs, jobColumns(terminal.paint), 'no jobs'));
+      if (next !== undefined) terminal.note(`more: --after ${next}`);
+    });
+};

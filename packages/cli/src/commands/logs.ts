@@ -1,0 +1,56 @@
+import type { Client, LogLine } from '@mvm-ci/client';
+import { isFinal, limits } from '@mvm-ci/protocol';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
+import { cliLimits } from '../limits.ts';
+import { wholeNumber } from '../option-value.ts';
+import { timeText } from '../output/job-view.ts';
+import type { Paint } from '../output/terminal.ts';
+import { examples, type Registrar } from './registrar.ts';
+
+interface LogsFlags {
+  readonly attempt?: number;
+  readonly follow?: boolean;
+}
+
+/** `mvm-ci logs ID` */
+export const registerLogs = ({ program, host }: Registrar): void => {
+  withClientOptions(program.command('logs <job>').description('show what a job logged'))
+    .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
+    .option('--follow', 'go on until the job is over; with --json one document a line')
+    .addHelpText('after', examples('logs 0b9c51', 'logs 0b9c51 --follow'))
+    .action(async (id: string, flags: LogsFlags) => {
+      const context = openContext(host, flags);
+      const client = context.client();
+      if (flags.follow) return follow(context, client, { id, attempt: flags.attempt });
+      const lines = await client.logs(id, { attempt: flags.attempt });
+      context.terminal.result(lines, () => lines.map((line) => lineText(line, context.terminal.paint)).join('\n'));
+    });
+};
+
+const follow = async (
+  { terminal }: CommandContext,
+  client: Client,
+  { id, attempt }: { readonly id: string; readonly attempt: number | undefined },
+): Promise<void> => {
+  const seen = new Map<number, number>();
+  for (;;) {
+    // The state is read first: what the job logs between the two reads is shown before the end.
+    const job = await client.status(id);
+    const shown = attempt ?? job.attempt;
+    const lines = await client.logs(id, { attempt: shown });
+    for (const line of lines.slice(seen.get(shown) ?? 0)) terminal.result(line, () => lineText(line, terminal.paint));
+    seen.set(shown, lines.length);
+    if (isFinal(job.status)) return;
+    await sleep(cliLimits.followMs);
+  }
+};
+
+const lineText = ({ at, level, text }: LogLine, paint: Paint): string =>
+  `${paint.dim(timeText(at))}  ${levelText(level, paint)}  ${text}`;
+
+const levelText = (level: LogLine['level'], paint: Paint): string => {
+  const padded = level.padEnd(5);
+  if (level === 'error') return paint.red(padded);
+  return level === 'warn' ? paint.yellow(padded) : paint.green(padded);
+};

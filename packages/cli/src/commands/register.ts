@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { Host } from '../host.ts';
+import { registerBuild } from './build.ts';
+import { registerCancel } from './cancel.ts';
+import { registerEvents } from './events.ts';
+import { registerJournal } from './journal.ts';
+import { registerList } from './list.ts';
+import { registerLogs } from './logs.ts';
+import { registerModules } from './modules.ts';
+import { registerNodes } from './nodes.ts';
+import { registerPublish } from './publish.ts';
+import { registerStats } from './stats.ts';
+import { registerStatus } from './status.ts';
+
+const commands = [
+  registerBuild,
+  registerPublish,
+  registerStatus,
+  registerList,
+  registerStats,
+  registerJournal,
+  registerLogs,
+  registerCancel,
+  registerEvents,
+  registerModules,
+  registerNodes,
+];
+
+/** Puts every command on the command line, in the order in which a new user meets them. */
+export const registerCommands = (program: Command, host: Host, exit: (code: number) => void): void => {
+  for (const register of commands) register({ program, host, exit });
+};

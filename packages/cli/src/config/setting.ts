@@ -1,0 +1,117 @@
+import { limits } from '@mvm-ci/protocol';
+import { workerLimits } from '@mvm-ci/worker';
+import { z } from 'zod';
+
+/** The levels of our own log, most talkative first. */
+export const cliLogLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+/** One of {@link cliLogLevels}. */
+export type CliLogLevel = (typeof cliLogLevels)[number];
+
+/**
+ * All settings, checked and frozen; `docs/reference/config.md` lists them with their flags, variables and defaults.
+ * Undefined: nobody set it, and there is no default.
+ */
+export interface Config {
+  /** Base URL of the control plane that commands talk to. */
+  readonly url: string;
+  /** Operator's token: what commands send, and what a control plane demands. */
+  readonly token: string | undefined;
+  /** Data folder. */
+  readonly data: string | undefined;
+  /** Address of the control plane's HTTP listener. */
+  readonly http: string;
+  /** UDP addresses of the peer endpoint. */
+  readonly bind: readonly string[] | undefined;
+  readonly ticket: string | undefined;
+  readonly slots: number;
+  readonly name: string | undefined;
+  /** Engine threads. */
+  readonly threads: number | undefined;
+  /** Seconds that a drain gives to the jobs that run. */
+  readonly grace: number;
+  readonly leaseMs: number | undefined;
+  readonly heartbeatMs: number | undefined;
+  readonly idleHeartbeatMs: number | undefined;
+  readonly logLevel: CliLogLevel;
+  /** Engine host; only the embedded one, '', is in this build. */
+  readonly flawlessUrl: string | undefined;
+}
+
+/** The name of a setting: also its key in the file, and its flag in camel case. */
+export type ConfigKey = keyof Config;
+
+/** What holds when nobody says otherwise. */
+export const defaults: Partial<Config> = {
+  url: 'http://localhost:3020',
+  http: '127.0.0.1:3020',
+  slots: workerLimits.slotsDefault,
+  grace: workerLimits.drainGraceMs / 1_000,
+  logLevel: 'info',
+};
+
+/** The environment variable of each setting that has one. */
+export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
+  url: 'MVM_CI_URL',
+  token: 'MVM_CI_TOKEN',
+  data: 'MVM_CI_DATA',
+  http: 'HTTP_PORT',
+  ticket: 'CONTROL_PLANE_TICKET',
+  slots: 'MVM_CI_SLOTS',
+  name: 'MVM_CI_NAME',
+  threads: 'MVM_CI_THREADS',
+  grace: 'MVM_CI_GRACE',
+  logLevel: 'RUST_LOG',
+  flawlessUrl: 'FLAWLESS_URL',
+};
+
+const number = (rule: z.ZodType<number>): z.ZodType<number> =>
+  z.preprocess((value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value), rule);
+const count = (max: number): z.ZodType<number> => number(z.number().int().min(1).max(max));
+const milliseconds = count(3_600_000);
+const text = z.string().min(1);
+
+const socket = z
+  .string()
+  .regex(/^(?:[^\s:[\]]+|\[[0-9a-fA-F:.%]+\]):\d{1,5}$/, 'HOST:PORT, such as 127.0.0.1:3020 or [::1]:3020')
+  .refine((address) => portOf(address) < 65_536, 'a port is below 65536');
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+// HTTP_PORT of older set-ups holds a port alone.
+const listener = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d+$/.test(value) ? `127.0.0.1:${value}` : value),
+  socket,
+);
+
+const sockets = z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(socket).min(1));
+
+// RUST_LOG may hold directives for parts of a Rust program, such as `warn,mvm_ci=debug`: the one without a part counts.
+const level = z.preprocess((value) => {
+  if (typeof value !== 'string') return value;
+  const general = value.split(',').findLast((directive) => !directive.includes('='));
+  return general?.trim().toLowerCase().replace(/^off$/, 'silent') ?? defaults.logLevel;
+}, z.enum(cliLogLevels));
+
+const name = z
+  .string()
+  .max(limits.idCharsMax)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits and . _ : - only, starting with a letter or digit');
+
+/** The rule of each setting; text from the environment and from flags is read as what the setting needs. */
+export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[K]>> } = {
+  url: z.url({ protocol: /^https?$/, error: 'a URL that begins with http:// or https://' }),
+  token: text,
+  data: text,
+  http: listener,
+  bind: sockets,
+  ticket: text,
+  slots: count(workerLimits.slotsMax),
+  name,
+  threads: count(256),
+  grace: number(z.number().min(0).max(3_600)),
+  leaseMs: milliseconds,
+  heartbeatMs: milliseconds,
+  idleHeartbeatMs: milliseconds,
+  logLevel: level,
+  flawlessUrl: z.literal('', 'unset or empty: this build has the embedded engine only, in each worker'),
+};

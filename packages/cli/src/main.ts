@@ -1,0 +1,22 @@
+/** The process of the command line: the only place that touches `process`. */
+import { text } from 'node:stream/consumers';
+import process from 'node:process';
+import { runCli } from './cli.ts';
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
+process.exitCode = await runCli({
+  args: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  pid: process.pid,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  readStdin: () => text(process.stdin),
+  onInterrupt: (handler) => {
+    for (const signal of signals) process.on(signal, handler);
+    return () => {
+      for (const signal of signals) process.off(signal, handler);
+    };
+  },
+});

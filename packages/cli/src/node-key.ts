@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mvmError } from '@mvm-ci/protocol';
+
+const keyBytes = 32;
+
+/**
+ * The secret key of this node, made at its first use and kept in `<folder>/node.key`, readable by its owner alone. Without
+ * a folder: a key for this run only. One key belongs to one running process.
+ *
+ * @throws CONFIG_INVALID when the file can't be read or isn't a key
+ */
+export const nodeKey = (folder: string | undefined): Uint8Array => {
+  if (folder === undefined) return new Uint8Array(randomBytes(keyBytes));
+  const path = join(folder, 'node.key');
+  try {
+    return storedKey(path) ?? newKey(folder, path);
+  } catch (error) {
+    throw mvmError('CONFIG_INVALID', `the node's key can't be used: ${reasonOf(error)}`, { path });
+  }
+};
+
+const storedKey = (path: string): Uint8Array | undefined => {
+  let key: Uint8Array;
+  try {
+    key = new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (key.length !== keyBytes) throw new Error(`${path} has ${key.length} bytes, a key has ${keyBytes}`);
+  return key;
+};
+
+const newKey = (folder: string, path: string): Uint8Array => {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const key = new Uint8Array(randomBytes(keyBytes));
+  // Of two processes that start at once, one fails here instead of both using another key than the file's.
+  writeFileSync(path, key, { mode: 0o600, flag: 'wx' });
+  return key;
+};
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

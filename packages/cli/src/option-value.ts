@@ -1,0 +1,60 @@
+import { readFileSync, statSync } from 'node:fs';
+import { limits, mvmError } from '@mvm-ci/protocol';
+import { InvalidArgumentError } from 'commander';
+import { pathFrom } from './command-context.ts';
+import type { Host } from './host.ts';
+
+/** Reads an option as a whole number from `min` to `max`; anything else is a usage error. */
+export const wholeNumber =
+  (min: number, max: number): ((text: string) => number) =>
+  (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`it must be a whole number from ${min} to ${max}.`);
+  };
+
+/** Where a job's input comes from. */
+export interface InputFlags {
+  /** JSON text. */
+  readonly input?: string;
+  /** A file with JSON text; `-` is the standard input. */
+  readonly inputFile?: string;
+}
+
+/** The input that the flags name; null when they name none. @throws INVALID_ARGUMENT, INVALID_JSON, PAYLOAD_TOO_LARGE */
+export const readInput = async (host: Host, { input, inputFile }: InputFlags): Promise<unknown> => {
+  if (input !== undefined && inputFile !== undefined)
+    throw mvmError('INVALID_ARGUMENT', 'give --input or --input-file, not both');
+  if (input !== undefined) return parsed(input, '--input');
+  if (inputFile === undefined) return null;
+  return parsed(await textOf(host, inputFile), inputFile === '-' ? 'the standard input' : inputFile);
+};
+
+const textOf = async (host: Host, file: string): Promise<string> => {
+  if (file === '-') return host.readStdin();
+  const path = pathFrom(host, file);
+  try {
+    const { size } = statSync(path);
+    if (size > limits.inputBytesMax) throw tooLarge(size, file);
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      throw mvmError('INVALID_ARGUMENT', `--input-file ${file} can't be read: ${error.message}`);
+    throw error;
+  }
+};
+
+const parsed = (text: string, source: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw mvmError('INVALID_JSON', `${source} is not JSON: ${reason}`, { received: text.slice(0, 100) });
+  }
+};
+
+const tooLarge = (bytes: number, file: string): Error =>
+  mvmError('PAYLOAD_TOO_LARGE', `an input has at most ${limits.inputBytesMax} bytes, ${file} has ${bytes}`, {
+    limit: limits.inputBytesMax,
+    received: bytes,
+  });

@@ -1,0 +1,40 @@
+import { asMvmError, errorBody, type MvmError } from '@mvm-ci/protocol';
+import { CommanderError } from 'commander';
+import type { Host } from '../host.ts';
+
+/** Exit codes: `docs/reference/cli.md`. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** What to do about an error, where the message alone doesn't say. */
+const advice: Readonly<Record<string, string>> = {
+  CONNECTION_LOST:
+    'Start a control plane with: npx mvm-ci control-plane. Or name another one with --url or MVM_CI_URL.',
+  UNAUTHENTICATED: 'Give the operator token with --token or MVM_CI_TOKEN, or name the data folder with --data.',
+  TICKET_INVALID: 'The control plane prints its ticket when it starts, and keeps it in <data>/endpoint.ticket.',
+  JOB_NOT_FOUND: 'List the jobs with: npx mvm-ci list',
+  MODULE_NOT_FOUND: 'List the modules with: npx mvm-ci modules. Deploy one with: npx mvm-ci deploy DIR',
+  MODULE_EXISTS: 'A version never changes: raise "version" in package.json and deploy again.',
+};
+
+/** Tells what went wrong on stderr, and what to do about it. @returns the exit code */
+export const reportFailure = (thrown: unknown, host: Host, isJson: boolean): number => {
+  if (thrown instanceof CommanderError) return reportUsage(thrown, host, isJson);
+  const error = asMvmError(thrown);
+  if (isJson) host.stderr.write(`${JSON.stringify(errorBody(error.toRecord()))}\n`);
+  else host.stderr.write(humanText(error));
+  return error.code === 'CONFIG_INVALID' ? exitCodes.usage : exitCodes.failed;
+};
+
+const humanText = (error: MvmError): string => {
+  const hint = advice[error.code];
+  const trace = error.code === 'INTERNAL' && error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
+  return `error ${error.code}: ${error.message}${trace}\n${hint === undefined ? '' : `${hint}\n`}`;
+};
+
+/** Commander has written its own text already, unless JSON was asked for. */
+const reportUsage = (error: CommanderError, host: Host, isJson: boolean): number => {
+  if (error.exitCode === 0) return exitCodes.ok;
+  const message = error.message.replace(/^error: /, '');
+  if (isJson) host.stderr.write(`${JSON.stringify(errorBody({ code: 'INVALID_ARGUMENT', message }))}\n`);
+  return exitCodes.usage;
+};

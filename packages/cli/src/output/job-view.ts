@@ -1,0 +1,57 @@
+import { isFinal, type JobState, type JobView } from '@mvm-ci/protocol';
+import type { Column, Paint, Terminal } from './terminal.ts';
+
+/** A state in its colour. */
+export const stateText = (state: JobState, paint: Paint): string => {
+  switch (state) {
+    case 'completed':
+      return paint.green(state);
+    case 'failed':
+      return paint.red(state);
+    case 'cancelled':
+      return paint.yellow(state);
+    case 'claimed':
+    case 'in_progress':
+      return paint.cyan(state);
+    case 'pending':
+    case 'waiting':
+      return state;
+  }
+};
+
+/** The columns of a list of jobs. */
+export const jobColumns = (paint: Paint): readonly Column<JobView>[] => [
+  { head: 'JOB', cell: (job) => job.job_id },
+  { head: 'STATE', cell: (job) => stateText(job.status, paint) },
+  { head: 'WORKFLOW', cell: (job) => job.workflow ?? '(payload)' },
+  { head: 'ATTEMPT', cell: (job) => `${job.attempt}/${job.attempts_max}` },
+  { head: 'PROGRESS', cell: progressText },
+  { head: 'WORKER', cell: (job) => (job.claimed_by ?? job.completed_by ?? '').slice(0, 10) },
+  { head: 'UPDATED', cell: (job) => timeText(job.updated_at_ms) },
+];
+
+/** Everything that people ask about one job. */
+export const jobFacts = (job: JobView, terminal: Terminal): string => {
+  const { paint } = terminal;
+  const facts: [string, string][] = [
+    ['job', job.job_id],
+    ['state', stateText(job.status, paint)],
+    ['workflow', job.workflow ?? '(payload)'],
+    ['attempt', `${job.attempt} of ${job.attempts_max}`],
+    ['progress', progressText(job)],
+    ['worker', job.claimed_by ?? job.completed_by ?? ''],
+    ['journal', `${job.journal_entries} entries, resumed ${job.resumes} times, ${job.lost_leases} leases lost`],
+    ['published', timeText(job.created_at_ms)],
+    ['updated', timeText(job.updated_at_ms)],
+    ['runs after', isFinal(job.status) ? '' : timeText(job.run_at_ms)],
+    ['error', job.error ? paint.red(`${job.error.code}: ${job.error.message}`) : ''],
+    ['result', job.status === 'completed' ? JSON.stringify(job.result) : ''],
+  ];
+  return terminal.facts(facts.filter(([, value]) => value !== ''));
+};
+
+/** Unix ms as text. */
+export const timeText = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
+
+const progressText = ({ progress }: JobView): string =>
+  progress ? `${Math.round(progress.percent)}% ${progress.text}`.trim() : '';
