@@ -20,12 +20,12 @@ export interface Abortable {
 export const call = (effect: Effect, signal?: Abortable | null): Promise<AnswerEvent> =>
   new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
-      reject(reasonOf(signal));
+      reject(signal.reason);
       return;
     }
     const onAbort = (): void => {
       machine.abandon(number);
-      if (signal) reject(reasonOf(signal));
+      reject(signal?.reason);
     };
     const number = machine.open(effect, (answer) => {
       signal?.removeEventListener('abort', onAbort);
@@ -34,9 +34,3 @@ export const call = (effect: Effect, signal?: Abortable | null): Promise<AnswerE
     });
     signal?.addEventListener('abort', onAbort);
   });
-
-// The reason is the author's, and may be anything.
-const reasonOf = (signal: Abortable): Error => {
-  const { reason } = signal;
-  return reason as Error;
-};

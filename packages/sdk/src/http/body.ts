@@ -60,11 +60,8 @@ export class BodyReader {
   }
 
   /** @throws {TypeError} when the body was read before. */
-  async text(): Promise<string> {
-    const body = this.#take();
-    if (body === null) return '';
-    const text = 'utf8' in body ? body.utf8 : decodeUtf8(fromBase64(body.base64)).text;
-    return text.startsWith('\ufeff') ? text.slice(1) : text;
+  text(): Promise<string> {
+    return Promise.try(() => textOf(this.#take()));
   }
 
   /** @throws {SyntaxError} when the text isn't JSON. */
@@ -73,10 +70,8 @@ export class BodyReader {
     return value;
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    const body = this.#take();
-    if (body === null) return new Uint8Array(0);
-    return 'utf8' in body ? encodeUtf8(body.utf8) : fromBase64(body.base64);
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.try(() => bytesIn(this.#take()));
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -95,3 +90,14 @@ export class BodyReader {
     return body;
   }
 }
+
+const textOf = (body: Body): string => {
+  if (body === null) return '';
+  const text = 'utf8' in body ? body.utf8 : decodeUtf8(fromBase64(body.base64)).text;
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+};
+
+const bytesIn = (body: Body): Uint8Array<ArrayBuffer> => {
+  if (body === null) return new Uint8Array(0);
+  return 'utf8' in body ? encodeUtf8(body.utf8) : fromBase64(body.base64);
+};

@@ -1,5 +1,5 @@
 import { call } from '../call.ts';
-import { Request, type RequestOptions, type RequestSource } from './request.ts';
+import { Request, type RequestOptions } from './request.ts';
 import { Response } from './response.ts';
 
 /**
@@ -10,7 +10,7 @@ import { Response } from './response.ts';
  *   answer. A status such as 404 is an answer.
  * @throws the reason of `options.signal` when that aborts first.
  */
-export const fetch = async (source: RequestSource, options: RequestOptions = {}): Promise<Response> => {
+export const fetch = async (source: unknown, options: RequestOptions = {}): Promise<Response> => {
   const request = new Request(source, options);
   const answer = await call(request.toEffect(), request.signal);
   if (!answer.fetched) throw new TypeError('the host answered a fetch with something else');

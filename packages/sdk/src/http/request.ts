@@ -16,9 +16,6 @@ export interface RequestOptions extends FetchExtras {
   readonly signal?: Abortable | null | undefined;
 }
 
-/** What names the resource. */
-export type RequestSource = string | Request | { toString(): string };
-
 /** See the Fetch standard. */
 export class Request extends BodyReader {
   readonly url: string;
@@ -30,21 +27,25 @@ export class Request extends BodyReader {
   readonly idempotencyKey: string | null;
   readonly timeoutMs: number;
 
-  /** @throws {TypeError} when the URL, the method, a header or an option isn't valid. */
-  constructor(source: RequestSource, options: RequestOptions = {}) {
+  /**
+   * @param source - an absolute URL as text or `URL`, or a request whose settings are the defaults.
+   * @throws {TypeError} when the URL, the method, a header or an option isn't valid.
+   */
+  constructor(source: unknown, options: RequestOptions = {}) {
     const origin = source instanceof Request ? source : undefined;
     const { body, contentType } = chooseBody(origin, options);
+    const settings = settingsOf(origin, options);
     super(body);
     this.url = origin ? origin.url : httpUrl(String(source));
-    this.method = normalMethod(options.method ?? origin?.method ?? 'GET');
+    this.method = normalMethod(settings.method);
     if (body !== null && /^(GET|HEAD)$/.test(this.method)) throw new TypeError(`a ${this.method} request has no body`);
-    this.headers = new Headers(options.headers ?? origin?.headers);
+    this.headers = new Headers(settings.headers);
     if (contentType !== null && !this.headers.has('content-type')) this.headers.set('content-type', contentType);
-    this.redirect = redirectMode(options.redirect ?? origin?.redirect ?? 'follow');
-    this.signal = options.signal === undefined ? (origin?.signal ?? null) : options.signal;
-    this.idempotent = options.idempotent ?? origin?.idempotent ?? null;
-    this.idempotencyKey = keyOf(this.headers, options.idempotencyKey ?? origin?.idempotencyKey);
-    this.timeoutMs = timeoutOf(options.timeoutMs ?? origin?.timeoutMs ?? limits.fetchTimeoutMsDefault);
+    this.redirect = redirectMode(settings.redirect);
+    this.signal = settings.signal;
+    this.idempotent = settings.idempotent;
+    this.idempotencyKey = keyOf(this.headers, settings.idempotencyKey);
+    this.timeoutMs = timeoutOf(settings.timeoutMs);
   }
 
   /** The same request, to be sent or read by itself. */
@@ -72,6 +73,44 @@ export class Request extends BodyReader {
     return { body: request.unread(), contentType: null };
   }
 }
+
+type Settings = Omit<Request, keyof BodyReader | 'url' | 'clone' | 'toEffect' | 'headers'> & {
+  readonly headers: HeadersSource | null;
+};
+
+const settingsDefault: Settings = {
+  method: 'GET',
+  headers: null,
+  redirect: 'follow',
+  signal: null,
+  idempotent: null,
+  idempotencyKey: null,
+  timeoutMs: limits.fetchTimeoutMsDefault,
+};
+
+/** The options that are given, over those of `origin`, over the defaults. */
+const settingsOf = (origin: Request | undefined, options: RequestOptions): Settings => {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...settingsDefault, ...(origin && inheritedFrom(origin)), ...Object.fromEntries(given) };
+};
+
+const inheritedFrom = ({
+  method,
+  headers,
+  redirect,
+  signal,
+  idempotent,
+  idempotencyKey,
+  timeoutMs,
+}: Request): Settings => ({
+  method,
+  headers,
+  redirect,
+  signal,
+  idempotent,
+  idempotencyKey,
+  timeoutMs,
+});
 
 const chooseBody = (origin: Request | undefined, { body }: RequestOptions): TypedBody =>
   origin && (body === undefined || body === null) ? Request.bodyOf(origin) : bodyFrom(body);

@@ -10,6 +10,16 @@ export interface ResponseOptions {
   readonly headers?: HeadersSource | undefined;
 }
 
+/** A body that crosses the constructor as it is. */
+class Carried {
+  readonly contentType = null;
+  readonly body: Body;
+
+  constructor(body: Body) {
+    this.body = body;
+  }
+}
+
 /** See the Fetch standard. */
 export class Response extends BodyReader {
   readonly status: number;
@@ -20,7 +30,7 @@ export class Response extends BodyReader {
   #isRedirected = false;
 
   /** @throws {RangeError} when the status isn't between 200 and 599. */
-  constructor(source?: BodySource, { status = 200, statusText = '', headers }: ResponseOptions = {}) {
+  constructor(source?: BodySource | Carried, { status = 200, statusText = '', headers }: ResponseOptions = {}) {
     const { body, contentType } = source instanceof Carried ? source : bodyFrom(source);
     super(body);
     if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -34,7 +44,7 @@ export class Response extends BodyReader {
 
   /** The response that the host brought. */
   static fetched({ status, statusText, headers, body, url, redirected }: Fetched): Response {
-    const response = new Response(carry(body), { status, statusText, headers });
+    const response = new Response(new Carried(body), { status, statusText, headers });
     response.#url = url;
     response.#isRedirected = redirected;
     return response;
@@ -63,22 +73,9 @@ export class Response extends BodyReader {
   /** The same response, to be read by itself. */
   clone(): Response {
     const { status, statusText, headers } = this;
-    const copy = new Response(carry(this.unread()), { status, statusText, headers });
+    const copy = new Response(new Carried(this.unread()), { status, statusText, headers });
     copy.#url = this.#url;
     copy.#isRedirected = this.#isRedirected;
     return copy;
   }
 }
-
-/** A body that crosses the constructor as it is. */
-class Carried {
-  readonly contentType = null;
-  readonly body: Body;
-
-  constructor(body: Body) {
-    this.body = body;
-  }
-}
-
-// The constructor's type doesn't tell authors of this way in.
-const carry = (body: Body): never => new Carried(body) as never;

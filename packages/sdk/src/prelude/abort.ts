@@ -31,7 +31,7 @@ export class AbortSignal extends EventTarget {
   }
 
   throwIfAborted(): void {
-    if (this.#isAborted) throw this.#reason as Error;
+    if (this.#isAborted) throw this.#reason;
   }
 
   /** A signal that is aborted already. */

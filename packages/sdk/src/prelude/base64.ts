@@ -1,7 +1,7 @@
 /** Base64 (RFC 4648 section 4) for `atob`, `btoa` and bodies. */
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const values = new Map([...digits].map((digit, value) => [digit, value]));
+const values = new Map(Array.from(digits, (digit, value) => [digit, value]));
 
 /** The bytes as base64. */
 export const toBase64 = (bytes: Uint8Array): string => {

@@ -24,8 +24,8 @@ export class ChaCha20 {
     return word;
   }
 
-  /** Fills `bytes`, little-endian words first to last. */
-  fill(bytes: Uint8Array): void {
+  /** Writes the next bytes into `bytes`, the words little-endian. */
+  readInto(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += 4) {
       const word = this.word();
       for (let byte = 0; byte < 4 && at + byte < bytes.length; byte += 1) bytes[at + byte] = word >>> (8 * byte);

@@ -26,7 +26,7 @@ export const installDate = (scope: typeof globalThis, now: Now): void => {
   const Native = scope.Date;
   const make = (parts: readonly unknown[]): Date => {
     if (parts.length === 0) return new Native(now());
-    if (parts.length > 1) return new Native(Reflect.apply(Native.UTC, Native, parts));
+    if (parts.length > 1) return new Native(Number(Reflect.apply(Native.UTC, Native, parts)));
     const [only] = parts;
     if (only instanceof Native) return new Native(only.getTime());
     const primitive = typeof only === 'object' && only !== null ? toPrimitive(only) : only;
@@ -36,8 +36,8 @@ export const installDate = (scope: typeof globalThis, now: Now): void => {
   // An ordinary function: `Date()` without `new` is allowed, and gives text.
   function GuestDate(...parts: readonly unknown[]): unknown {
     if (!new.target) return make([]).toString();
-    const made = make(parts);
-    return new.target === GuestDate ? made : Object.setPrototypeOf(made, new.target.prototype as object);
+    const made: unknown = Reflect.construct(Native, [make(parts).getTime()], new.target);
+    return made;
   }
   bindToUtc(Native.prototype);
   Object.defineProperty(GuestDate, 'name', { value: 'Date', configurable: true });
@@ -48,10 +48,8 @@ export const installDate = (scope: typeof globalThis, now: Now): void => {
   define(scope, { Date: GuestDate });
 };
 
-const toPrimitive = (value: object): unknown => {
-  const own: unknown = value.valueOf();
-  return typeof own === 'object' ? String(value) : own;
-};
+// An object counts by its valueOf where that is a number, as those of date libraries.
+const toPrimitive = (value: unknown): unknown => (Number.isNaN(Number(value)) ? String(value) : Number(value));
 
 const bindToUtc = (prototype: Date): void => {
   for (const part of pairs) {
@@ -59,10 +57,8 @@ const bindToUtc = (prototype: Date): void => {
     alias(prototype, `set${part}`, `setUTC${part}`);
   }
   alias(prototype, 'getDay', 'getUTCDay');
-  const { toISOString, toUTCString } = prototype;
-  const utc = (date: Date): string => toUTCString.call(date);
   // "Thu, 01 Jan 1970 00:00:00 GMT" → the forms of ECMA-262 section 21.4.4, and of an American locale.
-  const words = (date: Date): readonly string[] => utc(date).replace(',', '').split(' ');
+  const words = (date: Date): readonly string[] => date.toUTCString().replace(',', '').split(' ');
   const dateText = (date: Date): string => {
     const [day, number, month, year] = words(date);
     return `${day} ${month} ${number} ${year}`;
@@ -87,13 +83,13 @@ const bindToUtc = (prototype: Date): void => {
       return valid(this, timeText);
     },
     toLocaleString(this: Date) {
-      return valid(this, (date) => toISOString.call(date).replace('T', ' ').slice(0, 19));
+      return valid(this, (date) => date.toISOString().replace('T', ' ').slice(0, 19));
     },
     toLocaleDateString(this: Date) {
-      return valid(this, (date) => toISOString.call(date).slice(0, 10));
+      return valid(this, (date) => date.toISOString().slice(0, 10));
     },
     toLocaleTimeString(this: Date) {
-      return valid(this, (date) => toISOString.call(date).slice(11, 19));
+      return valid(this, (date) => date.toISOString().slice(11, 19));
     },
   });
 };

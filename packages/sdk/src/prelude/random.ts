@@ -24,7 +24,7 @@ export class Randomness {
   start(seed: string): void {
     this.#crypto = new ChaCha20(seed);
     const bytes = new Uint8Array(32);
-    this.#crypto.fill(bytes);
+    this.#crypto.readInto(bytes);
     this.#math = new ChaCha20(hexOf(bytes));
   }
 
@@ -59,7 +59,7 @@ export class Randomness {
 
   #fill(bytes: Uint8Array): void {
     if (!this.#crypto) throw new TypeError('crypto was used while the module was loaded: use it inside a workflow');
-    this.#crypto.fill(bytes);
+    this.#crypto.readInto(bytes);
   }
 }
 

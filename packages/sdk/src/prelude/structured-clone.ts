@@ -5,7 +5,7 @@
  *
  * @throws {DOMException} `DataCloneError` for functions and symbols.
  */
-export const structuredClone = <T>(value: T): T => cloneAny(value, new Map()) as T;
+export const structuredClone = (value: unknown): unknown => cloneAny(value, new Map());
 
 const cloneAny = (value: unknown, seen: Map<object, object>): unknown => {
   if (typeof value === 'function' || typeof value === 'symbol') {
@@ -34,19 +34,28 @@ const cloneSimple = (value: object, seen: Map<object, object>): object | undefin
   if (value instanceof Date) return new Date(value.getTime());
   if (value instanceof RegExp) return new RegExp(value.source, value.flags);
   if (value instanceof ArrayBuffer) return value.slice(0);
-  if (value instanceof Boolean || value instanceof Number || value instanceof String)
-    return Object(value.valueOf()) as object;
   if (value instanceof DataView) return new DataView(bufferOf(value, seen), value.byteOffset, value.byteLength);
-  if (!isTypedArray(value)) return undefined;
-  return Reflect.construct(value.constructor, [bufferOf(value, seen), value.byteOffset, value.length]) as object;
+  const primitive: unknown = value.valueOf();
+  if (typeof primitive !== 'object') return new Object(primitive);
+  return isTypedArray(value) ? cloneTyped(value, seen) : undefined;
 };
 
 type TypedArray = ArrayBufferView & { readonly length: number };
 
 const isTypedArray = (value: object): value is TypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView);
 
-const bufferOf = (view: ArrayBufferView, seen: Map<object, object>): ArrayBuffer =>
-  cloneAny(view.buffer, seen) as ArrayBuffer;
+const cloneTyped = (view: TypedArray, seen: Map<object, object>): object | undefined => {
+  const made: unknown = Reflect.construct(view.constructor, [bufferOf(view, seen), view.byteOffset, view.length]);
+  return typeof made === 'object' && made !== null ? made : undefined;
+};
+
+// Views of one buffer stay views of one buffer.
+const bufferOf = ({ buffer }: ArrayBufferView, seen: Map<object, object>): ArrayBuffer => {
+  const before = seen.get(buffer);
+  const copy = before instanceof ArrayBuffer ? before : new Uint8Array(buffer).slice().buffer;
+  seen.set(buffer, copy);
+  return copy;
+};
 
 const cloneMap = (value: Map<unknown, unknown>, seen: Map<object, object>): object => {
   const copy = new Map<unknown, unknown>();

@@ -3,19 +3,18 @@ import { encodeSets, percentDecode, percentEncode } from './percent.ts';
 import { labelToAscii } from './punycode.ts';
 
 const forbiddenHost = /[\0\t\n\r #/:<>?@[\\\]^|]/;
-// A superset of the former (section 3.1): controls, % and DEL too.
-const forbiddenDomain = /[\0-\x20"#%/:<>?@[\\\]^`{|}\x7f]/;
+// The former, controls, % and DEL (section 3.1); U+FFFD is what bytes that aren't UTF-8 became.
+const forbiddenDomain = /[\0-\x20#%/:<>?@[\\\]^|\x7f]/;
 
 /** The host in `text` as it is written in a URL; undefined when it isn't one. */
 export const parseHost = (text: string, isSpecial: boolean): string | undefined => {
   if (text.startsWith('[')) return text.endsWith(']') ? bracketed(parseIpv6(text.slice(1, -1))) : undefined;
   if (!isSpecial) return forbiddenHost.test(text) ? undefined : percentEncode(text, encodeSets.control);
-  const domain = domainToAscii(percentDecode(text));
-  if (domain === '' || forbiddenDomainIn(domain)) return undefined;
+  const decoded = percentDecode(text);
+  const domain = decoded.includes('\ufffd') ? '' : domainToAscii(decoded);
+  if (domain === '' || forbiddenDomain.test(domain)) return undefined;
   return endsInNumber(domain) ? parseIpv4(domain) : domain;
 };
-
-const forbiddenDomainIn = (domain: string): boolean => forbiddenDomain.test(domain.replace(/["`{}]/g, ''));
 
 /**
  * UTS #46 in short: compatibility forms, lower case, the ideographic full stops, soft hyphens and joiners removed. It

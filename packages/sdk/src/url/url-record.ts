@@ -79,9 +79,14 @@ const parseAbsolute = (cutText: Cut, scheme: string, base?: UrlRecord): UrlRecor
     return withAuthority({ ...cutText, rest: rest.replace(/^[/\\]+/, '') }, scheme);
   }
   if (rest.startsWith('//')) return withAuthority({ ...cutText, rest: rest.slice(2) }, scheme);
-  const path = rest.startsWith('/') ? parsePath(rest.slice(1), scheme) : percentEncode(rest, encodeSets.control);
-  return { ...noAuthority, scheme, path, query: cutText.query, fragment: cutText.fragment };
+  const { query, fragment } = cutText;
+  const path = rest.startsWith('/') ? parsePath(rest.slice(1), scheme) : opaquePath(cutText);
+  return { ...noAuthority, scheme, path, query, fragment };
 };
+
+// A space at the end would be lost when the URL is written and read again; before a query it is kept (section 4.4).
+const opaquePath = ({ rest, query, fragment }: Cut): string =>
+  percentEncode(query === null && fragment === null ? rest : rest.replace(/ $/, '%20'), encodeSets.control);
 
 const noAuthority = { username: '', password: '', host: null, port: null } as const;
 
@@ -91,31 +96,39 @@ const parseRelative = (cutText: Cut, base: UrlRecord): UrlRecord | undefined => 
   if (typeof base.path === 'string') {
     return rest === '' && query === null && fragment !== null ? { ...base, fragment } : undefined;
   }
-  if (scheme === 'file') return parseFile(cutText, base);
+  return scheme === 'file' ? parseFile(cutText, base) : parseBelow(cutText, base, base.path);
+};
+
+/** A reference of any scheme but `file` below a base with a path of segments. */
+const parseBelow = (cutText: Cut, base: UrlRecord, basePath: readonly string[]): UrlRecord | undefined => {
+  const { rest, query, fragment } = cutText;
+  const { scheme } = base;
   if (rest === '') return { ...base, query: query ?? base.query, fragment };
   const slashes = (isSpecial(scheme) ? /^[/\\]*/ : /^\/*/).exec(rest)?.[0].length ?? 0;
   if (slashes >= 2) return withAuthority({ ...cutText, rest: rest.slice(isSpecial(scheme) ? slashes : 2) }, scheme);
-  const above = slashes === 1 ? [] : base.path.slice(0, -1);
+  const above = slashes === 1 ? [] : basePath.slice(0, -1);
   return { ...base, path: parsePath(rest.slice(slashes), scheme, above), query, fragment };
 };
 
 // File URLs without the standard's drive letters: a workflow has no files.
-const parseFile = ({ rest, query, fragment }: Cut, base?: UrlRecord): UrlRecord | undefined => {
-  const scheme = 'file';
-  const parts = { scheme, ...noAuthority, query, fragment };
-  const slashes = /^[/\\]*/.exec(rest)?.[0].length ?? 0;
-  if (slashes >= 2) {
-    const [, hostText = '', pathText = ''] = /^([^/\\]*)[/\\]?(.*)$/s.exec(rest.slice(2)) ?? [];
-    const host = hostText === '' ? '' : parseHost(hostText, true);
-    if (host === undefined) return undefined;
-    return { ...parts, host: host === 'localhost' ? '' : host, path: parsePath(pathText, scheme) };
+const parseFile = (cutText: Cut, base?: UrlRecord): UrlRecord | undefined => {
+  const { rest, query, fragment } = cutText;
+  if (/^[/\\]{2}/.test(rest)) return fileWithHost({ ...cutText, rest: rest.slice(2) });
+  const parts = { scheme: 'file', ...noAuthority, host: base?.host ?? '', query, fragment };
+  const isRooted = /^[/\\]/.test(rest);
+  if (isRooted || !base || typeof base.path === 'string') {
+    return { ...parts, path: parsePath(rest.slice(isRooted ? 1 : 0), 'file') };
   }
-  const host = base?.host ?? '';
-  if (slashes === 1 || !base || typeof base.path === 'string') {
-    return { ...parts, host, path: parsePath(rest.slice(slashes), scheme) };
-  }
-  if (rest === '') return { ...parts, host, path: base.path, query: query ?? base.query };
-  return { ...parts, host, path: parsePath(rest, scheme, base.path.slice(0, -1)) };
+  if (rest === '') return { ...parts, path: base.path, query: query ?? base.query };
+  return { ...parts, path: parsePath(rest, 'file', base.path.slice(0, -1)) };
+};
+
+const fileWithHost = ({ rest, query, fragment }: Cut): UrlRecord | undefined => {
+  const [, hostPart = '', pathPart = ''] = /^([^/\\]*)[/\\]?(.*)$/s.exec(rest) ?? [];
+  const host = hostPart === '' ? '' : parseHost(hostPart, true);
+  if (host === undefined) return undefined;
+  const path = parsePath(pathPart, 'file');
+  return { scheme: 'file', ...noAuthority, host: host === 'localhost' ? '' : host, path, query, fragment };
 };
 
 const withAuthority = ({ rest, query, fragment }: Cut, scheme: string): UrlRecord | undefined => {

@@ -14,9 +14,11 @@ import {
 } from './url-record.ts';
 import { URLSearchParams } from './url-search-params.ts';
 
+const textOf = (value: unknown): string => String(value);
+
 const parse = (url: unknown, base?: unknown): UrlRecord | undefined => {
   if (base === undefined) return parseUrl(String(url));
-  const parsedBase = parseUrl(String(base));
+  const parsedBase = parseUrl(textOf(base));
   return parsedBase && parseUrl(String(url), parsedBase);
 };
 
@@ -26,21 +28,21 @@ export class URL {
   #searchParams: URLSearchParams | undefined;
 
   /** @throws {TypeError} when `url` isn't a URL, or is relative and there is no base. */
-  constructor(url: string | { toString(): string }, base?: string | { toString(): string }) {
+  constructor(url: unknown, base?: unknown) {
     const record = parse(url, base);
     if (!record) {
-      const against = base === undefined ? '' : ` with base "${String(base)}"`;
+      const against = base === undefined ? '' : ` with base "${textOf(base)}"`;
       throw new TypeError(`Invalid URL: "${String(url)}"${against}`);
     }
     this.#record = record;
   }
 
   /** The URL, or null when it isn't one. */
-  static parse(url: string | { toString(): string }, base?: string | { toString(): string }): URL | null {
+  static parse(url: unknown, base?: unknown): URL | null {
     return URL.canParse(url, base) ? new URL(url, base) : null;
   }
 
-  static canParse(url: string | { toString(): string }, base?: string | { toString(): string }): boolean {
+  static canParse(url: unknown, base?: unknown): boolean {
     return parse(url, base) !== undefined;
   }
 
@@ -48,9 +50,9 @@ export class URL {
     return urlText(this.#record);
   }
 
-  set href(text: string) {
+  set href(text: unknown) {
     const record = parseUrl(String(text));
-    if (!record) throw new TypeError(`Invalid URL: "${text}"`);
+    if (!record) throw new TypeError(`Invalid URL: "${String(text)}"`);
     this.#record = record;
     this.#searchParams = undefined;
   }
@@ -64,7 +66,7 @@ export class URL {
     return `${this.#record.scheme}:`;
   }
 
-  set protocol(text: string) {
+  set protocol(text: unknown) {
     const scheme = /^([a-z][a-z\d+.-]*)(:|$)/i.exec(String(text))?.[1]?.toLowerCase();
     if (scheme === undefined || isSpecial(scheme) !== isSpecial(this.#record.scheme)) return;
     if (scheme === 'file' && (this.#hasCredentials || this.#record.port !== null)) return;
@@ -76,7 +78,7 @@ export class URL {
     return this.#record.username;
   }
 
-  set username(text: string) {
+  set username(text: unknown) {
     if (this.#canHaveCredentials) this.#set({ username: percentEncode(String(text), encodeSets.userinfo) });
   }
 
@@ -84,7 +86,7 @@ export class URL {
     return this.#record.password;
   }
 
-  set password(text: string) {
+  set password(text: unknown) {
     if (this.#canHaveCredentials) this.#set({ password: percentEncode(String(text), encodeSets.userinfo) });
   }
 
@@ -92,7 +94,7 @@ export class URL {
     return hostText(this.#record);
   }
 
-  set host(text: string) {
+  set host(text: unknown) {
     this.#setPlace(text, (place, named) => (named ? place : { ...place, port: this.#record.port }));
   }
 
@@ -100,7 +102,7 @@ export class URL {
     return this.#record.host ?? '';
   }
 
-  set hostname(text: string) {
+  set hostname(text: unknown) {
     this.#setPlace(text, (place, named) => (named ? undefined : { ...place, port: this.#record.port }));
   }
 
@@ -108,7 +110,7 @@ export class URL {
     return this.#record.port === null ? '' : String(this.#record.port);
   }
 
-  set port(text: string) {
+  set port(text: unknown) {
     if (!this.#canHaveCredentials) return;
     const digits = /^\d*/.exec(String(text))?.[0] ?? '';
     if (digits === '' && String(text) !== '') return;
@@ -120,7 +122,7 @@ export class URL {
     return pathText(this.#record);
   }
 
-  set pathname(text: string) {
+  set pathname(text: unknown) {
     const { scheme, path } = this.#record;
     if (typeof path === 'string') return;
     const start = isSpecial(scheme) ? /^[/\\]/ : /^\//;
@@ -133,7 +135,7 @@ export class URL {
     return query === null || query === '' ? '' : `?${query}`;
   }
 
-  set search(text: string) {
+  set search(text: unknown) {
     const query = stripped(text).replace(/^\?/, '');
     this.#set({ query: String(text) === '' ? null : encodeQuery(query, this.#record.scheme) });
     this.#searchParams = undefined;
@@ -152,7 +154,7 @@ export class URL {
     return fragment === null || fragment === '' ? '' : `#${fragment}`;
   }
 
-  set hash(text: string) {
+  set hash(text: unknown) {
     const fragment = stripped(text).replace(/^#/, '');
     this.#set({ fragment: String(text) === '' ? null : percentEncode(fragment, encodeSets.fragment) });
   }
@@ -182,7 +184,7 @@ export class URL {
     this.#record = { ...this.#record, ...part };
   }
 
-  #setPlace(text: string, choose: (place: Place, isPortNamed: boolean) => Place | undefined): void {
+  #setPlace(text: unknown, choose: (place: Place, isPortNamed: boolean) => Place | undefined): void {
     if (typeof this.#record.path === 'string') return;
     const { scheme } = this.#record;
     const clean = /^[^/?#]*/.exec(isSpecial(scheme) ? stripped(text).replaceAll('\\', '/') : stripped(text))?.[0] ?? '';
