@@ -70,7 +70,7 @@ export class HeldJob {
 
   /** Gives the job back, to be continued elsewhere at once. */
   release(): void {
-    if (this.#wish !== 'run') return;
+    if (this.#wish !== 'run' || this.#dropped.signal.aborted) return;
     this.#wish = 'release';
     this.#run?.release();
   }

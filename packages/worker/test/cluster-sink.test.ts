@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import {
+  chainStart,
+  limits,
+  mvmError,
+  readBatches,
+  type JournalBatch,
+  type JournalEntry,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import { ClusterSink } from '../src/journal/cluster-sink.ts';
+import type { Parcel } from '../src/journal/journal-shipper.ts';
+import { logEntry, textsOf } from './fixtures/entry.ts';
+
+const lease = { job: 'j1', epoch: 3 };
+const start = chainStart('j1', 1);
+
+describe('ClusterSink', () => {
+  let offers = 0;
+  let refusals: MvmError[] = [];
+  let sink: ClusterSink;
+
+  beforeEach(() => {
+    offers = 0;
+    refusals = [];
+    sink = openSink({ nextSeq: 0, hash: start });
+  });
+
+  const openSink = (position: { nextSeq: number; hash: Uint8Array }): ClusterSink =>
+    new ClusterSink({
+      lease,
+      attempt: 1,
+      position,
+      shipper: { offer: () => void (offers += 1) },
+      onRefused: (error) => refusals.push(error),
+    });
+
+  it('links batches into a chain that reads back in the order of the calls', async () => {
+    const first = sink.append([logEntry('a')]);
+    const batches = [batchOf(sink.take())];
+    const second = sink.append([logEntry('b'), logEntry('c')]);
+    sink.accepted();
+    await first;
+    batches.push(batchOf(sink.take()));
+    sink.accepted();
+    await second;
+    assert.deepEqual(textsOf(readBatches(start, batches)), ['a', 'b', 'c']);
+  });
+
+  it('gathers what comes while a batch is out, in one next batch', () => {
+    void sink.append([logEntry('a')]);
+    sink.take();
+    for (const text of ['b', 'c', 'd']) void sink.append([logEntry(text)]);
+    sink.accepted();
+    assert.equal(batchOf(sink.take()).count, 3);
+  });
+
+  it('gives the same parcel again until it is answered, whatever came meanwhile', () => {
+    void sink.append([logEntry('a')]);
+    const parcel = sink.take();
+    void sink.append([logEntry('b')]);
+    assert.equal(sink.take(), parcel);
+  });
+
+  it('goes on after the entries that are stored', () => {
+    const hash = new Uint8Array(32).fill(9);
+    const resumed = openSink({ nextSeq: 7, hash });
+    void resumed.append([logEntry('a')]);
+    assert.equal(batchOf(resumed.take()).firstSeq, 7);
+  });
+
+  it('carries the tail and its progress in the finish', async () => {
+    void sink.append([logEntry('a')], { percent: 40, text: 'half' });
+    const finished = sink.finish([logEntry('b')], { type: 'completed', result: '1' });
+    const parcel = sink.take();
+    assert.equal(parcel?.kind, 'finish');
+    assert.equal(parcel.kind === 'finish' && parcel.item.append?.count, 2);
+    assert.deepEqual(parcel.kind === 'finish' && parcel.item.append?.progress, { percent: 40, text: 'half' });
+    assert.equal(sink.isFinishing, true);
+    sink.accepted();
+    await finished;
+  });
+
+  it('sends a tail that is too large for one batch before the finish', () => {
+    const large = 'x'.repeat(limits.appendBytesMax - 1_000);
+    void sink.append([logEntry(large)]);
+    void sink.finish([logEntry(large)], { type: 'completed', result: '1' });
+    assert.equal(sink.take()?.kind, 'append');
+    sink.accepted();
+    assert.equal(sink.take()?.kind, 'finish');
+  });
+
+  it('finishes without entries', () => {
+    void sink.finish([], { type: 'released' });
+    const parcel = sink.take();
+    assert.deepEqual(parcel?.item, { ...lease, attempt: 1, outcome: { type: 'released' } });
+  });
+
+  it('answers an append without entries when those before it are durable', async () => {
+    await sink.append([]);
+    void sink.append([logEntry('a')]);
+    sink.take();
+    let isDurable = false;
+    const empty = sink.append([]).then(() => void (isDurable = true));
+    assert.equal(isDurable, false);
+    sink.accepted();
+    await empty;
+  });
+
+  it('rejects every open call with the refusal, after telling its owner, and sends nothing more', async () => {
+    const out = sink.append([logEntry('a')]);
+    sink.take();
+    const waiting = sink.append([logEntry('b')]);
+    const stale = mvmError('STALE_LEASE', 'over');
+    sink.refused(stale);
+    await assert.rejects(out, stale);
+    await assert.rejects(waiting, stale);
+    await assert.rejects(sink.append([logEntry('c')]), stale);
+    await assert.rejects(sink.finish([], { type: 'released' }), stale);
+    assert.deepEqual([refusals, sink.nextKind, sink.take()], [[stale], undefined, undefined]);
+  });
+
+  it('rejects what is open when the lease is lost, and ignores a late answer', async () => {
+    const out = sink.append([logEntry('a')]);
+    sink.take();
+    sink.lose(mvmError('STALE_LEASE', 'lost'));
+    sink.accepted();
+    await assert.rejects(out, { code: 'STALE_LEASE' });
+    assert.deepEqual(refusals, []);
+  });
+
+  it('refuses an entry that no append can hold', async () => {
+    const entry: JournalEntry = logEntry('x'.repeat(limits.appendBytesMax + 1));
+    await assert.rejects(sink.append([entry]), { code: 'LIMIT_EXCEEDED' });
+    assert.equal(refusals[0]?.code, 'LIMIT_EXCEEDED');
+  });
+
+  it('offers itself again only when something is left', () => {
+    void sink.append([logEntry('a')]);
+    sink.take();
+    const before = offers;
+    sink.accepted();
+    assert.equal(offers, before);
+  });
+});
+
+const batchOf = (parcel: Parcel | undefined): JournalBatch => {
+  assert.equal(parcel?.kind, 'append');
+  if (parcel?.kind !== 'append') throw new Error('not an append');
+  return parcel.item;
+};
