@@ -1,0 +1,60 @@
+import type { Load } from '../load.ts';
+
+/** How much the queue bench does. */
+export interface QueueSize {
+  /** Time for the disk alone. */
+  readonly syncMs: number;
+  /** Jobs through the store alone, in batches of 100. */
+  readonly storeJobs: number;
+  /** Jobs of each cycle with batches of 1. */
+  readonly singles: number;
+  /** Jobs of each cycle with batches of 100. */
+  readonly batched: number;
+  /** Jobs published one by one, one after the other. */
+  readonly publish1: number;
+  /** Jobs published one by one, 64 requests at a time. */
+  readonly publish64: number;
+  /** Jobs published 1,000 at a time. */
+  readonly publishBulk: number;
+  /** Jobs that worker processes drain. */
+  readonly drain: number;
+  /** Jobs whose way to an idle worker is timed. */
+  readonly pickUps: number;
+}
+
+/** The sizes of each load. */
+export const queueSizes: Readonly<Record<Load, QueueSize>> = {
+  smallest: {
+    syncMs: 50,
+    storeJobs: 200,
+    singles: 20,
+    batched: 200,
+    publish1: 5,
+    publish64: 64,
+    publishBulk: 100,
+    drain: 50,
+    pickUps: 5,
+  },
+  quick: {
+    syncMs: 1_000,
+    storeJobs: 60_000,
+    singles: 3_000,
+    batched: 15_000,
+    publish1: 500,
+    publish64: 4_000,
+    publishBulk: 20_000,
+    drain: 3_000,
+    pickUps: 200,
+  },
+  full: {
+    syncMs: 5_000,
+    storeJobs: 500_000,
+    singles: 20_000,
+    batched: 150_000,
+    publish1: 4_000,
+    publish64: 40_000,
+    publishBulk: 150_000,
+    drain: 20_000,
+    pickUps: 1_000,
+  },
+};
