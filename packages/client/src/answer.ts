@@ -62,6 +62,8 @@ export const nodesSchema: z.ZodType<readonly NodeView[]> = z.array(
 
 /** A line of a job's log. */
 export interface LogLine {
+  /** Number of the journal entry that holds it. */
+  readonly seq: number;
   /** Unix ms: the time that the workflow saw. */
   readonly at: number;
   readonly level: LogLevel;
@@ -69,7 +71,7 @@ export interface LogLine {
 }
 
 export const logLinesSchema: z.ZodType<readonly LogLine[]> = z.array(
-  z.object({ at: number, level: z.enum(logLevels), text }),
+  z.object({ seq: number, at: number, level: z.enum(logLevels), text }),
 );
 
 /** One journal entry as the API shows it: its number, its kind, and its kind's own fields. */

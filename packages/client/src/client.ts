@@ -157,8 +157,19 @@ class HttpClient implements Client {
     return this.#connection.call(routePath('cancel', { job }), jobViewSchema, { method: 'POST', body, signal });
   }
 
-  journal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<JournalView> {
-    return this.#connection.call(routePath('journal', { job }, { attempt }), journalViewSchema, { signal });
+  async journal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<JournalView> {
+    const limit = clientLimits.journalPageEntries;
+    const page = (from: number, of = attempt): Promise<JournalView> =>
+      this.#connection.call(routePath('journal', { job }, { attempt: of, from, limit }), journalViewSchema, { signal });
+    const first = await page(0);
+    const entries = [...first.entries];
+    while (entries.length > 0 && entries.length % limit === 0) {
+      // The attempt is named: the next one may have begun between two pages.
+      const { entries: more } = await page(entries.length, first.attempt);
+      if (more.length === 0) break;
+      entries.push(...more);
+    }
+    return { ...first, entries };
   }
 
   logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {

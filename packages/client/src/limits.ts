@@ -6,6 +6,8 @@ export const clientLimits = {
   retryMs: 100,
   /** How long `wait` lets the control plane hold one request open. */
   waitMs: 30_000,
+  /** Journal entries asked for at once. */
+  journalPageEntries: 10_000,
   /** Wait before an event stream that broke is opened again. */
   eventRetryMs: 500,
 } as const;
