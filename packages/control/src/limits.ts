@@ -42,6 +42,8 @@ export const controlLimits = {
   expiryGranularityMs: 20,
   /** Wait before expiring again what the store refused to expire. */
   expiryRetryMs: 1_000,
+  /** How long a stop waits for requests under way. */
+  drainMs: 2_000,
   /** What `Retry-After` says. */
   retryAfterSeconds: 1,
 } as const;

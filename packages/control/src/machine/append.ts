@@ -69,6 +69,8 @@ const conflict = (job: JobRecord, batch: JournalBatch, why: string): Error =>
   );
 
 const demandRoom = (job: JobRecord, batch: JournalBatch): void => {
+  const added = batch.bytes.length;
+  if (added > limits.appendBytesMax) throw tooLong(job, `${limits.appendBytesMax} bytes in one append`, added);
   const entries = job.journalEntries + batch.count;
   if (entries > limits.journalEntriesMax) throw tooLong(job, `${limits.journalEntriesMax} entries`, entries);
   const size = job.journalBytes + batch.bytes.length;
@@ -78,7 +80,7 @@ const demandRoom = (job: JobRecord, batch: JournalBatch): void => {
 const tooLong = (job: JobRecord, rule: string, received: number): Error =>
   mvmError(
     'LIMIT_EXCEEDED',
-    `the journal of an attempt has at most ${rule}; with this batch job "${job.id}" would have ${received}`,
+    `the journal of an attempt has at most ${rule}; job "${job.id}" would have ${received} with this batch`,
     {
       job_id: job.id,
       received,

@@ -30,7 +30,7 @@ const reported = (app: Application, job: JobRecord, command: ReportCommand): Job
     case 'completed':
       return finished(completed(job, command.result ?? 'null'), job.epoch, command.outcomeHash);
     case 'failed':
-      return finished(failed(job, app.tables.jobs.content(job), failure(command)), job.epoch, command.outcomeHash);
+      return failed(job, app.tables.jobs.content(job), failure(command));
     case 'cancelled':
       if (job.cancelReason !== null) return cancelled(job, job.cancelReason);
       throw refused(job, command, 'nobody asked for its cancellation');

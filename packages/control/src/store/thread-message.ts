@@ -12,7 +12,10 @@ export interface ThreadStart {
 }
 
 /** Checks {@link ThreadStart}. */
-export const threadStartSchema: z.ZodType<ThreadStart> = z.object({ role: z.enum(['writer', 'reader']), path: z.string() });
+export const threadStartSchema: z.ZodType<ThreadStart> = z.object({
+  role: z.enum(['writer', 'reader']),
+  path: z.string(),
+});
 
 /** To a thread. */
 export type ThreadRequest =

@@ -1,0 +1,97 @@
+/**
+ * The peer plane's listener: the iroh endpoint, HTTP/3 on it, and the ticket that leads to it. Owns the endpoint.
+ *
+ * Tickets name UDP ports, so a restart listens on the ports of the last one; when they are taken, on free ones, and workers
+ * need the new ticket.
+ */
+import {
+  encodeTicket,
+  http3Alpn,
+  openEndpoint,
+  serveHttp3,
+  type EndpointAddress,
+  type PeerEndpoint,
+} from '@mvm-ci/net';
+import { limits } from '@mvm-ci/protocol';
+import { isIPv4 } from 'node:net';
+import type { Logger } from '../logger.ts';
+import type { PeerPorts } from './data-folder.ts';
+
+/** How to listen for peers. */
+export interface PeerListenerOptions {
+  readonly secretKey: Uint8Array;
+  /** Addresses to bind, as `ip:port`; port 0 stands for the last start's port. @default all interfaces */
+  readonly bind?: readonly string[] | undefined;
+  /** @default 'none' */
+  readonly relay?: 'none' | 'default' | URL | undefined;
+  readonly lastPorts: PeerPorts;
+  readonly logger: Logger;
+  readonly fetch: (request: Request, node: string) => Promise<Response>;
+}
+
+/** An open listener for peers. */
+export interface PeerListener {
+  /** The control plane's node id. */
+  readonly node: string;
+  readonly ports: PeerPorts;
+  /** A ticket with a join token in it. */
+  ticket(token: string, cluster: string): string;
+  /** Takes no more requests, waits up to `drainMs` for those under way, closes the endpoint. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** Opens the endpoint and serves requests on it. @throws UNAVAILABLE when no address can be bound */
+export const listenPeers = async (options: PeerListenerOptions): Promise<PeerListener> => {
+  const endpoint = await open(options);
+  const server = serveHttp3(endpoint, {
+    handler: (request, peer) => options.fetch(request, peer.nodeId),
+    requestBodyBytesMax: limits.moduleBytesMax,
+  });
+  return {
+    node: endpoint.id,
+    ports: portsOf(endpoint.address()),
+    ticket: (token, cluster) => encodeTicket({ address: endpoint.address(), token, cluster }),
+    stop: async (drainMs) => {
+      await server.stop({ drainMs });
+      await endpoint.close();
+    },
+  };
+};
+
+const open = async (options: PeerListenerOptions): Promise<PeerEndpoint> => {
+  const { secretKey, relay = 'none', lastPorts, logger } = options;
+  const wanted = options.bind ?? everywhere(lastPorts);
+  const base = { secretKey, relay, alpns: [http3Alpn] };
+  try {
+    const again = wanted?.map((address) => withPort(address, lastPorts));
+    return await openEndpoint({ ...base, ...(again && { bind: again }) });
+  } catch (error) {
+    if (lastPorts.ipv4 === undefined && lastPorts.ipv6 === undefined) throw error;
+    logger.warn({ ports: lastPorts }, 'the UDP ports of the last start are taken: workers need the new ticket');
+    return openEndpoint({ ...base, ...(options.bind && { bind: options.bind }) });
+  }
+};
+
+// Without known ports the endpoint finds out by itself whether there is IPv6.
+const everywhere = (ports: PeerPorts): readonly string[] | undefined => {
+  if (ports.ipv4 === undefined) return undefined;
+  return ports.ipv6 === undefined ? ['0.0.0.0:0'] : ['0.0.0.0:0', '[::]:0'];
+};
+
+const withPort = (address: string, ports: PeerPorts): string => {
+  const port = address.startsWith('[') ? ports.ipv6 : ports.ipv4;
+  return port === undefined ? address : address.replace(/:0$/, `:${port}`);
+};
+
+const portsOf = (address: EndpointAddress): PeerPorts => {
+  const sockets = address.addresses.map(splitSocket);
+  return {
+    ipv4: sockets.find(({ host }) => isIPv4(host))?.port,
+    ipv6: sockets.find(({ host }) => !isIPv4(host))?.port,
+  };
+};
+
+const splitSocket = (socket: string): { host: string; port: number } => {
+  const colon = socket.lastIndexOf(':');
+  return { host: socket.slice(0, colon), port: Number(socket.slice(colon + 1)) };
+};

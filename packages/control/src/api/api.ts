@@ -1,0 +1,92 @@
+/**
+ * The API: one fetch-style handler for both listeners (HTTP and HTTP/3 over iroh). The listener says who calls; the
+ * operations say who may; everything that is refused is answered as `{ "error": { code, message, details } }`.
+ */
+import { bodyTypeOf, decodeBody, mvmError, MvmError, routes } from '@mvm-ci/protocol';
+import { Hono, type Context } from 'hono';
+import type { Core } from '../core.ts';
+import type { Logger } from '../logger.ts';
+import type { Caller } from './caller.ts';
+import { clusterOperations } from './cluster-operations.ts';
+import { eventOperation } from './event-operation.ts';
+import { openapiOperation } from './openapi.ts';
+import type { Operation } from './operation.ts';
+import { peerOperations } from './peer-operations.ts';
+import { queueOperations } from './queue-operations.ts';
+import { readBody } from './request-body.ts';
+import { answerType, errorResponse, outcomeResponse } from './response.ts';
+
+/** What the API serves, and where its unexpected errors go. */
+export interface ApiParts {
+  readonly core: Core;
+  readonly logger: Logger;
+}
+
+/** See the head of this file. */
+export interface Api {
+  /** Answers a request of a caller whom the listener has identified. Never rejects. */
+  fetch(request: Request, caller: Caller): Promise<Response>;
+}
+
+interface Bound {
+  readonly Bindings: { readonly caller: Caller };
+}
+
+const described: readonly Operation[] = [...queueOperations, eventOperation, ...peerOperations, ...clusterOperations];
+
+/** Every operation of the API. */
+export const operations: readonly Operation[] = [...described, openapiOperation(described)];
+
+/** Makes the API of a core. */
+export const createApi = (parts: ApiParts): Api => {
+  const app = new Hono<Bound>();
+  for (const one of operations) app.on(one.method, routes[one.route], (context) => serve(parts, one, context));
+  app.notFound((context) => refuse(parts, context, routeNotFound(context)));
+  app.onError((error, context) => refuse(parts, context, error));
+  return { fetch: async (request, caller) => app.fetch(request, { caller }) };
+};
+
+const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): Promise<Response> => {
+  const { core } = parts;
+  const { caller } = context.env;
+  demandAccess(core, one, caller);
+  const request = context.req.raw;
+  const outcome = await one.invoke({
+    core,
+    caller,
+    request,
+    body: await bodyOf(one, request),
+    search: context.req.query(),
+    parameter: Object.values(context.req.param())[0] ?? '',
+  });
+  return outcomeResponse(outcome, answerType(request));
+};
+
+const demandAccess = (core: Core, one: Operation, caller: Caller): void => {
+  if (caller.kind === 'operator' || one.access === 'anybody') return;
+  core.nodes.demandJoined(caller.node);
+  if (one.access === 'member') return;
+  throw mvmError('FORBIDDEN', `${one.method} ${routes[one.route]} is the operator's: a worker may not use it`);
+};
+
+const bodyOf = async (one: Operation, request: Request): Promise<unknown> => {
+  if (one.body.mode === 'none') return undefined;
+  const bytes = await readBody(request, one.bodyBytesMax);
+  if (one.body.mode === 'bytes') return bytes;
+  // No body at all stands for an absent value; the schema says whether that will do.
+  return bytes.length === 0 ? undefined : decodeBody(bytes, bodyTypeOf(request.headers.get('content-type')));
+};
+
+const routeNotFound = (context: Context<Bound>): Error =>
+  mvmError(
+    'ROUTE_NOT_FOUND',
+    `there is no ${context.req.method} ${context.req.path}; GET ${routes.openapi} names all routes`,
+  );
+
+const refuse = (parts: ApiParts, context: Context<Bound>, error: unknown): Response => {
+  if (!(error instanceof MvmError) || error.code === 'INTERNAL') {
+    const { method, path } = context.req;
+    parts.logger.error({ err: error, method, path }, 'a request failed unexpectedly');
+  }
+  return errorResponse(error, answerType(context.req.raw));
+};

@@ -1,0 +1,103 @@
+/** Modules, nodes, and what the control plane says of itself. */
+import { deployedModuleSchema, idSchema, limits, mvmError } from '@mvm-ci/protocol';
+import { z } from 'zod';
+import { noBody, rawBody } from './body-spec.ts';
+import { noSearch, operation, value, type Operation } from './operation.ts';
+import { infoSchema, modulesSchema, nodesSchema, readySchema } from './schemas.ts';
+
+/** What the control plane calls itself. */
+export const product = { name: 'mvm-ci', version: '0.1.0' } as const;
+
+const deploy = operation({
+  method: 'POST',
+  route: 'modules',
+  access: 'operator',
+  summary: 'Deploy a module file under name and version. Idempotent by content.',
+  body: rawBody,
+  bodyBytesMax: limits.moduleBytesMax,
+  search: z.object({ name: idSchema, version: idSchema }),
+  answers: deployedModuleSchema,
+  run: async ({ core, body, search, request }) => {
+    const type = request.headers.get('content-type');
+    if (type !== 'application/octet-stream') {
+      throw mvmError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        `a module file is sent as application/octet-stream, not ${type ?? 'without a type'}`,
+      );
+    }
+    return value(await core.modules.deploy({ ...search, file: body }));
+  },
+});
+
+const modules = operation({
+  method: 'GET',
+  route: 'modules',
+  access: 'operator',
+  summary: 'All deployments, the last one first.',
+  body: noBody,
+  search: noSearch,
+  answers: modulesSchema,
+  run: async ({ core }) => value(await core.modules.list()),
+});
+
+const module = operation({
+  method: 'GET',
+  route: 'module',
+  access: 'operator',
+  summary: 'The last deployment of the module with this hash.',
+  body: noBody,
+  search: noSearch,
+  answers: deployedModuleSchema,
+  run: async ({ core, parameter }) => value(await core.modules.get(parameter)),
+});
+
+const nodes = operation({
+  method: 'GET',
+  route: 'nodes',
+  access: 'operator',
+  summary: 'Nodes that have joined, and how many jobs each holds.',
+  body: noBody,
+  search: noSearch,
+  answers: nodesSchema,
+  run: ({ core }) => value(core.nodes.list(core.leases.heldByWorker())),
+});
+
+const info = operation({
+  method: 'GET',
+  route: 'info',
+  access: 'member',
+  summary: 'Name, version, cluster and counts.',
+  body: noBody,
+  search: noSearch,
+  answers: infoSchema,
+  run: async ({ core }) =>
+    value({ ...product, cluster: core.cluster, jobs: await core.queue.stats(core.nodes.countAlive()) }),
+});
+
+const health = operation({
+  method: 'GET',
+  route: 'health',
+  access: 'member',
+  summary: 'Whether the process answers.',
+  body: noBody,
+  search: noSearch,
+  answers: z.object({ healthy: z.boolean() }),
+  run: () => value({ healthy: true }),
+});
+
+const ready = operation({
+  method: 'GET',
+  route: 'ready',
+  access: 'member',
+  summary: 'Whether the store answers; 503 when it does not.',
+  body: noBody,
+  search: noSearch,
+  answers: readySchema,
+  run: async ({ core }) => {
+    await core.queue.stats(0);
+    return value({ ready: true });
+  },
+});
+
+/** The operations of this file. */
+export const clusterOperations: readonly Operation[] = [deploy, modules, module, nodes, info, health, ready];

@@ -1,0 +1,150 @@
+/** `/peer/…`: what workers use. An operator may use it too, and names the worker that it speaks for in the body. */
+import {
+  appendRequestSchema,
+  claimAnswerSchema,
+  claimRequestSchema,
+  finishRequestSchema,
+  heartbeatAnswerSchema,
+  heartbeatRequestSchema,
+  idSchema,
+  itemsAnswerSchema,
+  joinAnswerSchema,
+  joinRequestSchema,
+  journalAnswerSchema,
+  mvmError,
+  peerProtocol,
+  type FinishItem,
+} from '@mvm-ci/protocol';
+import { z } from 'zod';
+import { bodyOf, noBody } from './body-spec.ts';
+import type { Caller } from './caller.ts';
+import { noSearch, operation, value, type Operation } from './operation.ts';
+
+const nameDigits = 10;
+
+/** Whom the caller speaks for: a peer for itself alone. */
+const workerOf = (caller: Caller, named: string | undefined): string => {
+  if (caller.kind === 'peer') return caller.node;
+  if (named !== undefined) return named;
+  throw mvmError('INVALID_ARGUMENT', 'an operator who speaks for a worker names it in "worker"');
+};
+
+const join = operation({
+  method: 'POST',
+  route: 'join',
+  access: 'anybody',
+  summary: 'Become a member: by the ticket’s join token the first time, by the proven node id later.',
+  body: bodyOf(joinRequestSchema),
+  search: noSearch,
+  answers: joinAnswerSchema,
+  run: async ({ core, caller, body }) => {
+    if (caller.kind !== 'peer')
+      throw mvmError('FORBIDDEN', 'only a peer joins: its node id is proven by its connection');
+    if (body.protocol !== peerProtocol) {
+      throw mvmError(
+        'INVALID_ARGUMENT',
+        `this control plane speaks peer protocol ${peerProtocol}, not ${body.protocol}: run the same release on both sides`,
+      );
+    }
+    const { node } = caller;
+    await core.nodes.join({ node, name: body.name ?? node.slice(0, nameDigits), token: body.token ?? null });
+    const { leaseMs, heartbeatMs, idleHeartbeatMs } = core.periods;
+    return value({ node, cluster: core.cluster, leaseMs, heartbeatMs, idleHeartbeatMs });
+  },
+});
+
+const claim = operation({
+  method: 'POST',
+  route: 'claim',
+  access: 'member',
+  summary: 'Claim up to `capacity` workflow jobs, waiting up to `waitMs` for the first one.',
+  body: bodyOf(claimRequestSchema),
+  search: noSearch,
+  answers: claimAnswerSchema,
+  run: async ({ core, caller, body, request }) => {
+    const worker = workerOf(caller, body.worker);
+    const { incarnation, capacity, waitMs = 0 } = body;
+    return value(await core.queue.claim({ worker, incarnation, capacity, waitMs, signal: request.signal }));
+  },
+});
+
+const heartbeat = operation({
+  method: 'POST',
+  route: 'heartbeat',
+  access: 'member',
+  summary: 'Extend the named leases, and only those; learn which are lost and which jobs should be cancelled.',
+  body: bodyOf(heartbeatRequestSchema),
+  search: noSearch,
+  answers: heartbeatAnswerSchema,
+  run: ({ core, caller, body }) => {
+    const holder = { worker: workerOf(caller, body.worker), incarnation: body.incarnation };
+    return value(core.queue.heartbeat(holder, body.held));
+  },
+});
+
+const append = operation({
+  method: 'POST',
+  route: 'append',
+  access: 'member',
+  summary: 'Add batches to the journals of held jobs; one answer per item, in order.',
+  body: bodyOf(appendRequestSchema),
+  search: noSearch,
+  answers: itemsAnswerSchema,
+  run: async ({ core, caller, body }) =>
+    value({ results: await core.queue.append(workerOf(caller, body.worker), body.appends) }),
+});
+
+const finish = operation({
+  method: 'POST',
+  route: 'finish',
+  access: 'member',
+  summary: 'End the hold on jobs, with a last append each; one answer per item, in order.',
+  body: bodyOf(finishRequestSchema),
+  search: noSearch,
+  answers: itemsAnswerSchema,
+  run: async ({ core, caller, body }) => {
+    for (const item of body.finishes) demandJson(item);
+    return value({ results: await core.queue.finish(workerOf(caller, body.worker), body.finishes) });
+  },
+});
+
+const demandJson = ({ job, outcome }: FinishItem): void => {
+  if (outcome.type !== 'completed') return;
+  try {
+    JSON.parse(outcome.result);
+  } catch {
+    throw mvmError('INVALID_ARGUMENT', `the result of job "${job}" is not JSON text`, { job_id: job });
+  }
+};
+
+const journal = operation({
+  method: 'GET',
+  route: 'peerJournal',
+  access: 'member',
+  summary: 'The journal of a job that the caller holds, to be checked and replayed.',
+  body: noBody,
+  search: z.object({ epoch: z.coerce.number().int().positive(), worker: idSchema.optional() }),
+  answers: journalAnswerSchema,
+  run: async ({ core, caller, parameter, search }) => {
+    const lease = { job: parameter, epoch: search.epoch };
+    const { attempt, batches } = await core.queue.heldJournal(workerOf(caller, search.worker), lease);
+    return value({
+      attempt,
+      batches: batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash })),
+    });
+  },
+});
+
+const module = operation({
+  method: 'GET',
+  route: 'peerModule',
+  access: 'member',
+  summary: 'A module file, by its hash.',
+  body: noBody,
+  search: noSearch,
+  answers: 'application/octet-stream',
+  run: async ({ core, parameter }) => ({ type: 'bytes', bytes: await core.modules.file(parameter) }),
+});
+
+/** The operations of this file. */
+export const peerOperations: readonly Operation[] = [join, claim, heartbeat, append, finish, journal, module];

@@ -1,0 +1,221 @@
+/** `/queue/…`: what publishers, operators and the seed's own workers use. */
+import {
+  cancelSchema,
+  isFinal,
+  jobStates,
+  limits,
+  mvmError,
+  publishJobSchema,
+  publishManySchema,
+  statusReportSchema,
+  type JobState,
+  type StatusReport,
+} from '@mvm-ci/protocol';
+import { z } from 'zod';
+import { controlLimits } from '../limits.ts';
+import { jsonText } from '../queue/publish-item.ts';
+import { journalEntryView, logLines } from '../queue/journal-view.ts';
+import { bodyOf, noBody } from './body-spec.ts';
+import { noSearch, operation, value, type Call, type Operation, type Outcome } from './operation.ts';
+import {
+  jobListSchema,
+  jobViewSchema,
+  journalSchema,
+  logsSchema,
+  publishedManySchema,
+  publishedSchema,
+  statsSchema,
+} from './schemas.ts';
+
+const listSearch = z.object({
+  state: z
+    .string()
+    .transform((text, context) => seedState(text) ?? refuseState(text, context))
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(limits.listRowsMax).default(100),
+  after: z.coerce.number().int().positive().optional(),
+});
+const statusSearch = z.object({ wait_ms: z.coerce.number().int().min(0).max(limits.waitMsMax).default(0) });
+const attempt = z.coerce.number().int().positive().optional();
+const journalSearch = z.object({
+  attempt,
+  from: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(controlLimits.journalRowsMax).default(controlLimits.journalRowsMax),
+});
+
+/** A state in our form or in the seed's (`InProgress`); undefined when it is none. */
+export const seedState = (text: string): JobState | undefined => {
+  const snake = text.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
+  return jobStates.find((state) => state === snake);
+};
+
+const refuseState = (text: string, context: z.RefinementCtx): never => {
+  context.addIssue({ code: 'custom', message: `a state is one of ${jobStates.join(', ')}`, input: text });
+  return z.NEVER;
+};
+
+const publish = operation({
+  method: 'POST',
+  route: 'publish',
+  access: 'operator',
+  summary: 'Publish a job: a run of a workflow, or a bare payload. Idempotent by job_id.',
+  body: bodyOf(publishJobSchema),
+  search: noSearch,
+  answers: publishedSchema,
+  run: async ({ core, body }) => value((await core.queue.publish([body]))[0]),
+});
+
+const publishMany = operation({
+  method: 'POST',
+  route: 'publishMany',
+  access: 'operator',
+  summary: 'Publish up to 1,000 jobs at once: all of them, or none.',
+  body: bodyOf(publishManySchema),
+  search: noSearch,
+  answers: publishedManySchema,
+  run: async ({ core, body }) => value({ jobs: await core.queue.publish(body.jobs) }),
+});
+
+const claimBare = operation({
+  method: 'POST',
+  route: 'claimBare',
+  access: 'member',
+  summary: 'Claim one payload job for five minutes; its end is reported to /queue/status/{job}.',
+  body: noBody,
+  search: noSearch,
+  answers: jobViewSchema,
+  mayBeEmpty: true,
+  run: async ({ core, caller }): Promise<Outcome> => {
+    const job = await core.queue.claimBare(caller.kind === 'peer' ? caller.node : 'operator');
+    return job === null ? { type: 'nothing' } : value(job);
+  },
+});
+
+const list = operation({
+  method: 'GET',
+  route: 'list',
+  access: 'operator',
+  summary: 'Jobs, newest first. The header X-Next, when there is one, is the `after` of the next page.',
+  body: noBody,
+  search: listSearch,
+  answers: jobListSchema,
+  run: async ({ core, search }) => {
+    const { state, limit, after } = search;
+    const page = await core.queue.list({ state: state ?? null, limit, before: after ?? null });
+    return value(page.jobs, page.next === null ? {} : { 'x-next': String(page.next) });
+  },
+});
+
+const stats = operation({
+  method: 'GET',
+  route: 'stats',
+  access: 'operator',
+  summary: 'How many jobs are in each state, and how many workers are alive.',
+  body: noBody,
+  search: noSearch,
+  answers: statsSchema,
+  run: async ({ core }) => value(await core.queue.stats(core.nodes.countAlive())),
+});
+
+const status = operation({
+  method: 'GET',
+  route: 'status',
+  access: 'member',
+  summary: 'One job. With wait_ms the answer comes at the end of the job, or when that time is over.',
+  body: noBody,
+  search: statusSearch,
+  answers: jobViewSchema,
+  run: async ({ core, parameter, search, request }) =>
+    value(
+      search.wait_ms === 0
+        ? await core.queue.status(parameter)
+        : await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal: request.signal }),
+    ),
+});
+
+const report = operation({
+  method: 'POST',
+  route: 'status',
+  access: 'member',
+  summary: 'Report on a payload job whose bare claim is current.',
+  body: bodyOf(statusReportSchema),
+  search: noSearch,
+  answers: jobViewSchema,
+  run: async (call) => value(await call.core.queue.report(bareReport(call))),
+});
+
+const bareReport = ({
+  body,
+  caller,
+  parameter,
+}: Call<StatusReport, unknown>): Parameters<Call<never, never>['core']['queue']['report']>[0] => {
+  const state = seedState(body.status);
+  if (state === undefined) {
+    throw mvmError(
+      'INVALID_ARGUMENT',
+      `a status is one of ${jobStates.join(', ')}, or the same as Completed, not "${body.status}"`,
+    );
+  }
+  const result = body.result === undefined ? null : jsonText(body.result);
+  if (result !== null && Buffer.byteLength(result) > limits.resultBytesMax) {
+    throw mvmError('PAYLOAD_TOO_LARGE', `a result has at most ${limits.resultBytesMax} bytes as JSON`);
+  }
+  const worker = caller.kind === 'peer' ? caller.node : null;
+  return { job: parameter, worker, status: state, result: isFinal(state) ? result : null, error: body.error ?? null };
+};
+
+const cancel = operation({
+  method: 'POST',
+  route: 'cancel',
+  access: 'operator',
+  summary: 'Cancel a job: at once when nobody runs it, else as soon as its worker hears of it.',
+  body: bodyOf(cancelSchema.default({})),
+  search: noSearch,
+  answers: jobViewSchema,
+  run: async ({ core, parameter, body }) =>
+    value(await core.queue.cancel(parameter, body.reason ?? 'cancelled by the operator')),
+});
+
+const journal = operation({
+  method: 'GET',
+  route: 'journal',
+  access: 'operator',
+  summary: 'The journal of an attempt (the current one unless named), decoded, its hash chain checked.',
+  body: noBody,
+  search: journalSearch,
+  answers: journalSchema,
+  run: async ({ core, parameter, search }) => {
+    const found = await core.queue.journal(parameter, search.attempt ?? null);
+    const entries = found.entries.slice(search.from, search.from + search.limit);
+    const views = entries.map((entry, index) => journalEntryView(entry, search.from + index));
+    return value({ job_id: parameter, attempt: found.attempt, entries: views });
+  },
+});
+
+const logs = operation({
+  method: 'GET',
+  route: 'logs',
+  access: 'operator',
+  summary: 'What an attempt logged, the last 10,000 lines.',
+  body: noBody,
+  search: z.object({ attempt }),
+  answers: logsSchema,
+  run: async ({ core, parameter, search }) => {
+    const { entries } = await core.queue.journal(parameter, search.attempt ?? null);
+    return value(logLines(entries).slice(-controlLimits.journalRowsMax));
+  },
+});
+
+/** The operations of this file. */
+export const queueOperations: readonly Operation[] = [
+  publish,
+  publishMany,
+  claimBare,
+  list,
+  stats,
+  status,
+  report,
+  cancel,
+  journal,
+  logs,
+];

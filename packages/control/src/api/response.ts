@@ -1,0 +1,58 @@
+/** Outcomes and errors as HTTP responses, in the encoding that the caller asked for. */
+import {
+  asMvmError,
+  bodyTypeOf,
+  encodeBody,
+  errorBody,
+  mvmError,
+  type BodyType,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import { controlLimits } from '../limits.ts';
+import type { Outcome } from './operation.ts';
+
+/** The encoding of the answer: what `Accept` names; without it the request's own. JSON unless one names MessagePack. */
+export const answerType = (request: Request): BodyType => {
+  const accept = request.headers.get('accept');
+  return bodyTypeOf(accept === null || accept === '*/*' ? request.headers.get('content-type') : accept);
+};
+
+/** The response of an operation. */
+export const outcomeResponse = (outcome: Outcome, type: BodyType): Response => {
+  switch (outcome.type) {
+    case 'value':
+      return new Response(encoded(outcome.value, type), { headers: { 'content-type': type, ...outcome.headers } });
+    case 'bytes':
+      return new Response(new Uint8Array(outcome.bytes), { headers: { 'content-type': 'application/octet-stream' } });
+    case 'events':
+      return new Response(outcome.stream, {
+        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+      });
+    case 'nothing':
+      return new Response(null, { status: 204 });
+  }
+};
+
+/** The response of a refusal. What isn't an error of ours is INTERNAL, and says nothing of its cause. */
+export const errorResponse = (thrown: unknown, type: BodyType): Response => {
+  const error = shown(thrown);
+  const headers = { 'content-type': type, ...(isTransient(error) && retryAfter) };
+  return new Response(encoded(errorBody(error.toRecord()), type), { status: error.status, headers });
+};
+
+const shown = (thrown: unknown): MvmError => {
+  const error = asMvmError(thrown);
+  return error.cause === undefined || error.code !== 'INTERNAL'
+    ? error
+    : mvmError('INTERNAL', "an unexpected error; the control plane's log has it");
+};
+
+const retryAfter = { 'retry-after': String(controlLimits.retryAfterSeconds) };
+
+const isTransient = (error: MvmError): boolean => error.code === 'QUEUE_FULL' || error.code === 'UNAVAILABLE';
+
+// JSON as text: node-server and the HTTP/3 server send strings without going through a stream.
+const encoded = (body: unknown, type: BodyType): string | Uint8Array<ArrayBuffer> =>
+  type === 'application/json' && !holdsBytes(body) ? JSON.stringify(body) : new Uint8Array(encodeBody(body, type));
+
+const holdsBytes = (body: unknown): boolean => typeof body === 'object' && body !== null && 'batches' in body;

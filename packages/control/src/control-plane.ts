@@ -1,0 +1,209 @@
+/**
+ * A whole control plane: data folder, core, API, and its two listeners. Owns all of them, and the order of their ends.
+ */
+import { mvmError } from '@mvm-ci/protocol';
+import { DataFolder } from './adapters/data-folder.ts';
+import { listenHttp, type HttpListener } from './adapters/http-listener.ts';
+import { listenPeers, type PeerListener } from './adapters/peer-listener.ts';
+import { createApi, type Api } from './api/api.ts';
+import { answerType, errorResponse } from './api/response.ts';
+import { openCore, type Core } from './core.ts';
+import type { Clock } from './clock.ts';
+import { controlLimits, type LeasePeriods } from './limits.ts';
+import { silentLogger, type Logger } from './logger.ts';
+import type { Admit } from './modules/module-registry.ts';
+import type { Random } from './random.ts';
+import { openThreadStore } from './store/thread-store.ts';
+import { systemClock } from './system-clock.ts';
+import { systemRandom } from './system-random.ts';
+import { isLoopback, operatorGate } from './trust/operator-gate.ts';
+
+/** How a control plane is started. */
+export interface ControlPlaneOptions {
+  /** Folder for everything it keeps; made when it isn't there. One process uses it at a time. */
+  readonly data: string;
+  /** Decides which modules may be deployed. */
+  readonly admit: Admit;
+  /** @default "127.0.0.1" port 3020; port 0 takes a free one */
+  readonly http?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
+  /** The operator's bearer token. @default none on loopback, else one that is kept in `<data>/operator.token` */
+  readonly token?: string | undefined;
+  /** The peer plane. @default all interfaces, no relay */
+  readonly peer?:
+    | { readonly bind?: readonly string[] | undefined; readonly relay?: 'none' | 'default' | URL | undefined }
+    | undefined;
+  /** @default defaultPeriods */
+  readonly periods?: Partial<LeasePeriods> | undefined;
+  /** @default controlLimits.pendingJobsMax */
+  readonly pendingJobsMax?: number | undefined;
+  /** @default none */
+  readonly logger?: Logger | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** A running control plane. */
+export interface ControlPlane extends AsyncDisposable {
+  /** Base URL of the API, such as `http://127.0.0.1:3020`. */
+  readonly httpUrl: string;
+  /** What a worker needs to join; also in the file `ticketPath`. */
+  readonly ticket: string;
+  readonly ticketPath: string;
+  /** Its node id, 64 hex digits. */
+  readonly node: string;
+  readonly cluster: string;
+  /** The token that the HTTP API demands, when it demands one. */
+  readonly operatorToken: string | undefined;
+  /** Stops listening, ends long polls and streams, stores what is left. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const defaultHost = '127.0.0.1';
+const defaultPort = 3020;
+
+/**
+ * Starts a control plane.
+ *
+ * @throws CONFIG_INVALID when the folder is in use or of a newer release, or an address can't be bound
+ * @example await using plane = await startControlPlane({ data: './data', admit });
+ */
+export const startControlPlane = async (options: ControlPlaneOptions): Promise<ControlPlane> => {
+  const undo = new AsyncDisposableStack();
+  try {
+    const plane = await start(options, undo);
+    undo.move();
+    return plane;
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
+};
+
+const start = async (options: ControlPlaneOptions, undo: AsyncDisposableStack): Promise<ControlPlane> => {
+  const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
+  const folder = undo.use(DataFolder.open(options.data));
+  const core = await openCore({
+    ...options,
+    clock,
+    random,
+    openStore: (onEffects) => openThreadStore({ path: folder.databasePath, onEffects }),
+  });
+  undo.defer(() => core.stop());
+  const api = createApi({ core, logger });
+  const peers = await openPeerPlane(options, { folder, core, api, random, logger });
+  undo.defer(() => peers.listener.stop(0));
+  const token = tokenOf(options, folder, random);
+  const http = await openHttp(options, api, token);
+  logger.info({ http: http.url, node: peers.listener.node, cluster: core.cluster }, 'the control plane is up');
+  return new RunningControlPlane({ folder, core, http, peers, token, logger });
+};
+
+interface PeerPlane {
+  readonly listener: PeerListener;
+  readonly ticket: string;
+}
+
+interface PeerPlaneParts {
+  readonly folder: DataFolder;
+  readonly core: Core;
+  readonly api: Api;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const openPeerPlane = async (options: ControlPlaneOptions, parts: PeerPlaneParts): Promise<PeerPlane> => {
+  const { folder, core, api, random, logger } = parts;
+  const joinToken = folder.joinToken(random);
+  await core.nodes.createToken(joinToken);
+  const listener = await listenPeers({
+    ...options.peer,
+    secretKey: folder.nodeKey(random),
+    lastPorts: folder.peerPorts,
+    logger,
+    fetch: (request, node) => api.fetch(request, { kind: 'peer', node }),
+  });
+  folder.savePeerPorts(listener.ports);
+  const ticket = listener.ticket(joinToken, core.cluster);
+  folder.writeTicket(ticket);
+  return { listener, ticket };
+};
+
+const tokenOf = (options: ControlPlaneOptions, folder: DataFolder, random: Random): string | null => {
+  if (options.token === '') throw mvmError('CONFIG_INVALID', 'the operator’s token is empty');
+  if (options.token !== undefined) return options.token;
+  return isLoopback(options.http?.host ?? defaultHost) ? null : folder.operatorToken(random);
+};
+
+const openHttp = (options: ControlPlaneOptions, api: Api, token: string | null): Promise<HttpListener> => {
+  const { host = defaultHost, port = defaultPort } = options.http ?? {};
+  const gate = operatorGate({ host, token });
+  const fetch = async (request: Request): Promise<Response> => {
+    try {
+      gate(request);
+    } catch (error) {
+      return errorResponse(error, answerType(request));
+    }
+    return api.fetch(request, { kind: 'operator' });
+  };
+  return listenHttp({ host, port, fetch });
+};
+
+interface RunningParts {
+  readonly folder: DataFolder;
+  readonly core: Core;
+  readonly http: HttpListener;
+  readonly peers: PeerPlane;
+  readonly token: string | null;
+  readonly logger: Logger;
+}
+
+class RunningControlPlane implements ControlPlane {
+  readonly #parts: RunningParts;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: RunningParts) {
+    this.#parts = parts;
+  }
+
+  get httpUrl(): string {
+    return this.#parts.http.url;
+  }
+
+  get ticket(): string {
+    return this.#parts.peers.ticket;
+  }
+
+  get ticketPath(): string {
+    return this.#parts.folder.ticketPath;
+  }
+
+  get node(): string {
+    return this.#parts.peers.listener.node;
+  }
+
+  get cluster(): string {
+    return this.#parts.core.cluster;
+  }
+
+  get operatorToken(): string | undefined {
+    return this.#parts.token ?? undefined;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    const { folder, core, http, peers, logger } = this.#parts;
+    core.endWaits();
+    await Promise.all([http.stop(controlLimits.drainMs), peers.listener.stop(controlLimits.drainMs)]);
+    await core.stop();
+    folder[Symbol.dispose]();
+    logger.info({}, 'the control plane has stopped');
+  }
+}

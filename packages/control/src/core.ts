@@ -1,0 +1,120 @@
+/**
+ * The control plane without its listeners: store, queue, leases, nodes and modules, wired together. The API serves it, the
+ * tests drive it.
+ *
+ * 1. Effects of a commit reach the lease keeper first, then the waiting claims, then event streams.
+ * 2. `stop` ends what waits, then stores what is left, then closes the store.
+ */
+import { ClaimQueue } from './lease/claim-queue.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
+import { ModuleRegistry, type Admit } from './modules/module-registry.ts';
+import { NodeRegistry } from './nodes/node-registry.ts';
+import { ChangeFeed } from './queue/change-feed.ts';
+import { JobQueue } from './queue/job-queue.ts';
+import { outcomeHash } from './queue/outcome-hash.ts';
+import { uuid, type Random } from './random.ts';
+import type { Clock } from './clock.ts';
+import type { Effects } from './machine/effects.ts';
+import type { EffectListener, Store } from './store/store.ts';
+
+/** What a core is made of. */
+export interface CoreOptions {
+  readonly openStore: (onEffects: EffectListener) => Promise<Store>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admit: Admit;
+  /** @default defaultPeriods */
+  readonly periods?: Partial<LeasePeriods> | undefined;
+  /** @default controlLimits.pendingJobsMax */
+  readonly pendingJobsMax?: number | undefined;
+}
+
+/** A running core. */
+export interface Core {
+  readonly cluster: string;
+  readonly periods: LeasePeriods;
+  readonly queue: JobQueue;
+  readonly modules: ModuleRegistry;
+  readonly nodes: NodeRegistry;
+  readonly leases: LeaseKeeper;
+  readonly feed: ChangeFeed;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Ends long polls and event streams with what they have. Idempotent. */
+  endWaits(): void;
+  /** Ends everything and closes the store. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store and everything that lives on it. @throws CONFIG_INVALID when a newer release wrote the database */
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+  const { clock, random } = options;
+  const periods: LeasePeriods = { ...defaultPeriods, ...options.periods };
+  const listeners: EffectListener[] = [];
+  const store = await options.openStore((effects: Effects) => {
+    for (const listener of listeners) listener(effects);
+  });
+  const leases = leaseKeeper(store, clock, periods);
+  const claims = claimQueue(store, clock);
+  const { counters } = await store.read<'counters'>({ type: 'counters' });
+  const feed = new ChangeFeed(clock, counters.change);
+  listeners.push(
+    (effects) => leases.follow(effects),
+    (effects) => claims.follow(effects),
+    (effects) => feed.follow(effects),
+  );
+  leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
+  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
+  await nodes.load();
+  const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
+  const queue = new JobQueue({
+    store,
+    leases,
+    claims,
+    feed,
+    clock,
+    random,
+    leaseMs: periods.leaseMs,
+    pendingJobsMax: options.pendingJobsMax ?? controlLimits.pendingJobsMax,
+  });
+  const modules = new ModuleRegistry({ store, clock, admit: options.admit });
+  const endWaits = (): void => {
+    claims.stop();
+    feed.stop();
+  };
+  const stop = async (): Promise<void> => {
+    endWaits();
+    leases.stop();
+    await nodes.stop();
+    await store.close();
+  };
+  return { cluster, periods, queue, modules, nodes, leases, feed, clock, random, endWaits, stop };
+};
+
+const leaseKeeper = (store: Store, clock: Clock, periods: LeasePeriods): LeaseKeeper =>
+  new LeaseKeeper({
+    clock,
+    periods,
+    expire: (leases) => store.apply<'expire'>({ type: 'expire', at: clock.wallMs(), leases }),
+  });
+
+const claimQueue = (store: Store, clock: Clock): ClaimQueue =>
+  new ClaimQueue({
+    clock,
+    claim: async ({ worker, incarnation, capacity }) => {
+      const at = clock.wallMs();
+      return (await store.apply<'claim'>({ type: 'claim', at, worker, incarnation, capacity })).jobs;
+    },
+    giveBack: ({ worker }, jobs) => {
+      const outcome = { type: 'released' } as const;
+      const finishes = jobs.map(({ job, epoch, attempt }) => ({
+        job,
+        epoch,
+        attempt,
+        outcome,
+        outcomeHash: outcomeHash(outcome),
+      }));
+      return store.apply<'finish'>({ type: 'finish', at: clock.wallMs(), worker, finishes, jitter: 0 });
+    },
+  });

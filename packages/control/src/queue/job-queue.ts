@@ -1,0 +1,222 @@
+/**
+ * The queue: requests become commands here, with the time and the randomness that they need (I1), and rows become views.
+ * Owns no state; the store, the lease keeper, the claim queue and the change feed own theirs.
+ */
+import {
+  isFinal,
+  mvmError,
+  type AppendItem,
+  type ClaimAnswer,
+  type FinishItem,
+  type HeartbeatAnswer,
+  type ItemAnswer,
+  type JobState,
+  type JobView,
+  type JournalEntry,
+  type LeaseRef,
+  type Published,
+  type PublishJob,
+  type QueueStats,
+} from '@mvm-ci/protocol';
+import type { Clock } from '../clock.ts';
+import type { ClaimQueue, ClaimWish } from '../lease/claim-queue.ts';
+import type { Holder, LeaseKeeper } from '../lease/lease-keeper.ts';
+import type { ReportCommand } from '../machine/command.ts';
+import type { ClaimedRow } from '../machine/reply.ts';
+import type { Random } from '../random.ts';
+import type { StoredJournal } from '../store/query.ts';
+import type { Store } from '../store/store.ts';
+import type { ChangeFeed, WaitOptions } from './change-feed.ts';
+import { isClaimIntact } from './content-hash.ts';
+import { jobView } from './job-view.ts';
+import { journalEntries } from './journal-view.ts';
+import { outcomeHash } from './outcome-hash.ts';
+import { publishItem } from './publish-item.ts';
+
+/** What the queue works with. */
+export interface JobQueueParts {
+  readonly store: Store;
+  readonly leases: LeaseKeeper;
+  readonly claims: ClaimQueue;
+  readonly feed: ChangeFeed;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly leaseMs: number;
+  readonly pendingJobsMax: number;
+}
+
+/** Which jobs to list, newest first. */
+export interface JobListing {
+  readonly state: JobState | null;
+  /** Publish number below which the list begins; null: at the newest. */
+  readonly before: number | null;
+  readonly limit: number;
+}
+
+/** A page of jobs; `next` is the `before` of the next page, null at the end. */
+export interface JobPage {
+  readonly jobs: readonly JobView[];
+  readonly next: number | null;
+}
+
+/** What the holder of a bare claim says. `result` is JSON text. */
+export type BareReport = Pick<ReportCommand, 'job' | 'worker' | 'status' | 'result' | 'error'>;
+
+/** See the head of this file. */
+export class JobQueue {
+  readonly #parts: JobQueueParts;
+
+  constructor(parts: JobQueueParts) {
+    this.#parts = parts;
+  }
+
+  /** Publishes all jobs, or none. @throws JOB_EXISTS, QUEUE_FULL, MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND, PAYLOAD_TOO_LARGE */
+  async publish(jobs: readonly PublishJob[]): Promise<readonly Published[]> {
+    const { store, clock, random, pendingJobsMax } = this.#parts;
+    const items = jobs.map((job) => publishItem(job, random));
+    const reply = await store.apply<'publish'>({ type: 'publish', at: clock.wallMs(), jobs: items, pendingJobsMax });
+    return reply.jobs;
+  }
+
+  /** Gives a worker jobs, waiting for the first one. */
+  async claim(wish: ClaimWish): Promise<ClaimAnswer> {
+    const rows = await this.#parts.claims.claim(wish);
+    const [intact, damaged] = [rows.filter(isClaimIntact), rows.filter((row) => !isClaimIntact(row))];
+    if (damaged.length > 0) await this.#failDamaged(wish, damaged);
+    const jobs = intact.map(({ job, epoch, attempt, module, workflow, input, journalEntries: entries }) => ({
+      job,
+      epoch,
+      attempt,
+      module,
+      workflow,
+      input,
+      journalEntries: entries,
+    }));
+    return { jobs, leaseMs: this.#parts.leaseMs };
+  }
+
+  /** Gives one payload job to a client that will report without an epoch; null when there is none. */
+  async claimBare(worker: string): Promise<JobView | null> {
+    const { store, clock } = this.#parts;
+    const { row } = await store.apply<'claim-bare'>({ type: 'claim-bare', at: clock.wallMs(), worker });
+    return row === null ? null : jobView(row);
+  }
+
+  heartbeat(holder: Holder, held: readonly LeaseRef[]): HeartbeatAnswer {
+    return this.#parts.leases.heartbeat(holder, held);
+  }
+
+  /** Adds to journals; one answer per item. */
+  async append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]> {
+    const { store, clock } = this.#parts;
+    return (await store.apply<'append'>({ type: 'append', at: clock.wallMs(), worker, appends })).results;
+  }
+
+  /** Ends leases; one answer per item. */
+  async finish(worker: string, finishes: readonly FinishItem[]): Promise<readonly ItemAnswer[]> {
+    const { store, clock, random } = this.#parts;
+    const reply = await store.apply<'finish'>({
+      type: 'finish',
+      at: clock.wallMs(),
+      worker,
+      jitter: random.unit(),
+      finishes: finishes.map((item) => ({ ...item, outcomeHash: outcomeHash(item.outcome) })),
+    });
+    return reply.results;
+  }
+
+  /** Takes the report of a bare claim's holder. @throws JOB_NOT_FOUND, INVALID_TRANSITION, STALE_LEASE */
+  async report(report: BareReport): Promise<JobView> {
+    const { store, clock, random } = this.#parts;
+    const reply = await store.apply<'report'>({
+      type: 'report',
+      at: clock.wallMs(),
+      jitter: random.unit(),
+      ...report,
+      outcomeHash: outcomeHash({ type: 'completed', result: report.result ?? 'null' }),
+    });
+    return jobView(reply.row);
+  }
+
+  /** @throws JOB_NOT_FOUND, INVALID_TRANSITION */
+  async cancel(job: string, reason: string): Promise<JobView> {
+    const { store, clock } = this.#parts;
+    return jobView((await store.apply<'cancel'>({ type: 'cancel', at: clock.wallMs(), job, reason })).row);
+  }
+
+  /** @throws JOB_NOT_FOUND */
+  async status(id: string): Promise<JobView> {
+    const { row } = await this.#parts.store.read<'job'>({ type: 'job', id });
+    if (row === null) throw jobNotFound(id);
+    return jobView(row);
+  }
+
+  /** The job's state at its end, or when the time is over. @throws JOB_NOT_FOUND */
+  async statusAtEnd(id: string, options: WaitOptions): Promise<JobView> {
+    const waiting = new AbortController();
+    const signal = AbortSignal.any([options.signal, waiting.signal]);
+    const end = this.#parts.feed.final(id, { waitMs: options.waitMs, signal });
+    try {
+      const now = await this.status(id);
+      if (isFinal(now.status)) return now;
+      await end;
+      return await this.status(id);
+    } finally {
+      waiting.abort();
+      await end.catch(() => undefined);
+    }
+  }
+
+  async list(listing: JobListing): Promise<JobPage> {
+    const { rows } = await this.#parts.store.read<'jobs'>({ type: 'jobs', ...listing });
+    const last = rows.at(-1);
+    return { jobs: rows.map(jobView), next: last !== undefined && rows.length === listing.limit ? last.number : null };
+  }
+
+  /** The latest state of each job that changed after `after`, in the order of the changes. */
+  async changes(after: number, limit: number): Promise<readonly JobView[]> {
+    return (await this.#parts.store.read<'changes'>({ type: 'changes', after, limit })).rows.map(jobView);
+  }
+
+  async stats(workers: number): Promise<QueueStats> {
+    const { counters } = await this.#parts.store.read<'counters'>({ type: 'counters' });
+    const { pending, claimed, in_progress, waiting, completed, failed, cancelled } = counters;
+    const total = pending + claimed + in_progress + waiting + completed + failed + cancelled;
+    return { pending, claimed, in_progress, waiting, completed, failed, cancelled, total, workers };
+  }
+
+  /** A checked journal; `attempt` null: the current one. @throws JOB_NOT_FOUND, JOURNAL_CORRUPT */
+  async journal(job: string, attempt: number | null): Promise<{ attempt: number; entries: readonly JournalEntry[] }> {
+    const stored = await this.#storedJournal(job, attempt);
+    return { attempt: stored.attempt, entries: journalEntries(job, stored) };
+  }
+
+  /** The current attempt's batches, for the holder of the lease. @throws JOB_NOT_FOUND, STALE_LEASE */
+  async heldJournal(worker: string, lease: LeaseRef): Promise<StoredJournal> {
+    if (!this.#parts.leases.isHolder(worker, lease)) {
+      throw mvmError('STALE_LEASE', `epoch ${lease.epoch} of job "${lease.job}" is not the sender's lease`, {
+        ...lease,
+      });
+    }
+    return this.#storedJournal(lease.job, null);
+  }
+
+  async #storedJournal(id: string, attempt: number | null): Promise<StoredJournal> {
+    const { journal } = await this.#parts.store.read<'journal'>({ type: 'journal', id, attempt });
+    if (journal === null) throw jobNotFound(id);
+    return journal;
+  }
+
+  async #failDamaged(wish: ClaimWish, rows: readonly ClaimedRow[]): Promise<void> {
+    const error = { code: 'JOURNAL_CORRUPT', message: 'the stored input does not match its hash' } as const;
+    const finishes = rows.map(({ job, epoch, attempt }): FinishItem => ({
+      job,
+      epoch,
+      attempt,
+      outcome: { type: 'failed', error, retryable: false },
+    }));
+    await this.finish(wish.worker, finishes);
+  }
+}
+
+const jobNotFound = (id: string): Error => mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });

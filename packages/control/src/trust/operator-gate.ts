@@ -1,0 +1,58 @@
+/**
+ * Who counts as the operator on the HTTP listener (design, "Trust"): whoever reaches a loopback address, unless a token is
+ * set; with a token, whoever sends it. On loopback, what a browser sends on behalf of another site is refused.
+ */
+import { mvmError, routes } from '@mvm-ci/protocol';
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** How the listener is bound, and what it demands. */
+export interface OperatorGateOptions {
+  readonly host: string;
+  /** Null: none is demanded. */
+  readonly token: string | null;
+}
+
+/** Lets a request in, or throws UNAUTHENTICATED or FORBIDDEN. */
+export type OperatorGate = (request: Request) => void;
+
+const openPaths: ReadonlySet<string> = new Set([routes.health, routes.ready]);
+
+/** The gate of a listener. */
+export const operatorGate = ({ host, token }: OperatorGateOptions): OperatorGate => {
+  const digest = token === null ? null : sha256(token);
+  const isLocal = isLoopback(host);
+  return (request) => {
+    if (isLocal) demandSameSite(request, host);
+    if (digest !== null && !openPaths.has(new URL(request.url).pathname)) demandToken(request, digest);
+  };
+};
+
+/** Whether a host name or address can only be reached from this machine. */
+export const isLoopback = (host: string): boolean => {
+  const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(?:\.\d{1,3}){3}$/.test(name);
+};
+
+// A page of another site can make a browser send requests here, by a name that it lets point here (DNS rebinding) too.
+const demandSameSite = (request: Request, bound: string): void => {
+  const host = request.headers.get('host') ?? '';
+  const name = host.replace(/:\d+$/, '');
+  if (!isLoopback(name) && name !== bound) {
+    throw mvmError('FORBIDDEN', `the Host header is a loopback name here, not "${host}"`, { received: host });
+  }
+  const origin = request.headers.get('origin');
+  if (origin === null || URL.parse(origin)?.host === host) return;
+  throw mvmError('FORBIDDEN', `a page of ${origin} may not use this control plane`, { received: origin });
+};
+
+const demandToken = (request: Request, digest: Uint8Array): void => {
+  const header = request.headers.get('authorization');
+  const sent = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
+  if (sent === undefined) {
+    throw mvmError('UNAUTHENTICATED', 'the operator’s token is demanded here: Authorization: Bearer …');
+  }
+  // Hashes have one length, and comparing them takes one time.
+  if (!timingSafeEqual(sha256(sent), digest)) throw mvmError('UNAUTHENTICATED', 'this is not the operator’s token');
+};
+
+const sha256 = (text: string): Uint8Array => createHash('sha256').update(text).digest();
