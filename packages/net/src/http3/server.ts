@@ -57,7 +57,7 @@ export const serveHttp3 = (source: PeerEndpoint | PeerConnection, options: Serve
 class Server implements Http3Server {
   readonly #options: ServeHttp3Options;
   readonly #clock: Clock;
-  readonly #served = new Map<PeerConnection, ServedConnection>();
+  readonly #served = new Map<PeerConnection, { served: ServedConnection; ended: Promise<void> }>();
   readonly #incoming: AsyncIterator<PeerConnection> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -87,7 +87,9 @@ class Server implements Http3Server {
 
   async #stop(drainMs: number): Promise<void> {
     await this.#incoming?.return?.();
-    await Promise.all([...this.#served.values()].map(async (served) => served.stop(drainMs)));
+    const all = [...this.#served.values()];
+    await Promise.all(all.map(async ({ served }) => served.stop(drainMs)));
+    await Promise.all(all.map(async ({ ended }) => ended));
   }
 
   async #serveAll(incoming: AsyncIterator<PeerConnection>): Promise<void> {
@@ -100,9 +102,8 @@ class Server implements Http3Server {
 
   #serve(connection: PeerConnection): void {
     const served = new ServedConnection(connection, this.#options, this.#clock);
-    this.#served.set(connection, served);
     this.#options.onPeer?.('joined', connection.peerId);
-    void this.#follow(served, connection);
+    this.#served.set(connection, { served, ended: this.#follow(served, connection) });
   }
 
   async #follow(served: ServedConnection, connection: PeerConnection): Promise<void> {

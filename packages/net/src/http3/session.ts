@@ -39,6 +39,7 @@ export class Http3Session {
   readonly #seen = new Set<number>();
   #control: Promise<SendHalf> | undefined;
   #lastWrite: Promise<unknown> = Promise.resolve();
+  readonly #settingsArrived = Promise.withResolvers<PeerSettings>();
   #peerSettings: PeerSettings | undefined;
   #lastGoaway = Infinity;
 
@@ -46,11 +47,6 @@ export class Http3Session {
     this.connection = connection;
     this.#side = side;
     this.#events = events;
-  }
-
-  /** What the peer told about itself; undefined until its SETTINGS arrived. */
-  get peerSettings(): PeerSettings | undefined {
-    return this.#peerSettings;
   }
 
   /** Opens our streams and reads the peer's. Never rejects: what goes wrong closes the connection. */
@@ -68,9 +64,13 @@ export class Http3Session {
     await this.#send(frame(frameTypes.GOAWAY, varint(streamId)));
   }
 
-  /** Asks the server to end a request that was given up, if it understands that. Never rejects. */
+  /**
+   * Asks the server to end a request that was given up, if it understands that; waits for its SETTINGS, which say so.
+   * Never rejects; stays pending when no SETTINGS come.
+   */
   async sendCancelRequest(streamId: number): Promise<void> {
-    if (this.#peerSettings?.understandsCancel) await this.#send(frame(frameTypes.CANCEL_REQUEST, varint(streamId)));
+    const { understandsCancel } = await this.#settingsArrived.promise;
+    if (understandsCancel) await this.#send(frame(frameTypes.CANCEL_REQUEST, varint(streamId)));
   }
 
   /** Closes the connection because of `thrown`. A bound function: it is handed to `catch`. */
@@ -174,6 +174,7 @@ export class Http3Session {
     if (!this.#peerSettings) {
       if (event.type !== frameTypes.SETTINGS) throw new Http3Error('H3_MISSING_SETTINGS', 'SETTINGS must come first');
       this.#peerSettings = readSettings(event.payload);
+      this.#settingsArrived.resolve(this.#peerSettings);
       return;
     }
     if (event.type === frameTypes.SETTINGS) throw new Http3Error('H3_FRAME_UNEXPECTED', 'SETTINGS came twice');
