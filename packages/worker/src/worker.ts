@@ -29,7 +29,7 @@ export interface WorkerOptions {
   /** The connection to the control plane; the worker closes it. */
   readonly peer: Peer;
   /** Makes the engine, which gets its modules from the control plane; the worker stops it. */
-  readonly openEngine: (modules: ModuleSource) => Engine;
+  readonly openEngine: (modules: ModuleSource) => Engine | Promise<Engine>;
   /** Jobs at once. @default workerLimits.slotsDefault */
   readonly slots?: number | undefined;
   /** The ticket's join token; not needed by a node that joined before. */
@@ -100,7 +100,8 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {
     const joined = await membership.joined();
-    return new RunningWorker(options, { membership, incarnation, joined, leave: joining });
+    const engine = await options.openEngine(moduleSource({ controlPlane: membership, clock, random }));
+    return new RunningWorker(options, { membership, engine, incarnation, joined, leave: joining });
   } catch (error) {
     await options.peer.close();
     throw error;
@@ -111,6 +112,7 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
 
 interface Parts {
   readonly membership: Membership;
+  readonly engine: Engine;
   readonly incarnation: string;
   readonly joined: JoinAnswer;
   /** Ends the membership's tries to join again. */
@@ -122,7 +124,6 @@ class RunningWorker implements Worker {
   readonly cluster: string;
   readonly #options: WorkerOptions;
   readonly #parts: Parts;
-  readonly #engine: Engine;
   readonly #keeper: LeaseKeeper;
   readonly #shipper: JournalShipper;
   readonly #slots: Slots;
@@ -145,7 +146,6 @@ class RunningWorker implements Worker {
     this.node = joined.node;
     this.cluster = joined.cluster;
     this.#slots = new Slots(options.slots ?? workerLimits.slotsDefault);
-    this.#engine = options.openEngine(moduleSource({ controlPlane, clock, random }));
     this.#shipper = new JournalShipper({ controlPlane, clock, random, logger });
     this.#keeper = new LeaseKeeper({ controlPlane, incarnation, timing: joined, clock, logger });
     void this.#claim();
@@ -197,7 +197,7 @@ class RunningWorker implements Worker {
     logger.info({ job, epoch, attempt, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
     const held = new HeldJob(claimed, sentMs, {
       controlPlane: this.#parts.membership,
-      engine: this.#engine,
+      engine: this.#parts.engine,
       keeper: this.#keeper,
       shipper: this.#shipper,
       clock,
@@ -245,7 +245,7 @@ class RunningWorker implements Worker {
     this.#keeper.stop();
     this.#shipper.stop();
     this.#parts.leave.abort();
-    await this.#engine.stop();
+    await this.#parts.engine.stop();
     await Promise.all([...this.#jobs].map((job) => job.ended));
     await this.#options.peer.close();
     this.#closed.resolve(end);
