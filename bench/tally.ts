@@ -32,9 +32,9 @@ export class Tally {
     this.#accepted.set(id, (this.#accepted.get(id) ?? 0) + 1);
   }
 
-  /** Jobs published so far. */
-  get size(): number {
-    return this.#published.size;
+  /** Ids of the jobs published so far. */
+  get ids(): readonly string[] {
+    return [...this.#published];
   }
 
   /** Published jobs whose completion no one has heard of. */

@@ -54,7 +54,7 @@ export const queueSizes: Readonly<Record<Load, QueueSize>> = {
     publish1: 4_000,
     publish64: 40_000,
     publishBulk: 150_000,
-    drain: 20_000,
+    drain: 10_000,
     pickUps: 1_000,
   },
 };

@@ -1,0 +1,85 @@
+/** A peer of the control plane in this process: claims and completes over iroh, as a worker does. */
+import { randomBytes } from 'node:crypto';
+import { connectHttp3, decodeTicket, openEndpoint, type PeerClient, type PeerEndpoint } from '@mvm-ci/net';
+import {
+  decodeBody,
+  encodeBody,
+  heartbeatAnswerSchema,
+  joinAnswerSchema,
+  parseAs,
+  peerProtocol,
+  routePath,
+} from '@mvm-ci/protocol';
+import type { HttpCaller } from './http-caller.ts';
+import {
+  claimRequest,
+  finishRequest,
+  publishOverHttp,
+  readClaim,
+  readItems,
+  type QueueCaller,
+} from './queue-caller.ts';
+
+const keyBytes = 32;
+const messagePack = 'application/msgpack';
+const loopback = ['127.0.0.1:0'];
+
+/** A joined peer; it closes its connection and its endpoint when it is disposed of. */
+export class PeerCaller implements AsyncDisposable {
+  readonly #endpoint: PeerEndpoint;
+  readonly #client: PeerClient;
+
+  private constructor(endpoint: PeerEndpoint, client: PeerClient) {
+    this.#endpoint = endpoint;
+    this.#client = client;
+  }
+
+  /** Connects by a ticket and joins. */
+  static async join(ticketText: string): Promise<PeerCaller> {
+    const ticket = decodeTicket(ticketText);
+    const endpoint = await openEndpoint({ secretKey: randomBytes(keyBytes), bind: loopback });
+    try {
+      const peer = new PeerCaller(endpoint, await connectHttp3(endpoint, ticket));
+      const { incarnation } = claimRequest(1, 0);
+      const joined = await peer.#post(routePath('join'), { protocol: peerProtocol, token: ticket.token, incarnation });
+      parseAs(joinAnswerSchema, joined, 'the answer to a join');
+      return peer;
+    } catch (error) {
+      await endpoint.close();
+      throw error;
+    }
+  }
+
+  /** Publishes over HTTP, since a peer may not, and does the rest over iroh. */
+  queueCaller(http: HttpCaller): QueueCaller {
+    return {
+      publish: (ids) => publishOverHttp(http, ids),
+      claim: async (capacity, waitMs) =>
+        readClaim(await this.#post(routePath('claim'), claimRequest(capacity, waitMs))),
+      finish: async (jobs) => readItems(await this.#post(routePath('finish'), finishRequest(jobs))),
+    };
+  }
+
+  /** A request that makes the control plane do nothing: a heartbeat that names no job. */
+  async idle(): Promise<void> {
+    const { incarnation } = claimRequest(1, 0);
+    const answer = await this.#post(routePath('heartbeat'), { incarnation, held: [] });
+    parseAs(heartbeatAnswerSchema, answer, 'the answer to a heartbeat');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+    await this.#endpoint.close();
+  }
+
+  async #post(path: string, body: unknown): Promise<unknown> {
+    const response = await this.#client.fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': messagePack, accept: messagePack },
+      body: encodeBody(body, messagePack),
+    });
+    const answer = decodeBody(new Uint8Array(await response.arrayBuffer()), messagePack);
+    if (response.ok) return answer;
+    throw new Error(`${path} was answered with ${response.status}: ${JSON.stringify(answer)}`);
+  }
+}

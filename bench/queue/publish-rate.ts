@@ -1,0 +1,36 @@
+/** Publishing alone, over HTTP: how fast jobs become durable, by the size of a request and the number under way. */
+import { Dispenser, runLanes, timed } from '../lanes.ts';
+import type { Tally } from '../tally.ts';
+import type { HttpCaller } from './http-caller.ts';
+import { publishOverHttp } from './queue-caller.ts';
+
+/** What to publish. */
+export interface PublishOptions {
+  readonly http: HttpCaller;
+  /** Begins the ids of these jobs. */
+  readonly prefix: string;
+  readonly jobs: number;
+  /** Jobs in each request. */
+  readonly batch: number;
+  /** Requests at a time. */
+  readonly lanes: number;
+  readonly tally: Tally;
+  readonly signal: AbortSignal;
+}
+
+/** @returns jobs per second */
+export const measurePublish = async (options: PublishOptions): Promise<number> => {
+  const { http, prefix, jobs, batch, lanes, tally, signal } = options;
+  const dispenser = new Dispenser(jobs);
+  const seconds = await timed(() =>
+    runLanes(lanes, async () => {
+      for (let numbers = dispenser.take(batch); numbers.length > 0; numbers = dispenser.take(batch)) {
+        signal.throwIfAborted();
+        const ids = numbers.map((number) => `${prefix}-${number}`);
+        await publishOverHttp(http, ids);
+        tally.published(ids);
+      }
+    }),
+  );
+  return jobs / seconds;
+};
