@@ -42,7 +42,7 @@ export class Counters {
   #saved: CounterValues;
 
   constructor(db: DatabaseSync) {
-    this.#write = db.prepare('INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value');
+    this.#write = db.prepare('UPDATE counters SET value = ? WHERE name = ?');
     this.#saved = storedCounters(db);
     this.#values = { ...this.#saved };
   }
@@ -73,7 +73,7 @@ export class Counters {
 
   /** Writes what changed since the last save. */
   save(): void {
-    for (const name of names) if (this.#values[name] !== this.#saved[name]) this.#write.run(name, this.#values[name]);
+    for (const name of names) if (this.#values[name] !== this.#saved[name]) this.#write.run(this.#values[name], name);
     this.#saved = { ...this.#values };
   }
 

@@ -27,7 +27,7 @@ const finishOne = (app: Application, item: HashedFinish, command: FinishCommand)
 
 const isRepeated = (job: JobRecord, item: HashedFinish, worker: string): boolean =>
   job.finishedEpoch === item.epoch &&
-  job.worker === worker &&
+  job.finishedBy === worker &&
   job.outcomeHash !== null &&
   bytesEqual(job.outcomeHash, item.outcomeHash);
 

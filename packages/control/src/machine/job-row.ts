@@ -34,6 +34,8 @@ export interface JobRecord {
   readonly completedBy: string | null;
   /** Epoch of the last finish that was accepted. */
   readonly finishedEpoch: number | null;
+  /** Who sent it. */
+  readonly finishedBy: string | null;
   /** Hash of that finish's outcome. */
   readonly outcomeHash: Uint8Array | null;
   readonly updatedAt: number;
@@ -98,6 +100,7 @@ export const jobRecord = (row: Row): JobRecord => ({
   errorMessage: textOrNull(row, 'error_message'),
   completedBy: textOrNull(row, 'completed_by'),
   finishedEpoch: numberOrNull(row, 'finished_epoch'),
+  finishedBy: textOrNull(row, 'finished_by'),
   outcomeHash: bytesOrNull(row, 'outcome_hash'),
   updatedAt: number(row, 'updated_at'),
   change: number(row, 'change'),

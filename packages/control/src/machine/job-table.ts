@@ -24,7 +24,7 @@ const updateJobSql = `
   UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, resumes = ?, run_at = ?, worker = ?,
     incarnation = ?, bare = ?, cancel_reason = ?, journal_entries = ?, journal_bytes = ?, journal_hash = ?,
     progress_percent = ?, progress_text = ?, result = ?, error_code = ?, error_message = ?, completed_by = ?,
-    finished_epoch = ?, outcome_hash = ?, updated_at = ?, change = ?
+    finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?
   WHERE number = ?`;
 
 const readySql = `
@@ -118,6 +118,7 @@ export class JobTable {
       saved.errorMessage,
       saved.completedBy,
       saved.finishedEpoch,
+      saved.finishedBy,
       saved.outcomeHash,
       saved.updatedAt,
       saved.change,

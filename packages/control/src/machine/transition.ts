@@ -112,6 +112,7 @@ export const leaseLost = (job: JobRecord, at: number): JobRecord => {
 export const finished = (job: JobRecord, epoch: number, outcomeHash: Uint8Array): JobRecord => ({
   ...job,
   finishedEpoch: epoch,
+  finishedBy: job.worker,
   outcomeHash,
 });
 

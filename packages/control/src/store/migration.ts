@@ -13,6 +13,8 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
     sql: `
       CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+      INSERT INTO counters VALUES ('change', 0), ('job', 0), ('deployment', 0), ('pending', 0), ('claimed', 0),
+        ('in_progress', 0), ('waiting', 0), ('completed', 0), ('failed', 0), ('cancelled', 0);
       CREATE TABLE jobs (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
@@ -37,6 +39,7 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
         error_message TEXT,
         completed_by TEXT,
         finished_epoch INTEGER,
+        finished_by TEXT,
         outcome_hash BLOB,
         updated_at INTEGER NOT NULL,
         change INTEGER NOT NULL

@@ -51,11 +51,8 @@ class ThreadStore implements Store {
     this.#writer = parts.writer;
     this.#reader = parts.reader;
     this.#onEffects = parts.onEffects;
-    for (const thread of [parts.writer, parts.reader]) {
-      thread.on('message', (report: ThreadReport) => this.#receive(report));
-      thread.on('error', () => this.#break());
-      thread.on('exit', () => this.#break());
-    }
+    this.#listen(parts.writer, this.#commands);
+    this.#listen(parts.reader, this.#queries);
   }
 
   async apply<T extends Command['type']>(command: CommandOf<T>): Promise<ReplyTo<T>> {
@@ -122,12 +119,15 @@ class ThreadStore implements Store {
     }
   }
 
-  #break(): void {
-    if (this.#state === 'open') this.#state = 'broken';
-    const error = mvmError('UNAVAILABLE', 'the store has stopped');
-    for (const waiting of [...this.#commands.values(), ...this.#queries.values()]) waiting.reject(error);
-    this.#commands.clear();
-    this.#queries.clear();
+  #listen(thread: Worker, waiting: Map<number, Waiting<never>>): void {
+    thread.on('message', (report: ThreadReport) => this.#receive(report));
+    // An error is followed by the exit.
+    thread.on('error', () => undefined);
+    thread.on('exit', () => {
+      if (this.#state === 'open') this.#state = 'broken';
+      for (const one of waiting.values()) one.reject(mvmError('UNAVAILABLE', 'the store has stopped'));
+      waiting.clear();
+    });
   }
 
   #demandOpen(): void {

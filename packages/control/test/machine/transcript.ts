@@ -1,0 +1,291 @@
+/**
+ * Runs transcripts of the state machine: blocks of commands, a line of dashes, and what they answer. Times are relative
+ * to the start and move by `tick`.
+ */
+import {
+  blake3,
+  chainHash,
+  chainStart,
+  defaultBackoff,
+  encodeModule,
+  jobStates,
+  moduleHash,
+  MvmError,
+  type FinishOutcome,
+  type JobState,
+  type JournalBatch,
+} from '@mvm-ci/protocol';
+import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { apply } from '../../src/machine/apply.ts';
+import type { Command } from '../../src/machine/command.ts';
+import type { Effects } from '../../src/machine/effects.ts';
+import type { JobRecord } from '../../src/machine/job-row.ts';
+import { openTables, type Tables } from '../../src/machine/tables.ts';
+import type { Reply } from '../../src/machine/reply.ts';
+import { contentHash } from '../../src/queue/content-hash.ts';
+import { outcomeHash } from '../../src/queue/outcome-hash.ts';
+import { migrate } from '../../src/store/migration.ts';
+
+const start = 1_000_000;
+const encoder = new TextEncoder();
+
+/** One line: a verb, plain words, and `name=value` pairs. */
+interface Line {
+  readonly verb: string;
+  readonly words: readonly string[];
+  readonly pairs: ReadonlyMap<string, string>;
+}
+
+/** A state machine that is driven by text. */
+export class Transcript {
+  readonly #db: DatabaseSync = new DatabaseSync(':memory:');
+  readonly #tables: Tables;
+  /** Hash of each batch that was ever sent, by job, attempt and the entry after it. */
+  readonly #chain: Map<string, Uint8Array> = new Map();
+  #at = start;
+
+  constructor() {
+    migrate(this.#db);
+    this.#tables = openTables(this.#db);
+  }
+
+  /** The whole text again, with each block's answers as they are. */
+  run(text: string): string {
+    const blocks = text.trimEnd().split(/\n\n+/);
+    return `${blocks.map((block) => this.#block(block)).join('\n\n')}\n`;
+  }
+
+  #block(block: string): string {
+    const [commands = ''] = block.split(/\n?----\n?/);
+    const lines = commands.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    if (lines.length === 0) return commands;
+    return [commands, '----', ...lines.flatMap((line) => this.#line(parse(line)))].join('\n');
+  }
+
+  #line(line: Line): readonly string[] {
+    if (line.verb === 'tick') {
+      this.#at += Number(line.words[0]);
+      return [`at ${this.#at - start}`];
+    }
+    if (line.verb === 'state') return line.words.map((id) => stateText(this.#tables.jobs.get(id)));
+    return this.#apply(this.#command(line));
+  }
+
+  #apply(command: Command): readonly string[] {
+    const before = this.#tables.counters.snapshot();
+    this.#db.exec('SAVEPOINT command');
+    try {
+      const { reply, effects } = apply(this.#tables, command);
+      this.#db.exec('RELEASE command');
+      return [...replyText(reply), ...effectText(effects)];
+    } catch (error) {
+      this.#db.exec('ROLLBACK TO command; RELEASE command');
+      this.#tables.counters.restore(before);
+      return [errorText(error)];
+    }
+  }
+
+  #command(line: Line): Command {
+    const at = this.#at;
+    const [first = '', second = ''] = line.words;
+    const worker = line.pairs.get('by') ?? 'w1';
+    switch (line.verb) {
+      case 'deploy':
+        return deployCommand(first, at, line);
+      case 'publish':
+        return publishCommand(line, at);
+      case 'claim': {
+        const [name = '', incarnation = ''] = first.split('/');
+        return { type: 'claim', at, worker: name, incarnation, capacity: numberOf(line, 'capacity', 1) };
+      }
+      case 'claim-bare':
+        return { type: 'claim-bare', at, worker: first };
+      case 'expire':
+        return { type: 'expire', at, leases: [{ job: first, epoch: numberOf(line, 'epoch', 1) }] };
+      case 'append':
+        return { type: 'append', at, worker, appends: [{ ...this.#named(line), ...this.#batch(line) }] };
+      case 'finish':
+        return this.#finish(line, worker);
+      case 'report':
+        return reportCommand(line, at);
+      case 'cancel':
+        return { type: 'cancel', at, job: first, reason: second };
+      case 'token':
+        return { type: 'create-token', at, hash: hashOf(first) };
+      case 'join':
+        return {
+          type: 'join',
+          at,
+          node: first,
+          name: first,
+          tokenHash: second === '' ? null : hashOf(second),
+          nodesMax: 3,
+        };
+      default:
+        throw new Error(`no verb "${line.verb}"`);
+    }
+  }
+
+  #finish(line: Line, worker: string): Command {
+    const outcome = outcomeOf(line);
+    const append = line.pairs.has('seq') ? { append: this.#batch(line) } : {};
+    const item = { ...this.#named(line), ...append, outcome, outcomeHash: outcomeHash(outcome) };
+    return { type: 'finish', at: this.#at, worker, finishes: [item], jitter: numberOf(line, 'jitter', 1) };
+  }
+
+  #named(line: Line): { job: string; epoch: number; attempt: number } {
+    return { job: line.words[0] ?? '', epoch: numberOf(line, 'epoch', 1), attempt: numberOf(line, 'attempt', 1) };
+  }
+
+  #batch(line: Line): JournalBatch {
+    const { job, attempt } = this.#named(line);
+    const firstSeq = numberOf(line, 'seq', 0);
+    const body = { firstSeq, count: numberOf(line, 'count', 1), bytes: encoder.encode(line.pairs.get('bytes') ?? 'x') };
+    if (line.pairs.get('hash') === 'wrong') return { ...body, hash: blake3('wrong') };
+    const previous = firstSeq === 0 ? chainStart(job, attempt) : this.#chain.get(`${job} ${attempt} ${firstSeq}`);
+    const hash = chainHash(previous ?? blake3('none'), body);
+    const next = `${job} ${attempt} ${firstSeq + body.count}`;
+    if (!this.#chain.has(next)) this.#chain.set(next, hash);
+    return { ...body, hash };
+  }
+}
+
+const parse = (text: string): Line => {
+  const [verb = '', ...rest] = text.split(' ');
+  const words = rest.filter((word) => !/^[a-z_]+=/.test(word));
+  const pairs = rest.filter((word) => /^[a-z_]+=/.test(word));
+  return { verb, words, pairs: new Map(pairs.map((pair) => splitPair(pair))) };
+};
+
+const splitPair = (pair: string): [string, string] => [
+  pair.slice(0, pair.indexOf('=')),
+  pair.slice(pair.indexOf('=') + 1),
+];
+
+const numberOf = (line: Line, name: string, otherwise: number): number => Number(line.pairs.get(name) ?? otherwise);
+
+const hashOf = (text: string): Uint8Array => new Uint8Array(createHash('sha256').update(text).digest());
+
+const deployCommand = (reference: string, at: number, line: Line): Command => {
+  const [name = '', version = ''] = reference.split('@');
+  const workflows = line.words.slice(1);
+  const code = encoder.encode(line.pairs.get('code') ?? '');
+  const file = encodeModule({ kind: 'javascript', runtime: '', workflows, code, sourceMap: new Uint8Array() });
+  return {
+    type: 'deploy',
+    at,
+    name,
+    version,
+    hash: moduleHash(file),
+    kind: 'javascript',
+    runtime: '',
+    workflows,
+    file,
+  };
+};
+
+const publishCommand = (line: Line, at: number): Command => {
+  const reference = line.pairs.get('workflow') ?? null;
+  const attemptsMax = numberOf(line, 'attempts', 1);
+  const content = { reference, input: line.pairs.get('input') ?? 'null', attemptsMax, backoff: defaultBackoff };
+  const hash = contentHash(content);
+  const jobs = line.words.map((id) => ({ id, ...content, hash }));
+  return { type: 'publish', at, jobs, pendingJobsMax: numberOf(line, 'room', 1_000) };
+};
+
+const reportCommand = (line: Line, at: number): Command => {
+  const [job = '', status = ''] = line.words;
+  const result = line.pairs.get('result') ?? null;
+  const outcome = outcomeHash({ type: 'completed', result: result ?? 'null' });
+  const worker = line.pairs.get('by') ?? null;
+  return {
+    type: 'report',
+    at,
+    job,
+    worker,
+    status: stateOf(status),
+    result,
+    error: null,
+    outcomeHash: outcome,
+    jitter: 1,
+  };
+};
+
+const stateOf = (text: string): JobState => {
+  const state = jobStates.find((one) => one === text);
+  if (state === undefined) throw new Error(`no state "${text}"`);
+  return state;
+};
+
+const outcomeOf = (line: Line): FinishOutcome => {
+  const kind = line.words[1];
+  if (kind === 'completed') return { type: 'completed', result: line.pairs.get('result') ?? 'null' };
+  if (kind === 'cancelled' || kind === 'released') return { type: kind };
+  const error = { code: 'WORKFLOW_FAILED', message: line.pairs.get('message') ?? 'thrown' } as const;
+  return { type: 'failed', error, retryable: kind === 'failed-retryable' };
+};
+
+const replyText = (reply: Reply): readonly string[] => {
+  switch (reply.type) {
+    case 'publish':
+      return reply.jobs.map((job) => `${job.job_id} ${job.status} ${job.created ? 'created' : 'known'}`);
+    case 'claim':
+      return reply.jobs.length === 0
+        ? ['none']
+        : reply.jobs.map(
+            (job) =>
+              `${job.job} epoch=${job.epoch} attempt=${job.attempt} ${job.workflow} entries=${job.journalEntries}`,
+          );
+    case 'claim-bare':
+      return [reply.row === null ? 'none' : stateText(reply.row)];
+    case 'report':
+    case 'cancel':
+      return [stateText(reply.row)];
+    case 'append':
+    case 'finish':
+      return reply.results.map((result) => (result.ok ? 'ok' : `${result.error.code}: ${result.error.message}`));
+    case 'deploy':
+      return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
+    case 'join':
+      return [reply.known ? 'known' : 'let in'];
+    case 'expire':
+    case 'create-token':
+    case 'touch-nodes':
+    case 'found':
+      return ['ok'];
+  }
+};
+
+const effectText = (effects: Effects): readonly string[] => [
+  ...effects.leases.map(
+    (lease) =>
+      `  lease ${lease.job}/${lease.epoch} to ${lease.worker}${lease.bare ? ' (bare)' : `/${lease.incarnation}`}`,
+  ),
+  ...effects.released.map((lease) => `  lease ${lease.job}/${lease.epoch} over`),
+  ...effects.cancels.map((lease) => `  tell the holder of ${lease.job}/${lease.epoch} to cancel: ${lease.reason}`),
+  ...(effects.available > 0 ? [`  ${effects.available} available`] : []),
+  ...(effects.runAt === null ? [] : [`  next at ${effects.runAt - start}`]),
+  ...effects.finals.map((job) => `  ${job} is over`),
+];
+
+const errorText = (error: unknown): string => {
+  if (error instanceof MvmError) return `${error.code}: ${error.message}`;
+  throw error;
+};
+
+const stateText = (job: JobRecord): string =>
+  [
+    `${job.id} ${job.state} epoch=${job.epoch} attempt=${job.attempt}`,
+    job.worker === null ? '' : `worker=${job.worker}`,
+    job.journalEntries === 0 ? '' : `entries=${job.journalEntries}`,
+    job.lostLeases === 0 ? '' : `lost=${job.lostLeases}`,
+    job.resumes === 0 ? '' : `resumes=${job.resumes}`,
+    job.state === 'pending' && job.runAt > start ? `run_at=${job.runAt - start}` : '',
+    job.cancelReason === null ? '' : `cancel=${job.cancelReason}`,
+    job.result === null ? '' : `result=${job.result}`,
+    job.errorCode === null ? '' : `error=${job.errorCode}`,
+    `change=${job.change}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
