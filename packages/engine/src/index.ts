@@ -1,2 +1,14 @@
-export * from './engine.ts';
-export * from './journal.ts';
+export type * from './engine.ts';
+export type * from './journal.ts';
+export type * from './clock.ts';
+export type * from './random.ts';
+export type { Logger, LogFields } from './logger.ts';
+export { defaultGuestLimits, engineLimits, type GuestLimits } from './limits.ts';
+export type { EffectPerformer, FetchOrder } from './effects/performer.ts';
+export { systemFetch } from './effects/system-fetch.ts';
+export { systemClock } from './system-clock.ts';
+export { systemRandom } from './system-random.ts';
+export { guestRuntime } from './system-quickjs.ts';
+export type { ModuleSource } from './module/module-cache.ts';
+export { openEngine, type EngineOptions } from './open-engine.ts';
+export { MemoryJournal } from './journals/memory.ts';

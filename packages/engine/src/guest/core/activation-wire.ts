@@ -1,0 +1,138 @@
+/** Activations and intents in the binary encoding of `core` guests (step-machine.md). */
+import { logLevels, redirectModes, type Answer, type FetchIntent, type Intent } from '@mvm-ci/protocol';
+import type { Activation, GuestEvent } from '../../run/activation.ts';
+import { GuestFault } from '../guest.ts';
+import { WireReader } from './wire-reader.ts';
+import type { WireWriter } from './wire-writer.ts';
+
+const version = 1;
+
+/** Appends the activation to `writer`. */
+export const writeActivation = (writer: WireWriter, { now, events }: Activation): void => {
+  writer.u8(version);
+  writer.f64(now);
+  writer.u32(events.length);
+  for (const event of events) writeEvent(writer, event);
+};
+
+const writeEvent = (writer: WireWriter, event: GuestEvent): void => {
+  if (event.type === 'answer') return writeAnswer(writer, event.call, event.answer);
+  writer.u8(0);
+  writer.text(event.job);
+  writer.u32(event.attempt);
+  writer.text(event.workflow);
+  writer.text(event.input);
+  writer.raw(event.seed);
+};
+
+const writeAnswer = (writer: WireWriter, call: number, answer: Answer): void => {
+  switch (answer.type) {
+    case 'fetched': {
+      const { status, statusText, url, redirected, headers, body } = answer.response;
+      writer.u8(1);
+      writer.u32(call);
+      writer.u32(status);
+      writer.text(statusText);
+      writer.text(url);
+      writer.u8(redirected ? 1 : 0);
+      writer.u32(headers.length);
+      for (const part of headers.flat()) writer.text(part);
+      return writer.bytes(body);
+    }
+    case 'slept':
+      writer.u8(2);
+      return writer.u32(call);
+    case 'error':
+      writer.u8(3);
+      writer.u32(call);
+      writer.text(answer.code);
+      return writer.text(answer.message);
+  }
+};
+
+/**
+ * The intents in `bytes`.
+ *
+ * @throws {GuestFault} `GUEST_PROTOCOL` naming the byte at which something else was expected
+ */
+export const readIntents = (bytes: Uint8Array): readonly Intent[] => {
+  const reader = new WireReader(bytes);
+  if (reader.u8() !== version) throw wrong(reader, `version ${version}`);
+  const intents = readList(reader, readIntent);
+  if (!reader.isAtEnd) throw wrong(reader, 'the end');
+  return intents;
+};
+
+const readIntent = (reader: WireReader): Intent => {
+  const tag = reader.u8();
+  switch (tag) {
+    case 0:
+      return readFetch(reader);
+    case 1:
+      return { type: 'sleep', call: readCall(reader), ms: reader.f64() };
+    case 2:
+      return { type: 'abandon', call: readCall(reader) };
+    case 3:
+      return { type: 'log', level: readFrom(reader, logLevels), text: reader.text() };
+    case 4:
+      return { type: 'progress', percent: reader.f64(), text: reader.text() };
+    case 5:
+      return { type: 'complete', result: readJson(reader) };
+    case 6:
+      return { type: 'fail', code: reader.text(), name: reader.text(), message: reader.text(), stack: reader.text() };
+    default:
+      throw wrong(reader, 'an intent tag of 0 to 6');
+  }
+};
+
+const readFetch = (reader: WireReader): FetchIntent => ({
+  type: 'fetch',
+  call: readCall(reader),
+  method: reader.text(),
+  url: reader.text(),
+  headers: readList(reader, () => [reader.text(), reader.text()] as const),
+  body: readOptional(reader, () => reader.bytes()),
+  redirect: readFrom(reader, redirectModes),
+  timeoutMs: reader.u32(),
+  idempotent: readFrom(reader, [false, true, null]),
+  key: readOptional(reader, () => reader.text()),
+});
+
+const readCall = (reader: WireReader): number => {
+  const call = reader.u32();
+  if (call === 0) throw wrong(reader, 'a call number from 1');
+  return call;
+};
+
+const readJson = (reader: WireReader): string => {
+  const text = reader.text();
+  try {
+    // Canonical: the same value has the same text, as with `javascript` guests.
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    throw wrong(reader, 'a result in JSON');
+  }
+};
+
+const readList = <T>(reader: WireReader, read: (reader: WireReader) => T): readonly T[] => {
+  const length = reader.u32();
+  const items: T[] = [];
+  // A huge count ends with the bytes, not with an array of that length.
+  while (items.length < length) items.push(read(reader));
+  return items;
+};
+
+const readOptional = <T>(reader: WireReader, read: () => T): T | null =>
+  readFrom(reader, [false, true]) ? read() : null;
+
+const readFrom = <T>(reader: WireReader, values: readonly T[]): T => {
+  const value = values[reader.u8()];
+  if (value === undefined) throw wrong(reader, `a number below ${values.length}`);
+  return value;
+};
+
+const wrong = (reader: WireReader, expected: string): GuestFault =>
+  new GuestFault({
+    code: 'GUEST_PROTOCOL',
+    message: `the guest's intents are wrong: ${expected} was expected at byte ${reader.at}`,
+  });

@@ -1,0 +1,33 @@
+/** Entry point of a guest thread: takes batches of commands from its port and answers in batches. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { GuestBench } from './guest-bench.ts';
+import { ScriptRuntime } from './quickjs/script-runtime.ts';
+import type { Command, Reply, ThreadStart } from './thread-message.ts';
+
+/** Answers are not held back for longer than this while the rest of a batch is worked off. */
+const holdMs = 2;
+
+const isThreadStart = (value: unknown): value is ThreadStart =>
+  typeof value === 'object' && value !== null && 'quickjs' in value && 'limits' in value && 'pulse' in value;
+
+const start: unknown = workerData;
+const port = parentPort;
+if (!port || !isThreadStart(start)) throw new Error("this file is the entry point of an engine's guest thread");
+
+const monotonicMs = (): number => performance.now();
+const runtime = new ScriptRuntime({ module: start.quickjs, limits: start.limits, monotonicMs });
+const bench = new GuestBench(runtime, start.pulse);
+
+port.on('message', (commands: readonly Command[]) => {
+  let replies: Reply[] = [];
+  let heldSince = monotonicMs();
+  for (const command of commands) {
+    const reply = bench.handle(command);
+    if (reply) replies.push(reply);
+    if (replies.length === 0 || monotonicMs() - heldSince < holdMs) continue;
+    port.postMessage(replies);
+    replies = [];
+    heldSince = monotonicMs();
+  }
+  if (replies.length > 0) port.postMessage(replies);
+});

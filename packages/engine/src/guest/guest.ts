@@ -1,0 +1,43 @@
+import type { ErrorCode, Intent } from '@mvm-ci/protocol';
+import type { Activation } from '../run/activation.ts';
+
+/**
+ * A guest in its thread: a pure function from activations to intents, whatever its kind. After a {@link GuestFault} it
+ * must not be stepped again.
+ */
+export interface Guest {
+  /** @throws {GuestFault} when the guest breaks a rule or a limit, or traps */
+  step(activation: Activation): readonly Intent[];
+  /** Frees what it holds. Idempotent. */
+  close(): void;
+}
+
+/** Where and how a guest's code failed, as its runtime tells it: positions are those of the bundle, not the author's. */
+export interface FaultFacts {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Stack of the guest's runtime, '' when it has none. */
+  readonly stack?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** A guest's own failure: it ends the attempt, never the thread. */
+export class GuestFault extends Error {
+  readonly facts: FaultFacts;
+
+  constructor(facts: FaultFacts) {
+    super(facts.message);
+    this.name = 'GuestFault';
+    this.facts = facts;
+  }
+}
+
+/** What came of one or more steps. */
+export type StepOutcome =
+  /** All recorded steps asked for the same again; these are the intents of the last step. */
+  | { readonly type: 'stepped'; readonly intents: readonly Intent[] }
+  /** Step number `index` (from 0, of those sent) asked for something else than it did before (I6). */
+  | { readonly type: 'diverged'; readonly index: number; readonly asked: readonly Intent[] }
+  | { readonly type: 'faulted'; readonly facts: FaultFacts }
+  /** The guest is gone through no fault of its own (its thread ended, it was dropped): replay it. */
+  | { readonly type: 'lost' };

@@ -1,0 +1,94 @@
+/** Activations and intents as JSON text: the encoding for `javascript` guests (step-machine.md). */
+import { isUtf8 } from 'node:buffer';
+import { logLevels, redirectModes, type Answer, type Intent } from '@mvm-ci/protocol';
+import { z } from 'zod';
+import type { Activation, GuestEvent } from '../../run/activation.ts';
+import { GuestFault } from '../guest.ts';
+
+/** The activation's text. */
+export const activationText = ({ now, events }: Activation): string =>
+  `{"v":1,"now":${now},"events":[${events.map(eventText).join(',')}]}`;
+
+const eventText = (event: GuestEvent): string => {
+  if (event.type === 'answer') return JSON.stringify({ type: 'answer', call: event.call, ...answerPart(event.answer) });
+  const { job, attempt, workflow, input, seed } = event;
+  const head = JSON.stringify({ type: 'start', job, attempt, workflow, seed: seed.toHex() });
+  // The input is JSON text already.
+  return `${head.slice(0, -1)},"input":${input}}`;
+};
+
+const answerPart = (answer: Answer): object => {
+  switch (answer.type) {
+    case 'fetched':
+      return { fetched: { ...answer.response, body: bodyPart(answer.response.body) } };
+    case 'slept':
+      return { slept: true };
+    case 'error':
+      return { error: { code: answer.code, message: answer.message } };
+  }
+};
+
+const bodyPart = (body: Uint8Array): object => {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  return isUtf8(bytes) ? { utf8: bytes.toString('utf8') } : { base64: bytes.toString('base64') };
+};
+
+const text = z.string().transform((value) => value.toWellFormed());
+const call = z.number().int().positive();
+const body = z
+  .union([
+    z.object({ utf8: z.string() }).transform(({ utf8 }): Uint8Array => new TextEncoder().encode(utf8)),
+    z.object({ base64: z.base64() }).transform(({ base64 }): Uint8Array => Uint8Array.fromBase64(base64)),
+  ])
+  .nullable();
+const intentSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('fetch'),
+    call,
+    method: text,
+    url: text,
+    headers: z.array(z.tuple([text, text])),
+    body,
+    redirect: z.enum(redirectModes),
+    timeoutMs: z.number(),
+    idempotent: z.boolean().nullable(),
+    key: text.nullable(),
+  }),
+  z.object({ type: z.literal('sleep'), call, ms: z.number() }),
+  z.object({ type: z.literal('abandon'), call }),
+  z.object({ type: z.literal('log'), level: z.enum(logLevels), text }),
+  z.object({ type: z.literal('progress'), percent: z.number(), text }),
+  z
+    .object({ type: z.literal('complete'), result: z.unknown() })
+    .transform(({ type, result }) => ({ type, result: JSON.stringify(result ?? null) })),
+  z.object({ type: z.literal('fail'), code: text, name: text, message: text, stack: text }),
+]);
+const intentsSchema: z.ZodType<readonly Intent[]> = z.array(intentSchema);
+
+/**
+ * The intents in `json`, with the types of their fields checked; `intent-rules.ts` checks their values.
+ *
+ * @throws {GuestFault} `GUEST_PROTOCOL` with the first thing that is wrong
+ */
+export const parseIntents = (json: string): readonly Intent[] => {
+  const parsed = intentsSchema.safeParse(parseJson(json));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new GuestFault({
+    code: 'GUEST_PROTOCOL',
+    message: `the guest's intents are wrong: ${where === '' ? '' : `${where}: `}${issue?.message}`,
+    details: { where },
+  });
+};
+
+const parseJson = (json: string): unknown => {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new GuestFault({
+      code: 'GUEST_PROTOCOL',
+      message: `the guest's intents are wrong: not JSON: ${json.slice(0, 100)}`,
+    });
+  }
+};

@@ -1,0 +1,87 @@
+/**
+ * What an instance's memory holds at rest, so that it can be put back: into the same instance, to run the next job from a
+ * clean start, or into any other instance of the same binary.
+ *
+ * Between two calls all state of the runtime is its linear memory (its stack pointer is back where it started). The
+ * memory has three parts: static data, the stack, which grows down, and the heap, which grows up to the *break*.
+ *
+ *   1. `restore` leaves static data, the part of the stack that a script may use, and the heap as they were captured.
+ *   2. What lies above the captured break was either never touched or is zeroed up to the instance's own break.
+ *   3. An instance whose memory grew, or that trapped, is not restored but thrown away.
+ */
+import { mvmError } from '@mvm-ci/protocol';
+import type { QuickJSInstance } from './quickjs-instance.ts';
+
+/** Where the parts lie: the same for every instance of one binary. */
+export interface MemoryLayout {
+  /** Address of the word that holds the break. */
+  readonly breakAddress: number;
+  /** Where the stack begins, growing down; the heap begins there too, growing up. */
+  readonly stackTop: number;
+  /** End of the static data: the stack can't reach below. */
+  readonly dataEnd: number;
+}
+
+/** A memory at rest. */
+export interface MemoryImage {
+  readonly data: Buffer;
+  readonly stack: Buffer;
+  readonly heap: Buffer;
+}
+
+/** Size of the stack in this build (its linker's STACK_SIZE). */
+const stackBytes = 5_242_880;
+// C code may go below the script's limit by what one check to the next takes.
+const stackSlackBytes = 262_144;
+const probeBytes = 1_048_576;
+
+/**
+ * Finds the layout. The break is a variable of the C library with no name in the binary: it is the one word that starts
+ * as the heap's first address and moves up by at least what is allocated.
+ *
+ * @throws {MvmError} `INTERNAL` when not exactly one word behaves so
+ */
+export const findLayout = (scratch: QuickJSInstance): MemoryLayout => {
+  const stackTop = scratch.exports.stackPointer();
+  const dataEnd = stackTop - stackBytes;
+  const readings = [0, 1, 2].map((round) => {
+    if (round > 0) scratch.exports.malloc(round * probeBytes);
+    return new Uint32Array(scratch.memory.buffer.slice(0, dataEnd));
+  });
+  const [first, second, third] = readings;
+  if (!first || !second || !third) throw mvmError('INTERNAL', 'no readings');
+  const candidates = [...first.keys()].filter((word) => {
+    const [a, b, c] = [first[word] ?? 0, second[word] ?? 0, third[word] ?? 0];
+    return a >= stackTop && movedBy(b - a, probeBytes) && movedBy(c - b, 2 * probeBytes);
+  });
+  if (candidates.length !== 1 || candidates[0] === undefined)
+    throw mvmError('INTERNAL', `the runtime's heap end was not found: ${candidates.length} candidates`);
+  return { breakAddress: candidates[0] * 4, stackTop, dataEnd };
+};
+
+const movedBy = (moved: number, asked: number): boolean => moved >= asked && moved < asked + probeBytes;
+
+const breakOf = (layout: MemoryLayout, instance: QuickJSInstance): number =>
+  instance.bytes.readUInt32LE(layout.breakAddress);
+
+/** Copies what `instance` holds now. */
+export const capture = (layout: MemoryLayout, instance: QuickJSInstance, stackBytesMax: number): MemoryImage => {
+  const { bytes } = instance;
+  const stackFrom = Math.max(layout.dataEnd, layout.stackTop - stackBytesMax - stackSlackBytes);
+  return {
+    data: Buffer.from(bytes.subarray(0, layout.dataEnd)),
+    stack: Buffer.from(bytes.subarray(stackFrom, layout.stackTop)),
+    heap: Buffer.from(bytes.subarray(layout.stackTop, breakOf(layout, instance))),
+  };
+};
+
+/** Puts `image` into `instance`. */
+export const restore = (layout: MemoryLayout, instance: QuickJSInstance, image: MemoryImage): void => {
+  const { bytes } = instance;
+  const heapEnd = layout.stackTop + image.heap.length;
+  const dirtyEnd = breakOf(layout, instance);
+  if (dirtyEnd > heapEnd) bytes.fill(0, heapEnd, dirtyEnd);
+  bytes.set(image.data, 0);
+  bytes.set(image.stack, layout.stackTop - image.stack.length);
+  bytes.set(image.heap, layout.stackTop);
+};

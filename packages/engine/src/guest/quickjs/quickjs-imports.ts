@@ -1,0 +1,111 @@
+/**
+ * Everything that the script runtime can reach outside its memory: this list and nothing else. No import leads to a real
+ * clock, a real random number, the environment or a file (design section 7, "Determinism"):
+ *
+ *   1. Every clock shows the activation's time; the time zone is UTC.
+ *   2. Memory grows by what was asked for, up to the guest's limit, the same on every machine.
+ *   3. The only thing that reads the host's time is the interrupt handler, and all it can do is end the attempt.
+ */
+
+/** What the imports ask the instance. */
+export interface ImportHost {
+  readonly memory: WebAssembly.Memory;
+  /** The guest's time, Unix ms. */
+  readonly nowMs: number;
+  /** Whether the step's time is over. */
+  mustStop(): boolean;
+  /** Memory was refused: the guest is out of it. */
+  refusedGrowth(): void;
+}
+
+const pageBytes = 65_536;
+// WASI error numbers (wasi_snapshot_preview1): bad descriptor, no such call, illegal seek.
+const errnoBadf = 8;
+const errnoNosys = 52;
+const errnoSpipe = 70;
+const utcName = Buffer.from('UTC\0');
+
+/** The imports object for one instance. Letters are the binary's; the comments name the C functions behind them. */
+export const quickjsImports = (host: ImportHost): WebAssembly.Imports => ({
+  a: {
+    a: host.memory,
+    // __assert_fail, proc_exit, abort, host function calls: none of them is ever legal here.
+    b: () => fail('an assertion of the runtime failed'),
+    r: () => fail('the runtime aborted'),
+    s: () => fail('the runtime exited'),
+    t: () => fail('a host function was called'),
+    // fd_write, fd_close, fd_seek
+    c: () => errnoBadf,
+    d: () => errnoNosys,
+    o: () => errnoSpipe,
+    // environ_get, environ_sizes_get: an empty environment
+    e: () => 0,
+    f: (count: number, size: number) => {
+      const view = new DataView(host.memory.buffer);
+      view.setUint32(count, 0, true);
+      view.setUint32(size, 0, true);
+      return 0;
+    },
+    // module normalizer and loader: there are no modules to import
+    g: () => 0,
+    h: () => 0,
+    // interrupt handler
+    i: () => (host.mustStop() ? 1 : 0),
+    // setitimer, keep-alive counter, freeing of host references: nothing to do
+    j: () => 0,
+    l: () => undefined,
+    u: () => undefined,
+    // emscripten_resize_heap
+    k: (bytes: number) => growTo(host, bytes >>> 0),
+    // localtime_r, tzset
+    m: (seconds: bigint, place: number) => writeUtc(host.memory, Number(seconds) * 1_000, place),
+    n: (offset: number, summerTime: number, ...names: readonly number[]) => {
+      const view = new DataView(host.memory.buffer);
+      view.setInt32(offset, 0, true);
+      view.setInt32(summerTime, 0, true);
+      for (const place of names) new Uint8Array(host.memory.buffer).set(utcName, place);
+    },
+    // emscripten_date_now, clock_time_get
+    p: () => host.nowMs,
+    q: (_clock: number, _precision: bigint, place: number) => {
+      new DataView(host.memory.buffer).setBigInt64(place, BigInt(host.nowMs) * 1_000_000n, true);
+      return 0;
+    },
+  },
+});
+
+const fail = (why: string): never => {
+  throw new WebAssembly.RuntimeError(why);
+};
+
+const growTo = (host: ImportHost, bytes: number): number => {
+  const missing = bytes - host.memory.buffer.byteLength;
+  if (missing <= 0) return 1;
+  try {
+    host.memory.grow(Math.ceil(missing / pageBytes));
+    return 1;
+  } catch {
+    host.refusedGrowth();
+    return 0;
+  }
+};
+
+/** `struct tm` of musl, in UTC. */
+const writeUtc = (memory: WebAssembly.Memory, ms: number, place: number): void => {
+  const date = new Date(ms);
+  const yearStart = Date.UTC(date.getUTCFullYear(), 0, 1);
+  const fields = [
+    date.getUTCSeconds(),
+    date.getUTCMinutes(),
+    date.getUTCHours(),
+    date.getUTCDate(),
+    date.getUTCMonth(),
+    date.getUTCFullYear() - 1_900,
+    date.getUTCDay(),
+    Math.floor((ms - yearStart) / 86_400_000),
+    0,
+    0,
+  ];
+  const view = new DataView(memory.buffer);
+  for (const [index, field] of fields.entries()) view.setInt32(place + 4 * index, field, true);
+};

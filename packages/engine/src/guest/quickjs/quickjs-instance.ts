@@ -1,0 +1,106 @@
+/**
+ * One instance of the script runtime: the WebAssembly instance, its memory, and the few C calls that a step needs. It
+ * knows nothing of workflows. Pointers are plain numbers; whoever restores an older memory (`memory-image.ts`) makes
+ * every pointer that was handed out since then void.
+ */
+import { quickjsExports, type QuickJSExports } from './quickjs-exports.ts';
+import { quickjsImports, type ImportHost } from './quickjs-imports.ts';
+
+/** A thing that the script threw. */
+export interface Thrown {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export interface QuickJSInstanceOptions {
+  readonly module: WebAssembly.Module;
+  readonly memoryBytesMax: number;
+  readonly stepMsMax: number;
+  /** Monotonic host time in ms, for the step's deadline. */
+  readonly monotonicMs: () => number;
+}
+
+/** Pages that the binary asks for at its start. */
+const initialPages = 256;
+const pageBytes = 65_536;
+
+export class QuickJSInstance implements ImportHost {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: QuickJSExports;
+  /** The guest's time, Unix ms: what all its clocks show. */
+  nowMs = 0;
+  readonly #monotonicMs: () => number;
+  readonly #stepMsMax: number;
+  /** When the current step must be over, in `monotonicMs` time. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #bytes: Buffer;
+  #interrupted = false;
+  #outOfMemory = false;
+
+  constructor({ module, memoryBytesMax, stepMsMax, monotonicMs }: QuickJSInstanceOptions) {
+    this.memory = new WebAssembly.Memory({ initial: initialPages, maximum: memoryBytesMax / pageBytes });
+    this.#bytes = Buffer.from(this.memory.buffer);
+    this.#monotonicMs = monotonicMs;
+    this.#stepMsMax = stepMsMax;
+    this.exports = quickjsExports(new WebAssembly.Instance(module, quickjsImports(this)));
+    this.exports.construct();
+  }
+
+  /** The memory's bytes, as they are now: don't keep them over a call into the instance, which may grow it. */
+  get bytes(): Buffer {
+    if (this.#bytes.buffer !== this.memory.buffer) this.#bytes = Buffer.from(this.memory.buffer);
+    return this.#bytes;
+  }
+
+  /** Whether it was stopped at its deadline since {@link beginStep}. */
+  get interrupted(): boolean {
+    return this.#interrupted;
+  }
+
+  /** Whether it was refused memory since {@link beginStep}. */
+  get outOfMemory(): boolean {
+    return this.#outOfMemory;
+  }
+
+  /** Whether it is larger than at its start: a memory never shrinks, so it is not used again. */
+  get hasGrown(): boolean {
+    return this.memory.buffer.byteLength > initialPages * pageBytes;
+  }
+
+  /** From now on there are `stepMsMax` until the next one. */
+  beginStep(): void {
+    this.#deadlineMs = this.#monotonicMs() + this.#stepMsMax;
+    this.#interrupted = false;
+    this.#outOfMemory = false;
+  }
+
+  mustStop(): boolean {
+    if (!this.#interrupted) this.#interrupted = this.#monotonicMs() > this.#deadlineMs;
+    return this.#interrupted;
+  }
+
+  refusedGrowth(): void {
+    this.#outOfMemory = true;
+  }
+
+  /** Copies `text` into the instance, zero-terminated. @returns its place, to be freed, and its bytes without the zero */
+  writeText(text: string): { readonly place: number; readonly length: number } {
+    const length = Buffer.byteLength(text);
+    const place = this.exports.malloc(length + 1);
+    if (place === 0) {
+      this.#outOfMemory = true;
+      throw new WebAssembly.RuntimeError('no memory is left for the host');
+    }
+    this.bytes.write(text, place);
+    this.bytes[place + length] = 0;
+    return { place, length };
+  }
+
+  /** The zero-terminated text at `place`, or its length alone when that is over `bytesMax`. */
+  readText(place: number, bytesMax: number): string | number {
+    const { bytes } = this;
+    const end = bytes.indexOf(0, place);
+    return end - place > bytesMax ? end - place : bytes.toString('utf8', place, end);
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * A script loaded into an instance of the runtime: evaluates it, and calls its three functions (step-machine.md,
+ * "Encoding for `javascript`"). A machine at rest can be captured; {@link ScriptHandles} are valid in every instance that
+ * holds its image.
+ */
+import { z } from 'zod';
+import { GuestFault } from '../guest.ts';
+import { hardening } from './hardening.ts';
+import type { QuickJSInstance, Thrown } from './quickjs-instance.ts';
+
+/** The name of the bundle in stack traces. */
+export const scriptName = 'workflow.js';
+
+/** Places of the values that the host keeps. */
+export interface ScriptHandles {
+  readonly runtime: number;
+  readonly context: number;
+  readonly seed: number;
+  readonly describe: number;
+  readonly workflows: number;
+  readonly step: number;
+  readonly flush: number;
+}
+
+export interface ScriptLimits {
+  readonly stackBytesMax: number;
+  /** Longest text that a call may return, in bytes. */
+  readonly textBytesMax: number;
+}
+
+const thrownSchema: z.ZodType<Thrown> = z.object({ name: z.string(), message: z.string(), stack: z.string() });
+const pointerBytes = 4;
+const compileOnly = 32;
+const missing = { name: '', message: '', stack: '' };
+
+export class ScriptMachine {
+  readonly instance: QuickJSInstance;
+  readonly handles: ScriptHandles;
+  readonly #limits: ScriptLimits;
+
+  constructor(instance: QuickJSInstance, handles: ScriptHandles, limits: ScriptLimits) {
+    this.instance = instance;
+    this.handles = handles;
+    this.#limits = limits;
+  }
+
+  /**
+   * Evaluates `script` in a fresh instance.
+   *
+   * @throws {GuestFault} `MODULE_SYNTAX_ERROR`, `MODULE_LOAD_FAILED`, `STEP_TIMEOUT` or `OUT_OF_MEMORY`
+   */
+  static load(instance: QuickJSInstance, script: string, limits: ScriptLimits): ScriptMachine {
+    const { exports } = instance;
+    const runtime = exports.newRuntime();
+    exports.setMaxStackSize(runtime, limits.stackBytesMax);
+    exports.enableInterrupts(runtime);
+    const context = exports.newContext(runtime, 0);
+    const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0 };
+    const bare = new ScriptMachine(instance, none, limits);
+    const kept = bare.#checked(bare.#evaluate({ script: hardening, name: 'hardening.js', flags: 0 }));
+    const hardened = { ...none, seed: bare.#prop(kept, 'seed'), describe: bare.#prop(kept, 'describe') };
+    const machine = new ScriptMachine(instance, hardened, limits);
+    machine.#loadScript(script);
+    const global = exports.globalObject(context);
+    const [workflows, step, flush] = ['mvm_workflows', 'mvm_step', 'mvm_flush'].map((name) =>
+      machine.#requiredFunction(global, name),
+    );
+    return new ScriptMachine(
+      instance,
+      { ...hardened, workflows: workflows ?? 0, step: step ?? 0, flush: flush ?? 0 },
+      limits,
+    );
+  }
+
+  /** The text that `mvm_workflows()` returns. */
+  workflows(): string {
+    return this.#guarded(() => this.#textOf(this.#call(this.handles.workflows)));
+  }
+
+  /** Seeds the runtime's own randomness. */
+  seed(hex: string): void {
+    this.#guarded(() => this.#call(this.handles.seed, hex));
+  }
+
+  /** One step: tells the guest `activation`, lets all its promise jobs run, and returns the intents' text. */
+  step(activation: string): string {
+    return this.#guarded(() => {
+      const told = this.#call(this.handles.step, activation);
+      this.instance.exports.freeValue(this.handles.context, told);
+      this.#runJobs();
+      return this.#textOf(this.#call(this.handles.flush));
+    });
+  }
+
+  #loadScript(script: string): void {
+    this.#guarded(() => {
+      const raw = this.#evaluate({ script, name: scriptName, flags: 0 });
+      const value = this.#checked(raw, (thrown) => this.#loadFault(script, thrown));
+      this.instance.exports.freeValue(this.handles.context, value);
+      this.#runJobs();
+    });
+  }
+
+  /** A script that can't even be compiled has a syntax error; what compiles and throws failed to load. */
+  #loadFault(script: string, thrown: Thrown): GuestFault {
+    let syntax: Thrown | undefined;
+    if (thrown.name === 'SyntaxError') {
+      const compiled = this.#evaluate({ script, name: scriptName, flags: compileOnly });
+      syntax = this.#exceptionIn(compiled);
+    }
+    return syntax
+      ? new GuestFault({ code: 'MODULE_SYNTAX_ERROR', message: syntax.message, stack: syntax.stack })
+      : new GuestFault({
+          code: 'MODULE_LOAD_FAILED',
+          message: `${thrown.name}: ${thrown.message}`,
+          stack: thrown.stack,
+        });
+  }
+
+  #requiredFunction(global: number, name: string): number {
+    const value = this.#prop(global, name);
+    if (this.instance.readText(this.instance.exports.typeOf(this.handles.context, value), 64) === 'function')
+      return value;
+    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the script doesn't define the function ${name}` });
+  }
+
+  /** Runs `body`; a trap, a deadline and an exhausted memory become faults. */
+  #guarded<T>(body: () => T): T {
+    this.instance.beginStep();
+    try {
+      return body();
+    } catch (error) {
+      throw this.#limitFault() ?? (error instanceof GuestFault ? error : trapFault(error));
+    }
+  }
+
+  #limitFault(): GuestFault | undefined {
+    if (this.instance.interrupted)
+      return new GuestFault({ code: 'STEP_TIMEOUT', message: 'a step of the workflow did not end in time' });
+    if (this.instance.outOfMemory)
+      return new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
+    return undefined;
+  }
+
+  /** Calls a handle with up to one text; returns the result's place. */
+  #call(handle: number, text?: string): number {
+    const { exports } = this.instance;
+    const { context } = this.handles;
+    const argument = text === undefined ? 0 : this.#newString(text);
+    const result = this.#callRaw(handle, argument);
+    if (argument !== 0) exports.freeValue(context, argument);
+    return this.#checked(result);
+  }
+
+  #callRaw(handle: number, argument: number): number {
+    const { instance } = this;
+    const { exports } = instance;
+    const list = exports.malloc(pointerBytes);
+    instance.bytes.writeUInt32LE(argument, list);
+    const result = exports.call(this.handles.context, handle, exports.getUndefined(), argument === 0 ? 0 : 1, list);
+    exports.free(list);
+    return result;
+  }
+
+  #newString(text: string): number {
+    const { place } = this.instance.writeText(text);
+    const value = this.instance.exports.newString(this.handles.context, place);
+    this.instance.exports.free(place);
+    return value;
+  }
+
+  #textOf(value: number): string {
+    const { exports } = this.instance;
+    const { context } = this.handles;
+    if (this.instance.readText(exports.typeOf(context, value), 64) !== 'string')
+      throw new GuestFault({ code: 'GUEST_PROTOCOL', message: 'mvm_flush and mvm_workflows must return JSON text' });
+    const place = exports.getString(context, value);
+    const text = this.instance.readText(place, this.#limits.textBytesMax);
+    exports.freeCString(context, place);
+    exports.freeValue(context, value);
+    if (typeof text === 'string') return text;
+    throw tooLong(this.#limits.textBytesMax, text);
+  }
+
+  #runJobs(): void {
+    const { exports } = this.instance;
+    const context = exports.malloc(pointerBytes);
+    const result = exports.executePendingJobs(this.handles.runtime, -1, context);
+    exports.free(context);
+    exports.freeValue(this.handles.context, this.#checked(result));
+  }
+
+  #evaluate({ script, name, flags }: { script: string; name: string; flags: number }): number {
+    const { instance } = this;
+    const code = instance.writeText(script);
+    const file = instance.writeText(name);
+    const value = instance.exports.evaluate(this.handles.context, code.place, code.length, file.place, 0, flags);
+    instance.exports.free(code.place);
+    instance.exports.free(file.place);
+    return value;
+  }
+
+  #prop(object: number, name: string): number {
+    const key = this.#newString(name);
+    const value = this.instance.exports.getProp(this.handles.context, object, key);
+    this.instance.exports.freeValue(this.handles.context, key);
+    return value;
+  }
+
+  /** The value itself, unless it is an exception. */
+  #checked(value: number, fault: (thrown: Thrown) => GuestFault = thrownFault): number {
+    const thrown = this.#exceptionIn(value);
+    if (thrown) throw this.#limitFault() ?? fault(thrown);
+    return value;
+  }
+
+  #exceptionIn(value: number): Thrown | undefined {
+    const thrown = this.instance.exports.resolveException(this.handles.context, value);
+    if (thrown === 0) return undefined;
+    if (this.instance.interrupted || this.handles.describe === 0) return missing;
+    return this.#describe(thrown);
+  }
+
+  #describe(thrown: number): Thrown {
+    const { exports } = this.instance;
+    const value = this.#callRaw(this.handles.describe, thrown);
+    if (exports.resolveException(this.handles.context, value) !== 0) return missing;
+    const text = this.instance.readText(exports.getString(this.handles.context, value), this.#limits.textBytesMax);
+    return typeof text === 'string' ? thrownSchema.parse(JSON.parse(text)) : missing;
+  }
+}
+
+const thrownFault = ({ name, message, stack }: Thrown): GuestFault =>
+  name === 'InternalError' && message === 'out of memory'
+    ? new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' })
+    : new GuestFault({ code: 'GUEST_PROTOCOL', message: `the guest's step threw ${name}: ${message}`, stack });
+
+const tooLong = (limit: number, received: number): GuestFault =>
+  new GuestFault({
+    code: 'LIMIT_EXCEEDED',
+    message: `one step may ask for ${limit} bytes of intents, this one asked for ${received}`,
+    details: { limit, received },
+  });
+
+const trapFault = (error: unknown): GuestFault =>
+  new GuestFault({
+    code: 'GUEST_TRAPPED',
+    message: `the guest's code trapped: ${error instanceof Error ? error.message : String(error)}`,
+  });

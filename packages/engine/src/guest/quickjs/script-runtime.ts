@@ -1,0 +1,80 @@
+/**
+ * The script runtime of one thread: makes guests out of scripts.
+ *
+ * It owns the images of evaluated scripts and the pool of instances at rest. Any instance can hold any script, since an
+ * instance is its memory: a new guest gets an idle instance, or a new one, with the script's image restored into it. So no
+ * job sees anything of an earlier one (`memory-image.ts` says what is restored).
+ */
+import { engineLimits, type GuestLimits } from '../../limits.ts';
+import { capture, findLayout, restore, type MemoryImage, type MemoryLayout } from './memory-image.ts';
+import { QuickJSInstance } from './quickjs-instance.ts';
+import { ScriptGuest } from './script-guest.ts';
+import { ScriptMachine, type ScriptHandles, type ScriptLimits } from './script-machine.ts';
+
+/** A script, evaluated: what every guest of it starts from. */
+export interface ScriptImage {
+  readonly memory: MemoryImage;
+  readonly handles: ScriptHandles;
+  /** What `mvm_workflows()` returned. */
+  readonly workflows: string;
+}
+
+export interface ScriptRuntimeOptions {
+  /** The compiled runtime. */
+  readonly module: WebAssembly.Module;
+  readonly limits: GuestLimits;
+  /** Monotonic host time in ms. */
+  readonly monotonicMs: () => number;
+}
+
+export class ScriptRuntime {
+  readonly #options: ScriptRuntimeOptions;
+  readonly #scriptLimits: ScriptLimits;
+  readonly #layout: MemoryLayout;
+  readonly #idle: QuickJSInstance[] = [];
+
+  constructor(options: ScriptRuntimeOptions) {
+    this.#options = options;
+    this.#scriptLimits = {
+      stackBytesMax: options.limits.stackBytesMax,
+      textBytesMax: 2 * engineLimits.intentsBytesMax,
+    };
+    this.#layout = findLayout(this.#newInstance());
+  }
+
+  /**
+   * Evaluates `script`.
+   *
+   * @throws {GuestFault} see {@link ScriptMachine.load}
+   */
+  load(script: string): ScriptImage {
+    const instance = this.#newInstance();
+    const machine = ScriptMachine.load(instance, script, this.#scriptLimits);
+    const workflows = machine.workflows();
+    const memory = capture(this.#layout, instance, this.#options.limits.stackBytesMax);
+    return { memory, handles: machine.handles, workflows };
+  }
+
+  /** A guest that starts from `image`. */
+  open(image: ScriptImage): ScriptGuest {
+    const instance = this.#idle.pop() ?? this.#newInstance();
+    restore(this.#layout, instance, image.memory);
+    const machine = new ScriptMachine(instance, image.handles, this.#scriptLimits);
+    return new ScriptGuest(machine, () => this.#keep(instance));
+  }
+
+  #newInstance(): QuickJSInstance {
+    const { module, limits, monotonicMs } = this.#options;
+    return new QuickJSInstance({
+      module,
+      memoryBytesMax: limits.memoryBytesMax,
+      stepMsMax: limits.stepMsMax,
+      monotonicMs,
+    });
+  }
+
+  #keep(instance: QuickJSInstance): void {
+    if (instance.hasGrown || this.#idle.length >= engineLimits.idleInstancesMax) return;
+    this.#idle.push(instance);
+  }
+}

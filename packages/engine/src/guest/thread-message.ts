@@ -1,0 +1,39 @@
+/** What the main side and a guest thread say to each other. Every step is answered exactly once, in order. */
+import type { GuestLimits } from '../limits.ts';
+import type { GuestStep } from '../run/activation.ts';
+import type { StepOutcome } from './guest.ts';
+
+/** A module as a thread needs it. */
+export type GuestCode =
+  | { readonly kind: 'javascript'; readonly script: string }
+  | { readonly kind: 'core'; readonly wasm: WebAssembly.Module };
+
+/** To the thread. Modules and guests are named by numbers that the main side makes. */
+export type Command =
+  | { readonly type: 'load'; readonly module: number; readonly code: GuestCode }
+  | { readonly type: 'unload'; readonly module: number }
+  /** Takes steps with a guest, which is made when it isn't there yet. */
+  | { readonly type: 'step'; readonly guest: number; readonly module: number; readonly steps: readonly GuestStep[] }
+  | { readonly type: 'close'; readonly guest: number }
+  /** Evaluates a module: answered with its workflows as JSON text, or a fault. */
+  | { readonly type: 'probe'; readonly guest: number; readonly module: number };
+
+/** From the thread. */
+export interface Reply {
+  readonly guest: number;
+  readonly outcome: StepOutcome | { readonly type: 'probed'; readonly workflows: string };
+}
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly quickjs: WebAssembly.Module;
+  readonly limits: GuestLimits;
+  /** See {@link pulseWords}. */
+  readonly pulse: Int32Array;
+}
+
+/**
+ * How the main side sees what a thread is doing while the thread can't speak: word 0 counts up at the start and at the
+ * end of each step (odd: in a step), word 1 is the guest.
+ */
+export const pulseWords = { beat: 0, guest: 1, count: 2 } as const;

@@ -1,0 +1,71 @@
+/**
+ * The engine's own limits (I8). Those with "default" in their comment can be set per engine by {@link EngineLimits}: all
+ * engines that may run the same jobs must agree on them, since a guest can see where they lie.
+ */
+
+/** Bytes of an attempt's random seed. */
+export const seedBytes = 32;
+
+/** What one guest may use. */
+export interface GuestLimits {
+  /** Wall time of one step, and of evaluating a script. @default 5000 */
+  readonly stepMsMax: number;
+  /** After `stepMsMax`, how long a thread may stay silent before it is ended with all its guests. @default 1000 */
+  readonly stepGraceMs: number;
+  /** Linear memory of one guest, in bytes, a multiple of 65536. @default 67108864 */
+  readonly memoryBytesMax: number;
+  /** Stack of a script, in bytes. @default 1048576 */
+  readonly stackBytesMax: number;
+}
+
+/** The guest limits of an engine that names none. */
+export const defaultGuestLimits: GuestLimits = {
+  stepMsMax: 5_000,
+  stepGraceMs: 1_000,
+  memoryBytesMax: 67_108_864,
+  stackBytesMax: 1_048_576,
+};
+
+/** Limits that are the same everywhere. */
+export const engineLimits = {
+  /** Intents of one activation. */
+  intentsMax: 10_000,
+  /** The intents of one activation, encoded, in bytes: they must fit into one append. */
+  intentsBytesMax: 12_582_912,
+  /** Calls of one attempt that wait for their answers. */
+  openCallsMax: 1_000,
+  /** A log line, in characters. */
+  logCharsMax: 16_384,
+  /** Name, message or stack of an error that a guest reports, in characters. */
+  errorTextCharsMax: 16_384,
+  /** A request's method, in characters. */
+  methodCharsMax: 32,
+  /** A request's URL, in characters. */
+  urlCharsMax: 16_384,
+  /** Headers of a request. */
+  headersMax: 256,
+  /** One header's name and value, in characters. */
+  headerCharsMax: 16_384,
+  /** An author's own `Idempotency-Key`, in characters. */
+  keyCharsMax: 512,
+  /** Body of a request or of a response, in bytes. */
+  bodyBytesMax: 8_388_608,
+  /** Longest time of a request. */
+  fetchMsMax: 3_600_000,
+  /** Longest sleep: 10 years. */
+  sleepMsMax: 315_360_000_000,
+  /** Redirects that one request follows (the Fetch standard's number). */
+  redirectsMax: 20,
+  /** Instances of the script runtime that a thread keeps for the next guests. */
+  idleInstancesMax: 32,
+  /** Guests that a thread keeps in memory; the one that rested longest is dropped and rebuilt when it is needed. */
+  residentGuestsMax: 512,
+  /** Bytes of the module files that an engine keeps loaded. */
+  moduleCacheBytesMax: 268_435_456,
+  /** Native stack of a guest thread, in MiB: larger than what the deepest permitted script needs. */
+  threadStackMib: 16,
+  /** How much of an intent a NONDETERMINISM message shows, in characters. */
+  shownCharsMax: 300,
+  /** Frames of a guest's stack that an error keeps. */
+  stackFramesMax: 20,
+} as const;

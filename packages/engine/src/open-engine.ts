@@ -1,0 +1,75 @@
+/** Puts an engine together: threads, modules, and the runs in progress. */
+import type { Clock } from './clock.ts';
+import type { EffectPerformer } from './effects/performer.ts';
+import { systemFetch } from './effects/system-fetch.ts';
+import type { Engine, EngineRun, RunPorts, RunRequest } from './engine.ts';
+import { GuestThreads } from './guest/guest-threads.ts';
+import { defaultGuestLimits, type GuestLimits } from './limits.ts';
+import { silentLogger, type Logger } from './logger.ts';
+import { ModuleCache, type ModuleSource } from './module/module-cache.ts';
+import type { Random } from './random.ts';
+import { RunShell, type RunParts } from './run/run-shell.ts';
+import { defaultThreads } from './system-cores.ts';
+import { compileQuickjs, guestRuntime } from './system-quickjs.ts';
+
+export interface EngineOptions {
+  /** Gets a module file by its hash; the engine checks that what came has it. */
+  readonly modules: ModuleSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Guest threads. @default one less than the machine's cores, at least one */
+  readonly threads?: number | undefined;
+  /** Performs the external effects. @default {@link systemFetch} */
+  readonly performer?: EffectPerformer | undefined;
+  /** @default {@link defaultGuestLimits} */
+  readonly limits?: Partial<GuestLimits> | undefined;
+  /** @default a logger that keeps nothing */
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Opens an embedded engine. Its threads start with the first steps.
+ *
+ * @example
+ * await using engine = await openEngine({ modules, clock: systemClock, random: systemRandom });
+ * const { ended } = engine.run(request, { sink: new MemoryJournal(), mayStartEffect: () => true });
+ */
+export const openEngine = async (options: EngineOptions): Promise<Engine> => {
+  const limits = { ...defaultGuestLimits, ...options.limits };
+  const { clock, random, performer = systemFetch, logger = silentLogger } = options;
+  const threads = options.threads ?? defaultThreads();
+  const guests = new GuestThreads({ threads, quickjs: await compileQuickjs(), limits, clock });
+  const modules = new ModuleCache({
+    source: options.modules,
+    guestRuntime,
+    memoryBytesMax: limits.memoryBytesMax,
+    onEvicted: ({ id }) => guests.unload(id),
+  });
+  return new EmbeddedEngine({ guests, modules, performer, clock, random, logger });
+};
+
+class EmbeddedEngine implements Engine {
+  readonly #parts: RunParts & { readonly guests: GuestThreads };
+  readonly #runs = new Set<EngineRun>();
+
+  constructor(parts: RunParts & { readonly guests: GuestThreads }) {
+    this.#parts = parts;
+  }
+
+  run(request: RunRequest, ports: RunPorts): EngineRun {
+    const run = new RunShell(request, ports, this.#parts);
+    this.#runs.add(run);
+    const forget = (): boolean => this.#runs.delete(run);
+    run.ended.then(forget, forget);
+    return run;
+  }
+
+  async stop(): Promise<void> {
+    for (const run of this.#runs) run.drop();
+    await this.#parts.guests.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}

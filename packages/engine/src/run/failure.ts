@@ -1,0 +1,87 @@
+/** The failures that an attempt can end in, each with the rule that was broken and what was received. */
+import { isErrorCode, limits, type ErrorCode, type FailIntent, type Intent, type JournalEntry } from '@mvm-ci/protocol';
+import { firstDifference } from '../guest/intent-comparison.ts';
+import { engineLimits } from '../limits.ts';
+import type { Failure } from './outcome.ts';
+import type { StepLog } from './step-log.ts';
+
+/** Rule 7: nothing can ever wake this guest. */
+export const workflowStuck: Failure = {
+  code: 'WORKFLOW_STUCK',
+  message: 'the workflow waits for a promise that nothing will ever resolve: it has no call open and did not return',
+};
+
+/** The stored journal isn't one of this attempt. */
+export const corruptJournal = (why: string): Failure => ({
+  code: 'JOURNAL_CORRUPT',
+  message: `the journal does not fit the job: ${why}`,
+});
+
+/** Step `index` asked for something else than its journal says (I6). */
+export const divergence = (log: StepLog, index: number, asked: readonly Intent[]): Failure => {
+  const step = log.step(index);
+  const difference = firstDifference(step?.recorded ?? [], asked);
+  const recorded = shown(difference.recorded);
+  const came = shown(difference.asked);
+  return {
+    code: 'NONDETERMINISM',
+    message: `entry ${step?.entry}: its journal says ${recorded}, and on replay the workflow asked for ${came}`,
+    details: { entry: step?.entry, recorded, asked: came },
+  };
+};
+
+const shown = (text: string): string =>
+  text.length <= engineLimits.shownCharsMax ? text : `${text.slice(0, engineLimits.shownCharsMax)}…`;
+
+// Room for the last intents, their answers and the `failed` entry.
+const endReserveEntries = engineLimits.openCallsMax + 3;
+const endReserveBytes = 2 * engineLimits.intentsBytesMax;
+
+/** Whether the journal has no room for another step. */
+export const journalIsFull = (log: StepLog): Failure | undefined => {
+  const { journalEntriesMax, journalBytesMax } = limits;
+  if (log.length > journalEntriesMax - endReserveEntries) return full('entries', journalEntriesMax, log.length);
+  if (log.bytes > journalBytesMax - endReserveBytes) return full('bytes', journalBytesMax, log.bytes);
+  return undefined;
+};
+
+const full = (what: string, limit: number, received: number): Failure => ({
+  code: 'LIMIT_EXCEEDED',
+  message: `an attempt's journal may hold ${limit} ${what}: this one has ${received}, and the rest is kept free for its end`,
+  details: { what, limit, received },
+});
+
+/** Codes of effects' errors that stay as they are when the author's code doesn't catch them. */
+const effectCodes: ReadonlySet<string> = new Set([
+  'OUTCOME_UNKNOWN',
+  'CONNECTION_LOST',
+  'DEADLINE_EXCEEDED',
+  'LIMIT_EXCEEDED',
+  'INVALID_ARGUMENT',
+]);
+
+/** The workflow threw. `mapStack` finds the author's source. */
+export const thrownFailure = (intent: FailIntent, mapStack: (stack: string) => string): Failure => {
+  const stack = mapStack(intent.stack);
+  const where = firstPosition(stack);
+  const text = intent.name === '' ? intent.message : `${intent.name}: ${intent.message}`;
+  return {
+    code: thrownCode(intent),
+    message: where === '' ? text : `${text} (${where})`,
+    details: { name: intent.name, ...(stack !== '' && { stack }) },
+  };
+};
+
+const thrownCode = (intent: FailIntent): ErrorCode => {
+  if (intent.name === 'InternalError' && intent.message === 'out of memory') return 'OUT_OF_MEMORY';
+  return effectCodes.has(intent.code) && isErrorCode(intent.code) ? intent.code : 'WORKFLOW_FAILED';
+};
+
+/** The first `file:line:column` of a stack's text, or ''. */
+const firstPosition = (stack: string): string => /[^\s()]+:\d+:\d+/.exec(stack)?.[0] ?? '';
+
+/** The failure that an attempt's last entry holds. */
+export const recordedFailure = ({ code, message }: JournalEntry & { readonly kind: 'failed' }): Failure => ({
+  code: isErrorCode(code) ? code : 'INTERNAL',
+  message,
+});

@@ -1,0 +1,19 @@
+/** How an attempt's failure is reported to the holder of the job. */
+import { limits, type ErrorCode, type ErrorDetails, type FinishOutcome } from '@mvm-ci/protocol';
+
+/** Why an attempt ends. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: ErrorDetails | undefined;
+}
+
+/** Codes of which a new attempt may come to another end: a throw of the author's, and what the network did. */
+const retryableCodes: ReadonlySet<string> = new Set(['WORKFLOW_FAILED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
+
+/** The outcome that a failure is; its message is cut to what is stored. */
+export const failedOutcome = ({ code, message, details }: Failure): FinishOutcome & { readonly type: 'failed' } => ({
+  type: 'failed',
+  error: { code, message: message.slice(0, limits.errorMessageCharsMax), ...(details && { details }) },
+  retryable: retryableCodes.has(code),
+});

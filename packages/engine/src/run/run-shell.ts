@@ -1,0 +1,245 @@
+/**
+ * Carries out what the core of one attempt decides. It owns the guest's handle, the timers, the requests in flight and
+ * the calls to the sink; it decides nothing itself.
+ *
+ *   1. Outputs are carried out in their order, those of one event before the next event.
+ *   2. Effects live here and not with the guest: a guest that is lost or dropped from memory takes none of them along.
+ *   3. After the end (a finish that was answered, a drop, a fault) no effect starts, every timer and request is gone, and
+ *      the guest is closed; `ended` settles last.
+ */
+import {
+  asMvmError,
+  RetryLaterError,
+  StaleLeaseError,
+  type Answer,
+  type FetchIntent,
+  type FinishOutcome,
+  type JournalEntry,
+} from '@mvm-ci/protocol';
+import type { Clock, Timer } from '../clock.ts';
+import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
+import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
+import type { GuestHandle, GuestThreads } from '../guest/guest-threads.ts';
+import type { Logger } from '../logger.ts';
+import { seedBytes } from '../limits.ts';
+import type { LoadedModule } from '../module/loaded-module.ts';
+import type { ModuleCache } from '../module/module-cache.ts';
+import type { Random } from '../random.ts';
+import { failedOutcome } from './outcome.ts';
+import { RunCore, type RunOutput } from './run-core.ts';
+
+/** What a run takes from its engine. */
+export interface RunParts {
+  readonly modules: Pick<ModuleCache, 'get'>;
+  readonly guests: Pick<GuestThreads, 'open'>;
+  readonly performer: EffectPerformer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export class RunShell implements EngineRun {
+  readonly ended: Promise<RunEnd>;
+  readonly #request: RunRequest;
+  readonly #ports: RunPorts;
+  readonly #parts: RunParts;
+  readonly #settle: PromiseWithResolvers<RunEnd> = Promise.withResolvers();
+  readonly #over = new AbortController();
+  /** What is in flight or pending, by call. */
+  readonly #effects = new Map<number, AbortController>();
+  #core: RunCore | undefined;
+  #guest: GuestHandle | undefined;
+  /** Set until the core exists: the end that was asked for before the beginning. */
+  #early: FinishOutcome | undefined;
+  #journalled: number;
+  readonly #outputs: RunOutput[] = [];
+  #isCarryingOut = false;
+
+  /** Begins at once. */
+  constructor(request: RunRequest, ports: RunPorts, parts: RunParts) {
+    this.#request = request;
+    this.#ports = ports;
+    this.#parts = parts;
+    this.#journalled = request.journal.length;
+    this.ended = this.#settle.promise;
+    this.#begin().catch((error: unknown) => this.#fault(error));
+  }
+
+  cancel(reason: string): void {
+    this.#parts.logger.debug({ job: this.#request.job, reason }, 'a run is cancelled');
+    if (this.#core) this.#carryOut(this.#core.cancel());
+    else this.#endEarly({ type: 'cancelled' });
+  }
+
+  release(): void {
+    if (this.#core) this.#carryOut(this.#core.release());
+    else this.#endEarly({ type: 'released' });
+  }
+
+  drop(): void {
+    this.#end({ type: 'dropped' });
+  }
+
+  async #begin(): Promise<void> {
+    const module = await this.#loadModule();
+    if (!module || this.#early || this.#over.signal.aborted) return;
+    const { job, attempt, workflow, input, journal } = this.#request;
+    const { runtime, mapStack } = module;
+    const seed = this.#parts.random.bytes(seedBytes);
+    const start = { job, attempt, module: this.#request.module, runtime, workflow, input, seed, journal };
+    this.#guest = this.#parts.guests.open(module);
+    this.#core = new RunCore(start, mapStack);
+    this.#carryOut(this.#core.begin(this.#parts.clock.wallMs()));
+  }
+
+  /** The module, or undefined when the run ended because of it. */
+  async #loadModule(): Promise<LoadedModule | undefined> {
+    const { module: hash, workflow } = this.#request;
+    try {
+      const module = await this.#parts.modules.get(hash, this.#over.signal);
+      if (module.workflows.includes(workflow)) return module;
+      const message = `the module has no workflow "${workflow}", only ${module.workflows.join(', ')}`;
+      this.#endEarly(failedOutcome({ code: 'WORKFLOW_NOT_FOUND', message }));
+    } catch (thrown) {
+      const error = asMvmError(thrown);
+      this.#endEarly(error instanceof RetryLaterError ? { type: 'released' } : failedOutcome(error.toRecord()));
+    }
+    return undefined;
+  }
+
+  #endEarly(outcome: FinishOutcome): void {
+    if (this.#early || this.#over.signal.aborted) return;
+    this.#early = outcome;
+    this.#finish([], outcome);
+  }
+
+  #carryOut(outputs: readonly RunOutput[]): void {
+    this.#outputs.push(...outputs);
+    if (this.#isCarryingOut) return;
+    this.#isCarryingOut = true;
+    // What an output brings about at once (a timer that is due) comes after those that are here already.
+    for (let output = this.#outputs.shift(); output && !this.#over.signal.aborted; output = this.#outputs.shift())
+      this.#perform(output);
+    this.#isCarryingOut = false;
+  }
+
+  #perform(output: RunOutput): void {
+    switch (output.type) {
+      case 'append':
+        return this.#append(output);
+      case 'step':
+        return this.#step();
+      case 'fetch':
+        return this.#startFetch(output.intent);
+      case 'wake':
+        return this.#setTimer(output.call, output.atMs);
+      case 'abort':
+        return this.#abort(output.call);
+      case 'finish':
+        return this.#finish(output.entries, output.outcome);
+    }
+  }
+
+  #append({ entries, progress }: RunOutput & { readonly type: 'append' }): void {
+    this.#journalled += entries.length;
+    const through = this.#journalled;
+    this.#ports.sink.append(entries, progress).then(
+      () => this.#tell((core) => core.durable(through)),
+      (error: unknown) => this.#lose(error),
+    );
+  }
+
+  #step(): void {
+    const { core, guest } = { core: this.#core, guest: this.#guest };
+    if (!core || !guest) return;
+    guest
+      .step((first) => core.stepsFrom(first))
+      .then((outcome) => this.#tell(() => core.stepped(outcome, this.#parts.clock.wallMs())))
+      .catch((error: unknown) => this.#fault(error));
+  }
+
+  #startFetch(intent: FetchIntent): void {
+    const { signal } = this.#effect(intent.call);
+    this.#fetch(intent, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#fault(error);
+    });
+  }
+
+  async #fetch(intent: FetchIntent, signal: AbortSignal): Promise<void> {
+    const { job, attempt } = this.#request;
+    const mayStart = this.#ports.mayStartEffect(signal);
+    const isHeld = typeof mayStart === 'boolean' ? mayStart : await mayStart;
+    if (signal.aborted) return;
+    // The lease is over: the effect never starts.
+    if (!isHeld) return this.#end({ type: 'dropped' });
+    const answer = await this.#parts.performer.fetch({ intent, key: idempotencyKey(job, attempt, intent) }, { signal });
+    if (!signal.aborted) this.#answer(intent.call, answer);
+  }
+
+  #setTimer(call: number, atMs: number): void {
+    const { clock } = this.#parts;
+    const { signal } = this.#effect(call);
+    let timer: Timer | undefined;
+    signal.addEventListener('abort', () => timer?.cancel(), { once: true });
+    // The clock's own limit on a delay, and a wall clock that was set back, make a timer fire too early.
+    const wait = (): void => {
+      const leftMs = atMs - clock.wallMs();
+      if (leftMs > 0) timer = clock.after(leftMs, wait);
+      else this.#answer(call, { type: 'slept' });
+    };
+    wait();
+  }
+
+  #effect(call: number): AbortController {
+    const abort = new AbortController();
+    this.#effects.set(call, abort);
+    return abort;
+  }
+
+  #abort(call: number): void {
+    this.#effects.get(call)?.abort();
+    this.#effects.delete(call);
+  }
+
+  #answer(call: number, answer: Answer): void {
+    this.#effects.delete(call);
+    this.#tell((core) => core.answered(call, answer, this.#parts.clock.wallMs()));
+  }
+
+  #tell(event: (core: RunCore) => readonly RunOutput[]): void {
+    if (this.#core && !this.#over.signal.aborted) this.#carryOut(event(this.#core));
+  }
+
+  #finish(entries: readonly JournalEntry[], outcome: FinishOutcome): void {
+    this.#guest?.close();
+    this.#ports.sink.finish(entries, outcome).then(
+      () => this.#end({ type: 'finished', outcome }),
+      (error: unknown) => this.#lose(error),
+    );
+  }
+
+  /** The sink refused: this holder can't go on. What the job's holder does about it is the holder's business. */
+  #lose(error: unknown): void {
+    const { job, attempt } = this.#request;
+    if (!(error instanceof StaleLeaseError))
+      this.#parts.logger.warn({ job, attempt, err: error }, 'a run lost its sink');
+    this.#end({ type: 'dropped' });
+  }
+
+  #end(end: RunEnd): void {
+    this.#free();
+    this.#settle.resolve(end);
+  }
+
+  #fault(error: unknown): void {
+    this.#free();
+    this.#settle.reject(error);
+  }
+
+  #free(): void {
+    this.#over.abort();
+    for (const abort of this.#effects.values()) abort.abort();
+    this.#effects.clear();
+    this.#guest?.close();
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The part of the WebAssembly JavaScript interface (https://webassembly.github.io/spec/js-api/) that the engine uses:
+ * TypeScript ships it only with the DOM, which would bring hundreds of browser globals into server code.
+ */
+declare namespace WebAssembly {
+  interface ImportDescriptor {
+    readonly kind: string;
+    readonly module: string;
+    readonly name: string;
+  }
+
+  interface ExportDescriptor {
+    readonly kind: string;
+    readonly name: string;
+  }
+
+  type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+  class Module {
+    constructor(bytes: Uint8Array);
+    static imports(module: Module): readonly ImportDescriptor[];
+    static exports(module: Module): readonly ExportDescriptor[];
+  }
+
+  class Instance {
+    constructor(module: Module, imports: Imports);
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
+
+  class Memory {
+    constructor(limits: { readonly initial: number; readonly maximum: number });
+    readonly buffer: ArrayBuffer;
+    grow(pages: number): number;
+  }
+
+  class RuntimeError extends Error {}
+  class CompileError extends Error {}
+
+  function compile(bytes: Uint8Array): Promise<Module>;
+  function validate(bytes: Uint8Array): boolean;
+}
