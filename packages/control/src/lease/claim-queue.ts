@@ -48,6 +48,8 @@ export class ClaimQueue {
   /** In order of arrival. */
   #waiting: Waiter[] = [];
   #available = 0;
+  /** Commits that made jobs available, counted. */
+  #commits = 0;
   /** Claims under way. */
   #trying = 0;
   #lastOrder = 0;
@@ -87,6 +89,7 @@ export class ClaimQueue {
     if (effects.runAt !== null) this.#wakeAt(effects.runAt);
     if (effects.available === 0) return;
     this.#available += effects.available;
+    this.#commits += 1;
     this.#pump();
   }
 
@@ -109,11 +112,13 @@ export class ClaimQueue {
 
   async #try(waiter: Waiter): Promise<void> {
     const { capacity } = waiter.wish;
+    const commits = this.#commits;
     this.#trying += 1;
     this.#available = Math.max(this.#available - capacity, 0);
     try {
       const jobs = await this.#options.claim(waiter.wish);
       if (jobs.length === capacity) this.#available = Math.max(this.#available, 1);
+      else if (commits === this.#commits) this.#available = 0;
       this.#settle(waiter, jobs);
     } catch (error) {
       this.#available = Math.max(this.#available, 1);
