@@ -111,17 +111,20 @@ const readVisit = async (
   return { page: { url, status, title, links: found.length, depth, ...redirect }, found };
 };
 
-const linksOf = (hrefs: readonly string[], base: string, start: string): readonly string[] => {
-  const urls = [...new Set(hrefs)].filter((href) => URL.canParse(href, base)).map((href) => normal(href, base));
-  return [...new Set(urls)].filter((url) => isInside(url, start));
+const linksOf = (hrefs: readonly string[], page: string, start: string): readonly string[] => {
+  const base = new URL(page);
+  const { origin } = new URL(start);
+  const urls = [...new Set(hrefs)].map((href) => URL.parse(href, base)).filter((url) => url?.origin === origin);
+  return [...new Set(urls.map((url) => (url ? withoutFragment(url) : '')))];
 };
 
-/** The URL without its fragment, which names a place in a page, not a page. */
-const normal = (href: string, base?: string): string => {
-  const url = new URL(href, base);
+/** A fragment names a place in a page, not a page. */
+const withoutFragment = (url: URL): string => {
   url.hash = '';
   return url.href;
 };
+
+const normal = (url: string): string => withoutFragment(new URL(url));
 
 const isInside = (url: string, start: string): boolean => new URL(url).origin === new URL(start).origin;
 

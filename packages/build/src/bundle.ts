@@ -47,7 +47,7 @@ export const bundle = async (source: ScriptSource, signal?: AbortSignal): Promis
 const cancelled = (): MvmError => mvmError('CANCELLED', 'the build was cancelled');
 
 const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
-  stdin: { contents: entryText(entry, name), resolveDir: folder, sourcefile: 'mvm-entry.js', loader: 'js' },
+  stdin: { contents: entryText(name), resolveDir: folder, sourcefile: 'mvm-entry.js', loader: 'js' },
   absWorkingDir: folder,
   outfile: join(folder, 'module.js'),
   write: false,
@@ -66,24 +66,25 @@ const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
   sourcesContent: true,
   treeShaking: true,
   logLevel: 'silent',
-  plugins: [sdkPlugin, nodePlugin],
+  plugins: [resolvePlugin(entry), nodePlugin],
 });
 
 // The SDK is imported first: its prelude must be there before the author's first line runs.
-const entryText = (entry: string, name: string): string => `
+const entryText = (name: string): string => `
 import { defineWorkflows } from '@mvm-ci/sdk/guest';
-import * as workflows from ${JSON.stringify(entry)};
+import * as workflows from 'mvm:workflows';
 defineWorkflows(workflows, ${JSON.stringify(name)});
 `;
 
 // Always the builder's SDK, wherever the author's folder lies: it is the guest's half of this system's own contract.
-const sdkPlugin: Plugin = {
-  name: 'mvm-sdk',
+const resolvePlugin = (entry: string): Plugin => ({
+  name: 'mvm-resolve',
   setup(build) {
     build.onResolve({ filter: /^@mvm-ci\/sdk$/ }, () => ({ path: sdkEntry }));
     build.onResolve({ filter: /^@mvm-ci\/sdk\/guest$/ }, () => ({ path: sdkGuest }));
+    build.onResolve({ filter: /^mvm:workflows$/ }, () => ({ path: entry }));
   },
-};
+});
 
 const nodePlugin: Plugin = {
   name: 'mvm-no-node',

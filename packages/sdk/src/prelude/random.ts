@@ -5,6 +5,7 @@
  */
 import { limits } from '../limits.ts';
 import { ChaCha20 } from './chacha20.ts';
+import { Xoshiro128 } from './xoshiro128.ts';
 
 const loadSeed = '0'.repeat(64);
 
@@ -16,24 +17,18 @@ export interface GuestCrypto {
 
 /** The generators of one guest. */
 export class Randomness {
-  // Two streams, so that a library's use of Math.random doesn't shift the ids that the author draws.
-  #math = new ChaCha20(loadSeed);
+  // Two generators: Math.random is to be fast and needn't be hard to guess, ids are the other way round.
+  #math = new Xoshiro128(new ChaCha20(loadSeed));
   #crypto: ChaCha20 | undefined;
 
   /** Begins the attempt's streams. @param seed - 64 hex digits. */
   start(seed: string): void {
     this.#crypto = new ChaCha20(seed);
-    const bytes = new Uint8Array(32);
-    this.#crypto.readInto(bytes);
-    this.#math = new ChaCha20(hexOf(bytes));
+    this.#math = new Xoshiro128(this.#crypto);
   }
 
-  /** As `Math.random`: 53 bits. */
-  readonly random = (): number => {
-    const high = this.#math.word() >>> 5;
-    const low = this.#math.word() >>> 6;
-    return (high * 67_108_864 + low) / 9_007_199_254_740_992;
-  };
+  /** As `Math.random`. */
+  readonly random = (): number => this.#math.fraction();
 
   /** The `crypto` global. */
   readonly crypto: GuestCrypto = {

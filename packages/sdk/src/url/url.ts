@@ -16,11 +16,14 @@ import { URLSearchParams } from './url-search-params.ts';
 
 const textOf = (value: unknown): string => String(value);
 
-const parse = (url: unknown, base?: unknown): UrlRecord | undefined => {
-  if (base === undefined) return parseUrl(String(url));
-  const parsedBase = parseUrl(textOf(base));
-  return parsedBase && parseUrl(String(url), parsedBase);
-};
+/** A record on its way into a new URL. */
+class Parsed {
+  readonly record: UrlRecord;
+
+  constructor(record: UrlRecord) {
+    this.record = record;
+  }
+}
 
 /** See the URL standard. */
 export class URL {
@@ -29,7 +32,7 @@ export class URL {
 
   /** @throws {TypeError} when `url` isn't a URL, or is relative and there is no base. */
   constructor(url: unknown, base?: unknown) {
-    const record = parse(url, base);
+    const record = url instanceof Parsed ? url.record : URL.#parse(url, base);
     if (!record) {
       const against = base === undefined ? '' : ` with base "${textOf(base)}"`;
       throw new TypeError(`Invalid URL: "${String(url)}"${against}`);
@@ -39,11 +42,20 @@ export class URL {
 
   /** The URL, or null when it isn't one. */
   static parse(url: unknown, base?: unknown): URL | null {
-    return URL.canParse(url, base) ? new URL(url, base) : null;
+    const record = URL.#parse(url, base);
+    return record ? new URL(new Parsed(record)) : null;
   }
 
   static canParse(url: unknown, base?: unknown): boolean {
-    return parse(url, base) !== undefined;
+    return URL.#parse(url, base) !== undefined;
+  }
+
+  static #parse(url: unknown, base: unknown): UrlRecord | undefined {
+    if (base === undefined) return parseUrl(String(url));
+    // A crawler resolves every link of a page against one base: a base that is parsed needn't be written and read.
+    const baseRecord =
+      typeof base === 'object' && base !== null && #record in base ? base.#record : parseUrl(textOf(base));
+    return baseRecord && parseUrl(String(url), baseRecord);
   }
 
   get href(): string {

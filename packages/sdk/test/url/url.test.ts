@@ -24,7 +24,7 @@ type UrlClass = typeof URL | typeof GuestUrl;
 const shown = (Class: UrlClass, url: string, base?: string): string => {
   try {
     const made = new Class(url, base);
-    return fields.map((field) => `${field}=${String(made[field])}`).join('\n');
+    return fields.map((field) => `${field}=${made[field]}`).join('\n');
   } catch {
     return 'invalid';
   }
@@ -134,30 +134,9 @@ describe('URL', () => {
   }
 
   it('reads whatever is put together from the pieces of URLs as Node does', () => {
-    const piece = fc.constantFrom(
-      ...['http:', 'https:', 'foo:', '/', '//', '\\', '?', '#', '@', ':', '.', '..', '%2e', '%', '%41', ' ', '\t'],
-      ...[
-        'a',
-        'B.c',
-        'ü',
-        '80',
-        '443',
-        '99999',
-        '[::1]',
-        '1.2',
-        '0x1',
-        '&',
-        '=',
-        '+',
-        "'",
-        '"',
-        '<',
-        '|',
-        '^',
-        '{',
-        '~',
-      ],
-    );
+    const words =
+      'http: https: foo: / // \\ ? # @ : . .. %2e % %41 a B.c ü 80 443 99999 [::1] 1.2 0x1 & = + \' " < > | ^ { ~';
+    const piece = fc.constantFrom(...words.split(' '), ' ', '\t');
     const text = fc.array(piece, { maxLength: 9 }).map((pieces) => pieces.join(''));
     fc.assert(fc.property(text, fc.constantFrom(undefined, base, 'http://h', 'foo://h/p', 'foo:opaque'), sameAsNode), {
       numRuns: 3_000,
