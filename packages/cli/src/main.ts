@@ -5,7 +5,7 @@ import { runCli } from './cli.ts';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
-process.exitCode = await runCli({
+const exitCode = await runCli({
   args: process.argv.slice(2),
   env: process.env,
   cwd: process.cwd(),
@@ -20,3 +20,7 @@ process.exitCode = await runCli({
     };
   },
 });
+
+// A command that was stopped at once leaves handles behind that would hold the process: it ends when all is written.
+for (const stream of [process.stdout, process.stderr]) await new Promise((flushed) => stream.write('', flushed));
+process.exit(exitCode);

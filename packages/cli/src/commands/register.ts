@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { Host } from '../host.ts';
 import { registerBuild } from './build.ts';
 import { registerCancel } from './cancel.ts';
+import { registerControlPlane } from './control-plane.ts';
+import { registerDeploy } from './deploy.ts';
 import { registerEvents } from './events.ts';
 import { registerJournal } from './journal.ts';
 import { registerList } from './list.ts';
@@ -11,9 +13,13 @@ import { registerNodes } from './nodes.ts';
 import { registerPublish } from './publish.ts';
 import { registerStats } from './stats.ts';
 import { registerStatus } from './status.ts';
+import { registerWorker } from './worker.ts';
 
 const commands = [
+  registerControlPlane,
+  registerWorker,
   registerBuild,
+  registerDeploy,
   registerPublish,
   registerStatus,
   registerList,

@@ -16,8 +16,10 @@ export interface Config {
   readonly url: string;
   /** Operator's token: what commands send, and what a control plane demands. */
   readonly token: string | undefined;
-  /** Data folder. */
+  /** The control plane's data folder. */
   readonly data: string | undefined;
+  /** Folder of a worker's key: another one, since a key belongs to one process. */
+  readonly workerData: string | undefined;
   /** Address of the control plane's HTTP listener. */
   readonly http: string;
   /** UDP addresses of the peer endpoint. */
@@ -29,9 +31,9 @@ export interface Config {
   readonly threads: number | undefined;
   /** Seconds that a drain gives to the jobs that run. */
   readonly grace: number;
-  readonly leaseMs: number | undefined;
-  readonly heartbeatMs: number | undefined;
-  readonly idleHeartbeatMs: number | undefined;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly idleHeartbeatMs: number;
   readonly logLevel: CliLogLevel;
   /** Engine host; only the embedded one, '', is in this build. */
   readonly flawlessUrl: string | undefined;
@@ -40,12 +42,18 @@ export interface Config {
 /** The name of a setting: also its key in the file, and its flag in camel case. */
 export type ConfigKey = keyof Config;
 
+/** Where a control plane keeps its data unless told otherwise; relative to the current folder. */
+export const defaultDataFolder = '.mvm-ci/control-plane';
+
 /** What holds when nobody says otherwise. */
 export const defaults: Partial<Config> = {
   url: 'http://localhost:3020',
   http: '127.0.0.1:3020',
   slots: workerLimits.slotsDefault,
   grace: workerLimits.drainGraceMs / 1_000,
+  leaseMs: 2_000,
+  heartbeatMs: 500,
+  idleHeartbeatMs: 15_000,
   logLevel: 'info',
 };
 
@@ -54,6 +62,7 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   url: 'MVM_CI_URL',
   token: 'MVM_CI_TOKEN',
   data: 'MVM_CI_DATA',
+  workerData: 'MVM_CI_WORKER_DATA',
   http: 'HTTP_PORT',
   ticket: 'CONTROL_PLANE_TICKET',
   slots: 'MVM_CI_SLOTS',
@@ -102,6 +111,7 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   url: z.url({ protocol: /^https?$/, error: 'a URL that begins with http:// or https://' }),
   token: text,
   data: text,
+  workerData: text,
   http: listener,
   bind: sockets,
   ticket: text,

@@ -1,0 +1,37 @@
+import { openContext, withJson } from '../command-context.ts';
+import { defaultDataFolder, defaults } from '../config/setting.ts';
+import { examples, type Registrar } from './registrar.ts';
+
+const { leaseMs, heartbeatMs, idleHeartbeatMs } = defaults;
+
+const help = `
+Workers join with the ticket that it prints and keeps in <data>/endpoint.ticket. On another address than loopback every
+HTTP request needs the operator's token: the one given, or the one in <data>/operator.token.
+The first Ctrl-C (or SIGTERM) ends it after the requests under way, with exit code 0; the second one at once.
+${examples(
+  'control-plane',
+  'control-plane --data /var/lib/mvm-ci --http 0.0.0.0:3020',
+  'control-plane --lease-ms 750 --heartbeat-ms 200',
+)}`;
+
+/** `mvm-ci control-plane` */
+export const registerControlPlane = ({ program, host, exit }: Registrar): void => {
+  const command = program
+    .command('control-plane')
+    .description('keep the queue, and serve the API to users and workers');
+  withJson(command)
+    .option('--data <folder>', `where to keep everything (MVM_CI_DATA; default ${defaultDataFolder})`)
+    .option('--http <host:port>', 'address of the HTTP API (HTTP_PORT for the port; default 127.0.0.1:3020)')
+    .option('--token <token>', "the operator's token, to be demanded from every HTTP request (MVM_CI_TOKEN)")
+    .option('--bind <addresses>', 'UDP addresses for workers, comma-separated (default: all interfaces)')
+    .option('--lease-ms <ms>', `a job of a silent worker goes on elsewhere after this time (default ${leaseMs})`)
+    .option('--heartbeat-ms <ms>', `how often a worker that holds jobs is heard (default ${heartbeatMs})`)
+    .option('--idle-heartbeat-ms <ms>', `how often one that holds none is (default ${idleHeartbeatMs})`)
+    .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
+    .addHelpText('after', help)
+    .action(async (flags: object) => {
+      const context = openContext(host, flags);
+      const { serveControlPlane } = await import('../long-running/control-plane.ts');
+      exit(await serveControlPlane(context));
+    });
+};

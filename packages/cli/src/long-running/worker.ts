@@ -1,0 +1,88 @@
+import { openEngine } from '@mvm-ci/engine';
+import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock, type PeerEndpoint, type Ticket } from '@mvm-ci/net';
+import { mvmError } from '@mvm-ci/protocol';
+import { startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
+import { pathFrom, type CommandContext } from '../command-context.ts';
+import { answerInterrupts } from '../interrupt.ts';
+import { openLogger } from '../logging.ts';
+import { nodeKey } from '../node-key.ts';
+import { exitCodes } from '../output/failure.ts';
+import { systemRandom } from '../system-random.ts';
+
+/** Works until it is told to stop. @returns the exit code */
+export const runWorker = async (context: CommandContext): Promise<number> => {
+  const { host, config } = context;
+  const ticket = readTicket(config.ticket);
+  const stop = new AbortController();
+  let worker: Worker | undefined;
+  const end = answerInterrupts(host, {
+    drain: () => {
+      if (worker) void worker.drain({ graceMs: config.grace * 1_000 });
+      else stop.abort();
+    },
+    stop: () => void worker?.stop(),
+  });
+  const endpoint = await openEndpoint({
+    secretKey: nodeKey(config.workerData === undefined ? undefined : pathFrom(host, config.workerData)),
+    ...(config.bind && { bind: config.bind }),
+  });
+  try {
+    worker = await join(context, { ticket, endpoint, signal: stop.signal });
+    return await untilClosed(context, worker);
+  } catch (error) {
+    if (stop.signal.aborted) return exitCodes.ok;
+    throw error;
+  } finally {
+    await endpoint.close();
+    end();
+  }
+};
+
+const readTicket = (text: string | undefined): Ticket => {
+  if (text !== undefined) return decodeTicket(text, { clock: systemClock });
+  throw mvmError('TICKET_INVALID', 'a worker needs a ticket: give it with --ticket or CONTROL_PLANE_TICKET');
+};
+
+interface Joining {
+  readonly ticket: Ticket;
+  readonly endpoint: PeerEndpoint;
+  readonly signal: AbortSignal;
+}
+
+const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal }: Joining): Promise<Worker> => {
+  const logger = openLogger({ ...context, config });
+  const peer = new ReconnectingPeer({
+    endpoint,
+    addresses: [ticket.address],
+    random: () => systemRandom.unit(),
+    backoffMsMax: workerLimits.retryMsMax,
+    onState: (state) => logger.debug({ peer: state.state }, 'connection to the control plane'),
+  });
+  return startWorker({
+    peer,
+    openEngine: (modules) =>
+      openEngine({ modules, threads: config.threads, clock: systemClock, random: systemRandom, logger }),
+    slots: config.slots,
+    token: ticket.token,
+    name: config.name,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    signal,
+  });
+};
+
+const untilClosed = async ({ config, terminal, host }: CommandContext, worker: Worker): Promise<number> => {
+  const { node, cluster } = worker;
+  const ready = { ready: 'worker', node, cluster, name: config.name ?? node.slice(0, 10), slots: config.slots };
+  terminal.result({ ...ready, pid: host.pid }, () => `worker ${ready.name} has joined, with ${config.slots} slots`);
+  const ended = await worker.closed;
+  switch (ended.type) {
+    case 'drained':
+      return exitCodes.ok;
+    case 'stopped':
+      return exitCodes.failed;
+    case 'refused':
+      throw ended.error;
+  }
+};

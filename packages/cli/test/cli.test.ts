@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runCommand } from './fixtures/fake-host.ts';
+
+const commands = {
+  'control-plane': [],
+  worker: [],
+  build: ['folder'],
+  deploy: ['folder'],
+  publish: ['w'],
+  status: ['j1'],
+  list: [],
+  stats: [],
+  journal: ['j1'],
+  logs: ['j1'],
+  cancel: ['j1'],
+  events: [],
+  modules: [],
+  nodes: [],
+} as const;
+
+/** Nothing listens there. */
+const nowhere = 'http://127.0.0.1:9';
+
+describe('runCli', () => {
+  it('lists every command in its help', async () => {
+    const { code, stdout } = await runCommand(['--help']);
+    assert.equal(code, 0);
+    for (const command of Object.keys(commands)) assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
+  });
+
+  for (const command of Object.keys(commands)) {
+    it(`explains ${command}, with examples that name it, and --json`, async () => {
+      const { code, stdout, stderr } = await runCommand([command, '--help']);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, new RegExp(`Examples:\\n  \\$ npx mvm-ci ${command}\\b`));
+      assert.match(stdout, /--json/);
+    });
+
+    it(`refuses an unknown flag of ${command} as a usage error`, async () => {
+      const { code, stdout, stderr } = await runCommand([command, '--bogus']);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /unknown option '--bogus'/);
+    });
+  }
+
+  for (const command of [
+    'publish',
+    'status',
+    'list',
+    'stats',
+    'journal',
+    'logs',
+    'cancel',
+    'modules',
+    'nodes',
+  ] as const)
+    it(`says that ${command} found no control plane, where, and how to start one`, async () => {
+      const args = [command, ...commands[command], '--url', nowhere];
+      const human = await runCommand(args);
+      assert.deepEqual([human.code, human.stdout], [1, '']);
+      assert.match(human.stderr, /^error CONNECTION_LOST: no control plane answers at http:\/\/127\.0\.0\.1:9: /);
+      assert.match(human.stderr, /npx mvm-ci control-plane/);
+      const json = await runCommand([...args, '--json']);
+      assert.deepEqual([json.code, json.stdout], [1, '']);
+      assert.equal(JSON.parse(json.stderr).error.code, 'CONNECTION_LOST');
+    });
+
+  it('keeps usage errors machine-readable with --json', async () => {
+    const { code, stdout, stderr } = await runCommand(['status', '--json']);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.deepEqual(JSON.parse(stderr), {
+      error: { code: 'INVALID_ARGUMENT', message: "missing required argument 'job'" },
+    });
+  });
+
+  it('suggests the command that was meant', async () => {
+    const { code, stderr } = await runCommand(['statsu']);
+    assert.equal(code, 2);
+    assert.match(stderr, /Did you mean one of stats, status/);
+  });
+
+  it('takes a wrong setting as a usage error', async () => {
+    const { code, stderr } = await runCommand(['stats'], { env: { MVM_CI_URL: 'localhost' } });
+    assert.equal(code, 2);
+    assert.match(stderr, /^error CONFIG_INVALID: MVM_CI_URL is "localhost"/);
+  });
+
+  it('refuses an input that is not JSON before it asks anybody', async () => {
+    const { code, stderr } = await runCommand(['publish', 'w', '--input', '{url}', '--url', nowhere]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error INVALID_JSON: --input is not JSON/);
+  });
+
+  it('refuses two inputs, and --count with --wait', async () => {
+    const two = await runCommand(['publish', 'w', '--input', '1', '--input-file', '-', '--url', nowhere]);
+    assert.match(two.stderr, /^error INVALID_ARGUMENT: give --input or --input-file/);
+    const many = await runCommand(['publish', 'w', '--count', '2', '--wait', '--url', nowhere]);
+    assert.deepEqual([many.code, many.stderr.split('\n')[0]], [2, 'error: --count goes with neither --id nor --wait']);
+  });
+
+  it('refuses numbers out of range with the range', async () => {
+    const { code, stderr } = await runCommand(['list', '--limit', '0', '--url', nowhere]);
+    assert.equal(code, 2);
+    assert.match(stderr, /a whole number from 1 to 1000/);
+  });
+
+  it('says what a worker needs when it has no ticket, and what is wrong with one', async () => {
+    const none = await runCommand(['worker']);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /^error TICKET_INVALID: a worker needs a ticket.*\n.*endpoint\.ticket/);
+    const wrong = await runCommand(['worker', '--ticket', 'hello']);
+    assert.match(wrong.stderr, /^error TICKET_INVALID: this is not a ticket/);
+    const damaged = await runCommand(['worker', '--json'], { env: { CONTROL_PLANE_TICKET: 'mvm1abcdefgh' } });
+    assert.equal(JSON.parse(damaged.stderr).error.details.fault, 'damaged');
+  });
+
+  it('says where a build fails', async () => {
+    const { code, stderr } = await runCommand(['build', '/nowhere/at/all']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error BUILD_FAILED: no folder or file at "\/nowhere\/at\/all"/);
+  });
+
+  it('refuses a module name that is none, and a module file that is none', async () => {
+    const named = await runCommand(['deploy', 'x.mvm', '--as', 'nameless', '--url', nowhere]);
+    assert.match(named.stderr, /^error INVALID_ARGUMENT: a module is deployed as name@version, not "nameless"/);
+    const missing = await runCommand(['deploy', 'x@1.mvm', '--url', nowhere]);
+    assert.match(missing.stderr, /^error MODULE_INVALID: the module file can't be read/);
+  });
+});

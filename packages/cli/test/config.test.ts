@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { defaultPeriods } from '@mvm-ci/control';
+import { workerLimits } from '@mvm-ci/worker';
+import { readConfig } from '../src/config/config.ts';
+import type { Config } from '../src/config/setting.ts';
+
+describe('readConfig', () => {
+  let cwd: string;
+
+  beforeEach(() => {
+    cwd = mkdtempSync(join(tmpdir(), 'mvm-ci-config-'));
+  });
+
+  afterEach(() => rmSync(cwd, { recursive: true }));
+
+  const read = (flags: object = {}, env: Record<string, string> = {}, file?: unknown): Config => {
+    if (file !== undefined) writeFileSync(join(cwd, 'mvm-ci.json'), JSON.stringify(file));
+    return readConfig({ flags: { ...flags }, env, cwd });
+  };
+
+  it('has a default for what every command needs', () => {
+    const { url, http, slots, logLevel, token, data } = read();
+    assert.deepEqual(
+      [url, http, slots, logLevel, token, data],
+      ['http://localhost:3020', '127.0.0.1:3020', 16, 'info', undefined, undefined],
+    );
+  });
+
+  it('repeats the defaults of the packages that it configures', () => {
+    const { leaseMs, heartbeatMs, idleHeartbeatMs, slots, grace } = read();
+    assert.deepEqual(
+      [leaseMs, heartbeatMs, idleHeartbeatMs],
+      [defaultPeriods.leaseMs, defaultPeriods.heartbeatMs, defaultPeriods.idleHeartbeatMs],
+    );
+    assert.deepEqual([slots, grace * 1_000], [workerLimits.slotsDefault, workerLimits.drainGraceMs]);
+  });
+
+  it('lets the file override defaults, the environment the file, and flags the environment', () => {
+    const file = { slots: 2 };
+    assert.equal(read({}, {}, file).slots, 2);
+    assert.equal(read({}, { MVM_CI_SLOTS: '3' }, file).slots, 3);
+    assert.equal(read({ slots: '4' }, { MVM_CI_SLOTS: '3' }, file).slots, 4);
+  });
+
+  it('reads the variables of older set-ups', () => {
+    const env = { HTTP_PORT: '4000', CONTROL_PLANE_TICKET: 'mvm1x', RUST_LOG: 'warn,mvm_ci=debug', FLAWLESS_URL: '' };
+    const { http, ticket, logLevel } = read({}, env);
+    assert.deepEqual([http, ticket, logLevel], ['127.0.0.1:4000', 'mvm1x', 'warn']);
+  });
+
+  it('takes an empty variable as an unset one', () => {
+    assert.equal(read({}, { MVM_CI_URL: '' }).url, 'http://localhost:3020');
+  });
+
+  it('reads lists from a flag and from the file', () => {
+    assert.deepEqual(read({ bind: '127.0.0.1:0,[::1]:0' }).bind, ['127.0.0.1:0', '[::1]:0']);
+    assert.deepEqual(read({}, {}, { bind: ['127.0.0.1:5000'] }).bind, ['127.0.0.1:5000']);
+  });
+
+  it('names the place, the rule and the value of what is wrong', () => {
+    const wrong = { code: 'CONFIG_INVALID' };
+    assert.throws(() => read({ slots: 'many' }), { ...wrong, message: /^--slots is "many", which is not allowed/ });
+    assert.throws(() => read({ leaseMs: '0' }), { ...wrong, message: /^--lease-ms is "0".*>=1/ });
+    assert.throws(() => read({}, { MVM_CI_URL: 'localhost' }), { ...wrong, message: /^MVM_CI_URL is "localhost"/ });
+    assert.throws(() => read({}, {}, { slots: 0 }), { ...wrong, message: /^"slots" in mvm-ci.json is 0/ });
+    assert.throws(() => read({ http: '127.0.0.1:99999' }), { ...wrong, message: /a port is below 65536/ });
+    assert.throws(() => read({ name: 'no spaces' }), wrong);
+  });
+
+  it('refuses every engine host but the embedded one, and says why', () => {
+    assert.throws(() => read({}, { FLAWLESS_URL: 'http://localhost:27288' }), {
+      code: 'CONFIG_INVALID',
+      message: /FLAWLESS_URL .* this build has the embedded engine only/,
+    });
+  });
+
+  it('refuses a file with settings that do not exist, and one that is not JSON', () => {
+    assert.throws(() => read({}, {}, { slot: 3 }), { code: 'CONFIG_INVALID', message: /don't exist: slot/ });
+    assert.throws(() => read({}, {}, [1]), { code: 'CONFIG_INVALID', message: /is not a JSON object/ });
+    writeFileSync(join(cwd, 'mvm-ci.json'), '{');
+    assert.throws(() => read(), { code: 'CONFIG_INVALID', message: /is not JSON/ });
+  });
+
+  it('gives a frozen result', () => {
+    assert.ok(Object.isFrozen(read()));
+  });
+});

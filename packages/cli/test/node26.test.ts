@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { binaries, CliProcess } from './fixtures/cli-process.ts';
+
+/** An older Node of the system, when there is one. */
+const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(
+  (path) => existsSync(path) && Number(execFileSync(path, ['-p', 'process.versions.node.split(".")[0]'])) < 26,
+);
+const needsOldNode = { skip: oldNode === undefined ? 'this machine has no Node older than 26' : false };
+
+describe('runOnNode26', () => {
+  it('runs the command line on this Node when it is new enough', async () => {
+    await using help = new CliProcess(['--help']);
+    const { code, stdout } = await help.end();
+    assert.equal(code, 0);
+    assert.match(stdout, /^Usage: mvm-ci /);
+  });
+
+  it('makes "worker" the command of the other binary', async () => {
+    await using help = new CliProcess(['--help'], { binary: binaries.worker });
+    assert.match((await help.end()).stdout, /^Usage: mvm-ci worker /);
+  });
+
+  it('goes on with Node 26 when an older one started it, and hands on the exit code', needsOldNode, async () => {
+    const options = { node: oldNode ?? '' };
+    await using help = new CliProcess(['--help'], options);
+    assert.equal((await help.end()).code, 0);
+    await using wrong = new CliProcess(['stats', '--bogus'], options);
+    assert.equal((await wrong.end()).code, 2);
+  });
+
+  it('hands signals on to the Node that does the work', needsOldNode, async () => {
+    const args = ['events', '--url', 'http://127.0.0.1:9', '--json'];
+    await using events = new CliProcess(args, { node: oldNode ?? '' });
+    events.signal('SIGTERM');
+    const { code, signal } = await events.end();
+    assert.ok(code === 0 || signal === 'SIGTERM', `it ended with ${code ?? signal}`);
+  });
+});
