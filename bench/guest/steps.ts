@@ -3,8 +3,8 @@
 /** Completes in its first step. */
 export const nothing = async (): Promise<null> => Promise.resolve(null);
 
-/** Three effects, one after the other. */
-export const three_effects = async (): Promise<null> => {
-  for (let call = 1; call <= 3; call += 1) await fetch('http://effect.invalid/');
+/** Three requests, one after the other. Input: the URL; null for one that nobody is asked for. */
+export const three_effects = async (url: string | null): Promise<null> => {
+  for (let call = 1; call <= 3; call += 1) await fetch(url ?? 'http://effect.invalid/');
   return null;
 };

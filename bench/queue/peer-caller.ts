@@ -10,7 +10,7 @@ import {
   peerProtocol,
   routePath,
 } from '@mvm-ci/protocol';
-import type { HttpCaller } from './http-caller.ts';
+import type { HttpCaller } from '../http-caller.ts';
 import {
   claimRequest,
   finishRequest,

@@ -1,7 +1,7 @@
 /** Publishing alone, over HTTP: how fast jobs become durable, by the size of a request and the number under way. */
 import { Dispenser, runLanes, timed } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
-import type { HttpCaller } from './http-caller.ts';
+import type { HttpCaller } from '../http-caller.ts';
 import { publishOverHttp } from './queue-caller.ts';
 
 /** What to publish. */

@@ -12,7 +12,7 @@ import {
   type ItemsAnswer,
 } from '@mvm-ci/protocol';
 import { workflows } from '../guest/modules.ts';
-import type { HttpCaller } from './http-caller.ts';
+import type { HttpCaller } from '../http-caller.ts';
 
 /** What publishes, claims and completes. */
 export interface QueueCaller {

@@ -3,7 +3,7 @@ import { Dispenser, runLanes, timed } from '../lanes.ts';
 import type { Figure } from '../report.ts';
 import type { Tally } from '../tally.ts';
 import { measureCycle, sweep } from './cycle.ts';
-import type { HttpCaller } from './http-caller.ts';
+import type { HttpCaller } from '../http-caller.ts';
 import type { PeerCaller } from './peer-caller.ts';
 import { measurePublish } from './publish-rate.ts';
 import { httpQueueCaller, type QueueCaller } from './queue-caller.ts';

@@ -11,10 +11,10 @@ import { percentile } from '../percentile.ts';
 import type { Figure } from '../report.ts';
 import type { Tally } from '../tally.ts';
 import { preciseClock } from '../wall-clock.ts';
-import type { HttpCaller } from './http-caller.ts';
+import type { HttpCaller } from '../http-caller.ts';
 import { measurePublish } from './publish-rate.ts';
 import { publishOverHttp } from './queue-caller.ts';
-import { countCompleted, readJournal } from './read-back.ts';
+import { countCompleted, readJournal } from '../read-back.ts';
 import type { QueueSize } from './size.ts';
 
 const slots = 64;

@@ -1,8 +1,8 @@
 /** Reads the jobs back over HTTP, as anybody could, to see that none is missing. */
 import { limits, parseAs, routePath } from '@mvm-ci/protocol';
 import { z } from 'zod';
-import { runLanes } from '../lanes.ts';
-import type { Tally } from '../tally.ts';
+import { runLanes } from './lanes.ts';
+import type { Tally } from './tally.ts';
 import type { HttpCaller } from './http-caller.ts';
 
 const readLanes = 16;

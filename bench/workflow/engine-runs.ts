@@ -1,0 +1,77 @@
+/**
+ * Durable executions in an engine of this process: each runs to its end on a journal that is synced before an effect
+ * starts (I4). The effects do nothing, but asynchronously, so that only the engine and the disk are measured.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { EffectPerformer, Engine, JournalSink } from '@mvm-ci/engine';
+import type { FetchResult } from '@mvm-ci/protocol';
+import { workflows, type BenchModule } from '../guest/modules.ts';
+import { Dispenser, runLanes, timed } from '../lanes.ts';
+import type { Tally } from '../tally.ts';
+
+const response: FetchResult = {
+  status: 204,
+  statusText: 'No Content',
+  url: 'http://effect.invalid/',
+  redirected: false,
+  headers: [],
+  body: new Uint8Array(0),
+};
+
+/** Answers every request after one turn of the event loop. */
+export const emptyPerformer: EffectPerformer = {
+  fetch: () => nextTurn({ type: 'fetched', response }),
+};
+
+/** What to run. */
+export interface RunsOptions {
+  readonly engine: Engine;
+  readonly module: BenchModule;
+  readonly openSink: (job: string) => JournalSink;
+  /** Begins the ids of these jobs. */
+  readonly prefix: string;
+  readonly executions: number;
+  /** Executions at a time. */
+  readonly lanes: number;
+  readonly tally: Tally;
+  readonly signal: AbortSignal;
+}
+
+/** How fast the executions were. */
+export interface Runs {
+  readonly perSecond: number;
+  /** From the start of each to its durable completion, ms. */
+  readonly waitsMs: readonly number[];
+}
+
+/** Runs workflows of three effects. */
+export const measureRuns = async (options: RunsOptions): Promise<Runs> => {
+  const { executions, lanes, prefix, tally, signal } = options;
+  const dispenser = new Dispenser(executions);
+  const waitsMs: number[] = [];
+  const seconds = await timed(() =>
+    runLanes(lanes, async () => {
+      for (let [number] = dispenser.take(1); number !== undefined; [number] = dispenser.take(1)) {
+        signal.throwIfAborted();
+        const id = `${prefix}-${number}`;
+        tally.published([id]);
+        waitsMs.push((await timed(() => runOnce(options, id))) * 1_000);
+      }
+    }),
+  );
+  return { perSecond: executions / seconds, waitsMs };
+};
+
+const runOnce = async ({ engine, module, openSink }: RunsOptions, job: string): Promise<void> => {
+  const request = {
+    job,
+    attempt: 1,
+    module: module.hash,
+    workflow: workflows.threeEffects,
+    input: 'null',
+    journal: [],
+  };
+  const end = await engine.run(request, { sink: openSink(job), mayStartEffect: () => true }).ended;
+  if (end.type === 'finished' && end.outcome.type === 'completed') return;
+  throw new Error(`job ${job} should have completed, and ended so: ${JSON.stringify(end)}`);
+};
