@@ -1,31 +1,22 @@
-/** Reads the jobs back over HTTP, as anybody could, to see that none is missing. */
-import { limits, parseAs, routePath } from '@mvm-ci/protocol';
-import { z } from 'zod';
+/** Reads the jobs back as anybody could, to see that none is missing and none was done twice. */
+import type { Client } from '@mvm-ci/client';
+import { limits } from '@mvm-ci/protocol';
 import { runLanes } from './lanes.ts';
 import type { Tally } from './tally.ts';
-import type { HttpCaller } from './http-caller.ts';
 
 const readLanes = 16;
-const pageSchema = z.array(z.object({ job_id: z.string() }));
-const statsSchema = z.object({ completed: z.number() });
-const journalSchema = z.object({ entries: z.array(z.object({ kind: z.string(), at: z.number().optional() })) });
 
 /** The ids of all completed jobs, as the control plane lists them. */
-export const readCompleted = async (http: HttpCaller): Promise<readonly string[]> => {
+export const readCompleted = async (client: Client): Promise<readonly string[]> => {
   const ids: string[] = [];
   let after: string | undefined;
   do {
-    const path = routePath('list', {}, { state: 'completed', limit: limits.listRowsMax, after });
-    const { body, next } = await http.page(path);
-    ids.push(...parseAs(pageSchema, body, 'a page of the list').map((job) => job.job_id));
+    const { jobs, next } = await client.list({ state: 'completed', limit: limits.listRowsMax, after });
+    ids.push(...jobs.map((job) => job.job_id));
     after = next;
   } while (after !== undefined);
   return ids;
 };
-
-/** How many jobs are completed now. */
-export const countCompleted = async (http: HttpCaller): Promise<number> =>
-  parseAs(statsSchema, await http.get(routePath('stats')), 'the stats').completed;
 
 /** What a job's journal says of its run. */
 export interface JournalFacts {
@@ -36,21 +27,22 @@ export interface JournalFacts {
 }
 
 /** Reads a job's journal. */
-export const readJournal = async (http: HttpCaller, job: string): Promise<JournalFacts> => {
-  const { entries } = parseAs(journalSchema, await http.get(routePath('journal', { job })), 'a journal');
+export const readJournal = async (client: Client, job: string): Promise<JournalFacts> => {
+  const { entries } = await client.journal(job);
+  const startedAt = entries.find(({ kind }) => kind === 'started')?.['at'];
   return {
-    startedMs: entries.find(({ kind }) => kind === 'started')?.at,
+    startedMs: typeof startedAt === 'number' ? startedAt : undefined,
     completions: entries.filter(({ kind }) => kind === 'completed').length,
   };
 };
 
 /** Notes each completion that the journals of these jobs record. */
-export const tallyJournals = async (http: HttpCaller, tally: Tally, signal: AbortSignal): Promise<void> => {
+export const tallyJournals = async (client: Client, tally: Tally, signal: AbortSignal): Promise<void> => {
   const ids = tally.ids.values();
   await runLanes(readLanes, async () => {
     for (const id of ids) {
       signal.throwIfAborted();
-      const { completions } = await readJournal(http, id);
+      const { completions } = await readJournal(client, id);
       for (let noted = 0; noted < completions; noted += 1) tally.completed(id);
     }
   });

@@ -42,24 +42,32 @@ export const reportLine = (report: Report): string =>
 /** The report as a table with ratios to the bounds and a sentence on each number. */
 export const reportTable = (report: Report): string => {
   const { bench, metrics, bounds, lost, duplicated } = report;
-  const width = Math.max(...[...metrics, ...bounds].map(({ name }) => name.length)) + 2;
-  const rows = (figures: readonly Figure[]): readonly string[] => figures.map((figure) => row(figure, bounds, width));
+  const rows = [...metrics, ...bounds].map(
+    (figure) => [figure.name, shown(figure.value), ratio(figure, bounds)] as const,
+  );
+  const width = (column: 0 | 1 | 2): number => Math.max(...rows.map((row) => row[column].length));
+  const line = (figure: Figure): string =>
+    [
+      figure.name.padEnd(width(0)),
+      shown(figure.value).padStart(width(1)),
+      ratio(figure, bounds).padEnd(width(2)),
+      figure.what,
+    ].join('  ');
   return [
     `${bench}: every acknowledgement synced (synchronous=FULL) · Node ${process.versions.node} · ${availableParallelism()} cores`,
     '',
-    ...rows(metrics),
+    ...metrics.map(line),
     '',
     'bounds, measured in the same run',
-    ...rows(bounds),
+    ...bounds.map(line),
     '',
     `lost ${lost} · duplicated ${duplicated}`,
   ].join('\n');
 };
 
-const row = (figure: Figure, bounds: readonly Figure[], width: number): string => {
+const ratio = (figure: Figure, bounds: readonly Figure[]): string => {
   const bound = bounds.find(({ name }) => name === figure.bound);
-  const ratio = bound === undefined ? '' : `${(figure.value / bound.value).toPrecision(2)} × ${bound.name}`;
-  return `${figure.name.padEnd(width)}${shown(figure.value).padStart(10)}  ${ratio.padEnd(24)}${figure.what}`;
+  return bound === undefined ? '' : `${(figure.value / bound.value).toPrecision(2)} × ${bound.name}`;
 };
 
 const byName = (figures: readonly Figure[]): Record<string, number> =>

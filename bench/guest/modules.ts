@@ -18,11 +18,12 @@ export interface BenchModule {
 }
 
 const version = '1.0.0';
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const coreSource = new URL('./steps.as', import.meta.url);
+const scriptSource = new URL('./steps.ts', import.meta.url);
 
 /** The guest in AssemblyScript, of the `core` kind. */
 export const buildCoreModule = async (): Promise<BenchModule> => {
-  const source = await readFile(pathOf('steps.as'), 'utf8');
+  const source = await readFile(coreSource, 'utf8');
   const { error, binary } = await compileString(source, {
     runtime: 'stub',
     use: ['abort='],
@@ -35,7 +36,7 @@ export const buildCoreModule = async (): Promise<BenchModule> => {
 
 /** The guest in TypeScript, of the `javascript` kind. */
 export const buildScriptModule = async (): Promise<BenchModule> => {
-  const { bytes } = await buildWorkflow({ entry: pathOf('steps.ts') });
+  const { bytes } = await buildWorkflow({ entry: fileURLToPath(scriptSource) });
   return named('bench-ts', bytes);
 };
 

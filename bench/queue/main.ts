@@ -1,5 +1,5 @@
 /** Durable publish, claim and complete of trivial jobs: over HTTP, over iroh, by worker processes, and in the store alone. */
-import { routePath } from '@mvm-ci/protocol';
+import { createClient } from '@mvm-ci/client';
 import { buildCoreModule } from '../guest/modules.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import type { Figure, Report } from '../report.ts';
@@ -39,14 +39,15 @@ interface ClusterFigures {
 const measureCluster = async ({ load, folder, signal, say }: BenchContext): Promise<ClusterFigures> => {
   await using cluster = await startCluster(folder);
   using http = new HttpCaller(cluster.url, singleLanes);
-  await deploy(http);
+  const client = createClient({ url: cluster.url });
+  await client.deploy(await buildCoreModule());
   const [direct, worked] = [new Tally(), new Tally()];
-  const parts = { cluster, http, size: queueSizes[load], signal, say };
+  const parts = { cluster, http, client, size: queueSizes[load], signal, say };
   const wires = await measureWires({ ...parts, tally: direct });
   const workers = await measureWorkers({ ...parts, tally: worked });
   say('reading all jobs back');
-  await tallyJournals(http, worked, signal);
-  const completed = await readCompleted(http);
+  await tallyJournals(client, worked, signal);
+  const completed = await readCompleted(client);
   return {
     metrics: [...workers, ...wires.metrics],
     bounds: wires.bounds,
@@ -61,11 +62,6 @@ const measureWires = async (parts: WiresParts): Promise<Omit<ClusterFigures, 've
   const all = { ...parts, peer };
   const bounds = await measureEmptyRequests(all);
   return { bounds, metrics: [...(await measurePublishing(all)), ...(await measureCycles(all))] };
-};
-
-const deploy = async (http: HttpCaller): Promise<void> => {
-  const { name, version, file } = await buildCoreModule();
-  await http.upload(routePath('modules', {}, { name, version }), file);
 };
 
 await runBench(measure);

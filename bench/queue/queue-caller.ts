@@ -24,7 +24,7 @@ export interface QueueCaller {
 }
 
 /** The workflow that every job of this bench runs: it completes in its first step. */
-export const reference: string = `bench-core/${workflows.nothing}`;
+const reference: string = `bench-core/${workflows.nothing}`;
 
 const holder = 'bench';
 

@@ -5,7 +5,7 @@
  * completion), which plain handlers will not.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { routePath } from '@mvm-ci/protocol';
+import type { Client } from '@mvm-ci/client';
 import type { Cluster } from '@mvm-ci/testkit';
 import { percentile } from '../percentile.ts';
 import type { Figure } from '../report.ts';
@@ -14,21 +14,21 @@ import { preciseClock } from '../wall-clock.ts';
 import type { HttpCaller } from '../http-caller.ts';
 import { measurePublish } from './publish-rate.ts';
 import { publishOverHttp } from './queue-caller.ts';
-import { countCompleted, readJournal } from '../read-back.ts';
+import { readJournal } from '../read-back.ts';
 import type { QueueSize } from './size.ts';
 
 const slots = 64;
 const bulkJobs = 1_000;
 const bulkLanes = 4;
-const pollMs = 10;
+const pollMs = 25;
 const silentMsMax = 30_000;
-const waitMs = 30_000;
 const restMs = 20;
 
 /** What is measured, and with what. */
 export interface WorkerParts {
   readonly cluster: Cluster;
   readonly http: HttpCaller;
+  readonly client: Client;
   readonly size: QueueSize;
   readonly tally: Tally;
   readonly signal: AbortSignal;
@@ -74,21 +74,23 @@ export const measureWorkers = async (parts: WorkerParts): Promise<readonly Figur
  * @returns jobs per second, from the last acknowledged publish to the last completion
  */
 const drain = async (parts: WorkerParts, { prefix, jobs }: { prefix: string; jobs: number }): Promise<number> => {
-  const { http, signal } = parts;
-  const goal = (await countCompleted(http)) + jobs;
+  const { client, signal } = parts;
+  const countCompleted = async (): Promise<number> => (await client.stats()).completed;
+  const goal = (await countCompleted()) + jobs;
   await measurePublish({ ...parts, prefix, jobs, batch: bulkJobs, lanes: bulkLanes });
-  const start = { completed: await countCompleted(http), atMs: performance.now() };
+  const start = { completed: await countCompleted(), atMs: performance.now() };
   let last = start;
   while (last.completed < goal && performance.now() - last.atMs < silentMsMax) {
     await pause(pollMs, undefined, { signal });
-    const completed = await countCompleted(http);
+    const completed = await countCompleted();
     if (completed > last.completed) last = { completed, atMs: performance.now() };
   }
   return ((last.completed - start.completed) * 1_000) / (last.atMs - start.atMs);
 };
 
 /** Publishes one job after the other to workers that have nothing to do. @returns ms from publish to start */
-const timePickUps = async ({ http, size, tally, signal }: WorkerParts): Promise<readonly number[]> => {
+const timePickUps = async (parts: WorkerParts): Promise<readonly number[]> => {
+  const { http, client, size, tally, signal } = parts;
   const wallMs = preciseClock();
   const waits: number[] = [];
   for (let number = 0; number < size.pickUps; number += 1) {
@@ -97,8 +99,8 @@ const timePickUps = async ({ http, size, tally, signal }: WorkerParts): Promise<
     const publishedMs = wallMs();
     await publishOverHttp(http, [id]);
     tally.published([id]);
-    await http.get(routePath('status', { job: id }, { wait_ms: waitMs }));
-    const { startedMs } = await readJournal(http, id);
+    await client.wait(id, { signal });
+    const { startedMs } = await readJournal(client, id);
     // The journal's time is cut to whole milliseconds: half a millisecond more is its mean.
     if (startedMs !== undefined) waits.push(startedMs + 0.5 - publishedMs);
   }

@@ -1,9 +1,7 @@
 /** Three effects in a real cluster at rest: published over HTTP, run by a worker process that joined over iroh. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseAs, routePath } from '@mvm-ci/protocol';
-import { z } from 'zod';
+import { createClient, type Client } from '@mvm-ci/client';
 import { buildScriptModule, workflows } from '../guest/modules.ts';
-import { HttpCaller } from '../http-caller.ts';
 import { timed } from '../lanes.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';
@@ -11,9 +9,7 @@ import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { EffectServer } from './effect-server.ts';
 
 const restMs = 20;
-const waitMs = 30_000;
 const warmUps = 20;
-const viewSchema = z.object({ status: z.literal('completed') });
 
 /** What was found. */
 export interface ClusterLatency {
@@ -31,37 +27,33 @@ export const measureClusterLatency = async (
   await using cluster = await startCluster(folder);
   await using server = await EffectServer.start();
   await cluster.addWorker();
-  using http = new HttpCaller(cluster.url, 1);
-  const parts = { http, url: server.url, tally: new Tally(), workflow: await deploy(http) };
+  const client = createClient({ url: cluster.url });
+  const module = await client.deploy(await buildScriptModule());
+  const workflow = `${module.name}/${workflows.threeEffects}`;
+  const parts = { client, workflow, url: server.url, tally: new Tally(), signal };
   for (let number = 0; number < warmUps; number += 1) await runOne(parts, `warm-${number}`);
   const waitsMs: number[] = [];
   for (let number = 0; number < jobs; number += 1) {
     await pause(restMs, undefined, { signal });
     waitsMs.push((await timed(() => runOne(parts, `job-${number}`))) * 1_000);
   }
-  await tallyJournals(http, parts.tally, signal);
-  const verdict = parts.tally.judge(await readCompleted(http));
+  await tallyJournals(client, parts.tally, signal);
+  const verdict = parts.tally.judge(await readCompleted(client));
   return { waitsMs, verdict: addVerdicts(verdict, { lost: 0, duplicated: server.duplicated }) };
 };
 
-/** @returns the reference of the workflow */
-const deploy = async (http: HttpCaller): Promise<string> => {
-  const { name, version, file } = await buildScriptModule();
-  await http.upload(routePath('modules', {}, { name, version }), file);
-  return `${name}/${workflows.threeEffects}`;
-};
-
 interface RunParts {
-  readonly http: HttpCaller;
+  readonly client: Client;
+  readonly workflow: string;
   /** Where the effects go. */
   readonly url: string;
   readonly tally: Tally;
-  readonly workflow: string;
+  readonly signal: AbortSignal;
 }
 
-const runOne = async ({ http, url, tally, workflow }: RunParts, id: string): Promise<void> => {
-  await http.post(routePath('publish'), { job_id: id, workflow, input: url });
+const runOne = async ({ client, workflow, url, tally, signal }: RunParts, id: string): Promise<void> => {
+  await client.publish({ job_id: id, workflow, input: url }, { signal });
   tally.published([id]);
-  const view = await http.get(routePath('status', { job: id }, { wait_ms: waitMs }));
-  parseAs(viewSchema, view, `job ${id} at its end`);
+  const { status, error } = await client.wait(id, { signal });
+  if (status !== 'completed') throw new Error(`job ${id} is ${status}: ${JSON.stringify(error)}`);
 };

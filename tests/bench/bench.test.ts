@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { z } from 'zod';
 import { BenchProcess } from './bench-process.ts';
 
 /** The names that runs are compared by. */
@@ -34,27 +33,25 @@ const figures = {
   },
 } as const;
 
-const lineSchema = z.strictObject({
-  bench: z.string(),
-  metrics: z.record(z.string(), z.number().positive()),
-  bounds: z.record(z.string(), z.number().positive()),
-  lost: z.literal(0),
-  duplicated: z.literal(0),
-  sync: z.literal('full'),
-  node: z.literal(process.versions.node),
-  cores: z.number().int().positive(),
-});
-
 for (const [name, expected] of Object.entries(figures)) {
   test(`the ${name} bench ends with one line of JSON, loses nothing, does nothing twice and leaves nothing`, async () => {
     using bench = new BenchProcess(name, ['--json']);
     const { code, stdout, stderr } = await bench.ended;
     assert.equal(code, 0, stderr);
     assert.equal(stdout.trim().split('\n').length, 1);
-    const line = lineSchema.parse(JSON.parse(stdout));
-    assert.equal(line.bench, name);
-    for (const metric of expected.metrics) assert.ok(metric in line.metrics, `no metric ${metric}`);
-    for (const bound of expected.bounds) assert.ok(bound in line.bounds, `no bound ${bound}`);
+    const { metrics, bounds, cores, ...rest } = JSON.parse(stdout);
+    assert.deepEqual(rest, { bench: name, lost: 0, duplicated: 0, sync: 'full', node: process.versions.node });
+    assert.ok(cores > 0);
+    assert.deepEqual(
+      expected.metrics.filter((metric) => !(metrics[metric] > 0)),
+      [],
+      'these metrics are missing',
+    );
+    assert.deepEqual(
+      expected.bounds.filter((bound) => !(bounds[bound] > 0)),
+      [],
+      'these bounds are missing',
+    );
     assert.deepEqual(bench.leftFiles, []);
     assert.deepEqual(bench.leftProcesses, []);
   });
