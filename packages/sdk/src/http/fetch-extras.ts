@@ -11,3 +11,8 @@ export interface FetchExtras {
   /** Whole time for the request and its body, in ms. @default 120000 */
   readonly timeoutMs?: number | undefined;
 }
+
+declare global {
+  // Merges with the interface that the author's types have: ours, the DOM's or Node's.
+  interface RequestInit extends FetchExtras {}
+}

@@ -78,6 +78,8 @@ const cloneError = (value: Error, seen: Map<object, object>): object => {
   const copy = new Kind(value.message);
   seen.set(value, copy);
   if (value.stack !== undefined) copy.stack = value.stack;
-  if ('cause' in value) copy.cause = cloneAny(value.cause, seen);
+  if ('cause' in value) {
+    Object.defineProperty(copy, 'cause', { value: cloneAny(value.cause, seen), writable: true, configurable: true });
+  }
   return copy;
 };
