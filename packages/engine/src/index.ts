@@ -10,5 +10,7 @@ export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';
 export { guestRuntime } from './system-quickjs.ts';
 export type { ModuleSource } from './module/module-cache.ts';
+export { admitModule, type AdmissionOptions, type AdmittedModule } from './module/admission.ts';
 export { openEngine, type EngineOptions } from './open-engine.ts';
 export { MemoryJournal } from './journals/memory.ts';
+export { SqliteJournals, type HeldJournal } from './journals/sqlite.ts';

@@ -32,7 +32,7 @@ export interface EngineOptions {
  *
  * @example
  * await using engine = await openEngine({ modules, clock: systemClock, random: systemRandom });
- * const { ended } = engine.run(request, { sink: new MemoryJournal(), mayStartEffect: () => true });
+ * const { ended } = engine.run(request, { sink: new MemoryJournal().hold(), mayStartEffect: () => true });
  */
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   const limits = { ...defaultGuestLimits, ...options.limits };

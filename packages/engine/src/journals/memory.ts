@@ -1,10 +1,11 @@
 /** A journal in memory: for tests, and for runs whose history nobody needs. */
-import type { FinishOutcome, JobProgress, JournalEntry } from '@mvm-ci/protocol';
+import { mvmError, type FinishOutcome, type JobProgress, type JournalEntry } from '@mvm-ci/protocol';
 import type { JournalSink } from '../journal.ts';
 
-/** Keeps one attempt's entries; everything is "durable" at once. */
-export class MemoryJournal implements JournalSink {
+/** One attempt's entries. What was appended is as durable as it will ever be. */
+export class MemoryJournal {
   readonly #entries: JournalEntry[];
+  #holder = 0;
   #outcome: FinishOutcome | undefined;
   #progress: JobProgress | undefined;
 
@@ -17,7 +18,7 @@ export class MemoryJournal implements JournalSink {
     return this.#entries;
   }
 
-  /** How the hold on the job ended, if it did. */
+  /** How the last hold ended; undefined while somebody holds it. */
   get outcome(): FinishOutcome | undefined {
     return this.#outcome;
   }
@@ -26,15 +27,25 @@ export class MemoryJournal implements JournalSink {
     return this.#progress;
   }
 
-  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void> {
-    this.#entries.push(...entries);
-    this.#progress = progress ?? this.#progress;
-    return Promise.resolve();
+  /** A sink for the next holder; the one before is refused from now on (I3). */
+  hold(): JournalSink {
+    this.#holder += 1;
+    this.#outcome = undefined;
+    const holder = this.#holder;
+    return {
+      append: (entries, progress) => this.#append(holder, entries, progress),
+      finish: async (entries, outcome) => {
+        await this.#append(holder, entries, undefined);
+        this.#outcome = outcome;
+        this.#holder += 1;
+      },
+    };
   }
 
-  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void> {
+  #append(holder: number, entries: readonly JournalEntry[], progress: JobProgress | undefined): Promise<void> {
+    if (holder !== this.#holder) return Promise.reject(mvmError('STALE_LEASE', 'the journal has another holder now'));
     this.#entries.push(...entries);
-    this.#outcome = outcome;
+    this.#progress = progress ?? this.#progress;
     return Promise.resolve();
   }
 }

@@ -1,16 +1,48 @@
-/** A `core` module on its way from bytes to a compiled module that a guest may be. */
+/** A `core` module on its way from bytes to a compiled module that guests may be made of. */
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
+import { scanCore, type MemorySection } from './core-scan.ts';
+
+const pageBytes = 65_536;
+const memorySection = 5;
 
 /**
- * Checks and compiles the WebAssembly of a `core` module.
+ * Checks, caps and compiles the WebAssembly of a `core` module: its memory may grow to `memoryBytesMax`, and beyond that
+ * growth fails inside the guest, on every machine at the same size.
  *
  * @throws {MvmError} `MODULE_INVALID`, `MODULE_UNKNOWN_IMPORT`
  */
-export const prepareCore = async (file: ModuleFile, _memoryBytesMax: number): Promise<WebAssembly.Module> => {
+export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Promise<WebAssembly.Module> => {
+  const bytes = new Uint8Array(file.code);
+  await compile(bytes);
+  const { memory } = scanCore(bytes);
+  const pagesMax = memoryBytesMax / pageBytes;
+  if (memory.minPages > pagesMax)
+    throw mvmError(
+      'MODULE_INVALID',
+      `a guest may have ${memoryBytesMax} bytes of memory, this module starts with ${memory.minPages * pageBytes}`,
+      { limit: memoryBytesMax, received: memory.minPages * pageBytes },
+    );
+  return compile(withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax)));
+};
+
+const compile = async (bytes: Uint8Array): Promise<WebAssembly.Module> => {
   try {
-    return await WebAssembly.compile(file.code);
+    return await WebAssembly.compile(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw mvmError('MODULE_INVALID', `not a valid WebAssembly module: ${reason}`);
   }
 };
+
+/** The same module with a memory section `[1 memory, has a maximum, min, max]`. */
+const withMemoryMax = (bytes: Uint8Array, { from, end, minPages }: MemorySection, maxPages: number): Uint8Array => {
+  const content = [1, 1, ...leb(minPages), ...leb(maxPages)];
+  return Buffer.concat([
+    bytes.subarray(0, from),
+    Buffer.from([memorySection, content.length, ...content]),
+    bytes.subarray(end),
+  ]);
+};
+
+const leb = (value: number): readonly number[] =>
+  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];

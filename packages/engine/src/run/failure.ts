@@ -1,5 +1,6 @@
 /** The failures that an attempt can end in, each with the rule that was broken and what was received. */
 import { isErrorCode, limits, type ErrorCode, type FailIntent, type Intent, type JournalEntry } from '@mvm-ci/protocol';
+import type { FaultFacts } from '../guest/guest.ts';
 import { firstDifference } from '../guest/intent-comparison.ts';
 import { engineLimits } from '../limits.ts';
 import type { Failure } from './outcome.ts';
@@ -51,6 +52,16 @@ const full = (what: string, limit: number, received: number): Failure => ({
   details: { what, limit, received },
 });
 
+/** The guest broke a rule or a limit, or trapped. */
+export const faultFailure = (facts: FaultFacts, mapStack: (stack: string) => string): Failure => {
+  const stack = mapStack(facts.stack ?? '');
+  return {
+    code: facts.code,
+    message: located(facts.message, stack),
+    details: { ...facts.details, ...(stack !== '' && { stack }) },
+  };
+};
+
 /** Codes of effects' errors that stay as they are when the author's code doesn't catch them. */
 const effectCodes: ReadonlySet<string> = new Set([
   'OUTCOME_UNKNOWN',
@@ -63,11 +74,10 @@ const effectCodes: ReadonlySet<string> = new Set([
 /** The workflow threw. `mapStack` finds the author's source. */
 export const thrownFailure = (intent: FailIntent, mapStack: (stack: string) => string): Failure => {
   const stack = mapStack(intent.stack);
-  const where = firstPosition(stack);
   const text = intent.name === '' ? intent.message : `${intent.name}: ${intent.message}`;
   return {
     code: thrownCode(intent),
-    message: where === '' ? text : `${text} (${where})`,
+    message: located(text, stack),
     details: { name: intent.name, ...(stack !== '' && { stack }) },
   };
 };
@@ -77,8 +87,11 @@ const thrownCode = (intent: FailIntent): ErrorCode => {
   return effectCodes.has(intent.code) && isErrorCode(intent.code) ? intent.code : 'WORKFLOW_FAILED';
 };
 
-/** The first `file:line:column` of a stack's text, or ''. */
-const firstPosition = (stack: string): string => /[^\s()]+:\d+:\d+/.exec(stack)?.[0] ?? '';
+/** `message` with the first `file:line:column` of the stack behind it, if there is one. */
+const located = (message: string, stack: string): string => {
+  const where = /[^\s()]+:\d+:\d+/.exec(stack)?.[0];
+  return where === undefined ? message : `${message} (${where})`;
+};
 
 /** The failure that an attempt's last entry holds. */
 export const recordedFailure = ({ code, message }: JournalEntry & { readonly kind: 'failed' }): Failure => ({

@@ -24,7 +24,15 @@ import { isIdempotent } from '../effects/performer.ts';
 import type { StepOutcome } from '../guest/guest.ts';
 import type { GuestStep } from './activation.ts';
 import { CallBook, type OpenCall } from './call-book.ts';
-import { corruptJournal, divergence, journalIsFull, recordedFailure, thrownFailure, workflowStuck } from './failure.ts';
+import {
+  corruptJournal,
+  divergence,
+  faultFailure,
+  journalIsFull,
+  recordedFailure,
+  thrownFailure,
+  workflowStuck,
+} from './failure.ts';
 import { failedOutcome, type Failure } from './outcome.ts';
 import { StepLog } from './step-log.ts';
 
@@ -106,7 +114,7 @@ export class RunCore {
       case 'diverged':
         return this.#fail(divergence(this.#log, outcome.index, outcome.asked), now);
       case 'faulted':
-        return this.#fail(outcome.facts, now);
+        return this.#fail(faultFailure(outcome.facts, this.#mapStack), now);
       case 'lost':
         return this.#phase === 'releasing' ? this.#finish([], { type: 'released' }) : [{ type: 'step' }];
     }

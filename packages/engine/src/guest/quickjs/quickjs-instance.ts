@@ -58,6 +58,10 @@ export class QuickJSInstance implements ImportHost {
     return this.#interrupted;
   }
 
+  get timeoutMessage(): string {
+    return `a step of the workflow did not end within ${this.#stepMsMax} ms`;
+  }
+
   /** Whether it was refused memory since {@link beginStep}. */
   get outOfMemory(): boolean {
     return this.#outOfMemory;

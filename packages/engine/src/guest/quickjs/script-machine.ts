@@ -136,7 +136,7 @@ export class ScriptMachine {
 
   #limitFault(): GuestFault | undefined {
     if (this.instance.interrupted)
-      return new GuestFault({ code: 'STEP_TIMEOUT', message: 'a step of the workflow did not end in time' });
+      return new GuestFault({ code: 'STEP_TIMEOUT', message: this.instance.timeoutMessage });
     if (this.instance.outOfMemory)
       return new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
     return undefined;

@@ -1,0 +1,119 @@
+/**
+ * Walks the instructions of a function body and refuses those that a guest may not have. It runs after V8 has validated
+ * the module, so it need not understand types, only know how long each instruction is.
+ */
+import { mvmError, type MvmError } from '@mvm-ci/protocol';
+import type { WasmReader } from './wasm-reader.ts';
+
+/** How an instruction's immediates are passed over. */
+type Skip = (reader: WasmReader) => void;
+
+const none: Skip = () => undefined;
+const index: Skip = (reader) => reader.skipLeb();
+const twoIndexes: Skip = (reader) => {
+  reader.skipLeb();
+  reader.skipLeb();
+};
+const lane: Skip = (reader) => reader.skip(1);
+const memoryArgument: Skip = (reader) => {
+  const alignment = reader.u32();
+  if ((alignment & 0x40) !== 0) reader.skipLeb();
+  reader.skipLeb();
+};
+const memoryArgumentAndLane: Skip = (reader) => {
+  memoryArgument(reader);
+  lane(reader);
+};
+const branchTable: Skip = (reader) => {
+  reader.list(index);
+  reader.skipLeb();
+};
+
+/** Opcode ranges, first and last, with their immediates: WebAssembly 2.0 and tail calls. */
+const plain: readonly (readonly [first: number, last: number, skip: Skip])[] = [
+  [0x00, 0x01, none],
+  [0x02, 0x04, index],
+  [0x05, 0x05, none],
+  [0x0b, 0x0b, none],
+  [0x0c, 0x0d, index],
+  [0x0e, 0x0e, branchTable],
+  [0x0f, 0x0f, none],
+  [0x10, 0x10, index],
+  [0x11, 0x11, twoIndexes],
+  [0x12, 0x12, index],
+  [0x13, 0x13, twoIndexes],
+  [0x1a, 0x1b, none],
+  [0x1c, 0x1c, (reader) => reader.list(index)],
+  [0x20, 0x26, index],
+  [0x28, 0x3e, memoryArgument],
+  [0x3f, 0x42, index],
+  [0x43, 0x43, (reader) => reader.skip(4)],
+  [0x44, 0x44, (reader) => reader.skip(8)],
+  [0x45, 0xc4, none],
+  [0xd0, 0xd0, index],
+  [0xd1, 0xd1, none],
+  [0xd2, 0xd2, index],
+];
+const bulk: typeof plain = [
+  [0, 7, none],
+  [8, 8, twoIndexes],
+  [9, 9, index],
+  [10, 10, twoIndexes],
+  [11, 11, index],
+  [12, 12, twoIndexes],
+  [13, 13, index],
+  [14, 14, twoIndexes],
+  [15, 17, index],
+];
+const vector: typeof plain = [
+  [0, 11, memoryArgument],
+  [12, 13, (reader) => reader.skip(16)],
+  [14, 20, none],
+  [21, 34, lane],
+  [35, 83, none],
+  [84, 91, memoryArgumentAndLane],
+  [92, 93, memoryArgument],
+  [94, 255, none],
+];
+
+/**
+ * Passes over the instructions in `reader`, to its end.
+ *
+ * @throws {MvmError} `MODULE_INVALID` with the construct and its offset
+ */
+export const scanInstructions = (reader: WasmReader): void => {
+  while (!reader.isAtEnd) {
+    const offset = reader.at;
+    const opcode = reader.byte();
+    skipOf(reader, opcode, offset)(reader);
+  }
+};
+
+const skipOf = (reader: WasmReader, opcode: number, offset: number): Skip => {
+  switch (opcode) {
+    case 0xfb:
+      throw refused('garbage-collected objects', offset);
+    case 0xfc:
+      return found(bulk, reader.u32()) ?? unknown(opcode, offset);
+    case 0xfd: {
+      const operation = reader.u32();
+      if (operation >= 0x100) throw refused('relaxed SIMD', offset);
+      return found(vector, operation) ?? unknown(opcode, offset);
+    }
+    case 0xfe:
+      throw refused('an atomic instruction', offset);
+    default:
+      return found(plain, opcode) ?? unknown(opcode, offset);
+  }
+};
+
+const found = (table: typeof plain, opcode: number): Skip | undefined =>
+  table.find(([first, last]) => opcode >= first && opcode <= last)?.[2];
+
+const unknown = (opcode: number, offset: number): never => {
+  throw refused(`the instruction 0x${opcode.toString(16)}`, offset);
+};
+
+/** The error for a construct that no guest may have. */
+export const refused = (construct: string, offset: number): MvmError =>
+  mvmError('MODULE_INVALID', `a core module may not have ${construct} (at offset ${offset})`, { construct, offset });
