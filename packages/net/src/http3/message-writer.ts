@@ -14,13 +14,20 @@ import { lengthTrailer } from './message-reader.ts';
 import { encodeFieldSection } from './qpack/encoder.ts';
 import type { FieldLine } from './qpack/field-line.ts';
 
+/** Waits for one write, for as long as its owner allows; a large body is many writes. */
+export type WriteGuard = (write: Promise<void>) => Promise<void>;
+
+const unguarded: WriteGuard = async (write) => write;
+
 export class MessageWriter {
   readonly #half: SendHalf;
+  readonly #guard: WriteGuard;
   #bodyBytes = 0;
   #isOver = false;
 
-  constructor(half: SendHalf) {
+  constructor(half: SendHalf, guard: WriteGuard = unguarded) {
     this.#half = half;
+    this.#guard = guard;
   }
 
   /** Whether the half is finished or reset. */
@@ -36,11 +43,11 @@ export class MessageWriter {
   /** The head, joined with the body when it is given and small. Does not finish. */
   async start(lines: readonly FieldLine[], body?: Uint8Array): Promise<void> {
     const head = frame(frameTypes.HEADERS, encodeFieldSection(lines));
-    if (!body || body.length === 0) return this.#half.writeAll(head);
+    if (!body || body.length === 0) return this.#write(head);
     this.#bodyBytes += body.length;
     const dataHead = frameHead(frameTypes.DATA, body.length);
-    if (body.length <= netLimits.joinedWriteBytesMax) return this.#half.writeAll(joinBytes([head, dataHead, body]));
-    await this.#half.writeAll(joinBytes([head, dataHead]));
+    if (body.length <= netLimits.joinedWriteBytesMax) return this.#write(joinBytes([head, dataHead, body]));
+    await this.#write(joinBytes([head, dataHead]));
     await this.#writePieces(body);
   }
 
@@ -49,7 +56,7 @@ export class MessageWriter {
     this.#bodyBytes += bytes.length;
     for (let offset = 0; offset < bytes.length; offset += netLimits.pieceBytesMax) {
       const part = bytes.subarray(offset, offset + netLimits.pieceBytesMax);
-      await this.#half.writeAll(frame(frameTypes.DATA, part));
+      await this.#write(frame(frameTypes.DATA, part));
     }
   }
 
@@ -57,10 +64,10 @@ export class MessageWriter {
   async finish(options: { readonly withLength: boolean }): Promise<void> {
     if (options.withLength) {
       const trailer = encodeFieldSection([[lengthTrailer, String(this.#bodyBytes)]]);
-      await this.#half.writeAll(frame(frameTypes.HEADERS, trailer));
+      await this.#write(frame(frameTypes.HEADERS, trailer));
     }
     this.#isOver = true;
-    await this.#half.finish();
+    await this.#guard(this.#half.finish());
   }
 
   /** Gives the message up; waits behind a write that is under way. Idempotent, never rejects. */
@@ -70,9 +77,13 @@ export class MessageWriter {
     await this.#half.reset(http3Codes[code]).catch(() => undefined);
   }
 
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#guard(this.#half.writeAll(bytes));
+  }
+
   async #writePieces(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.length; offset += netLimits.pieceBytesMax) {
-      await this.#half.writeAll(bytes.subarray(offset, offset + netLimits.pieceBytesMax));
+      await this.#write(bytes.subarray(offset, offset + netLimits.pieceBytesMax));
     }
   }
 }

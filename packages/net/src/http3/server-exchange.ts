@@ -51,7 +51,9 @@ export class ServerExchange {
   constructor(stream: BidirectionalStream, context: ExchangeContext) {
     this.#context = context;
     this.#reader = new MessageReader(stream.receive, { fieldSectionBytesMax: netLimits.fieldSectionBytesMax });
-    this.#writer = new MessageWriter(stream.send);
+    this.#writer = new MessageWriter(stream.send, async (write) =>
+      this.#within(context.bodyIdleMs, 'the peer to take the response', write),
+    );
   }
 
   async run(): Promise<void> {
@@ -114,24 +116,24 @@ export class ServerExchange {
   }
 
   async #respond(response: Response, method: string): Promise<void> {
-    const { status, headers, body } = response;
+    const { status, body } = response;
+    // A copy: the headers of a response may be immutable.
+    const headers = new Headers(response.headers);
     if (!body || method === 'HEAD') {
       await body?.cancel();
-      return this.#write(this.#writer.start(responseLines(status, headers)), false);
+      await this.#writer.start(responseLines(status, headers));
+      return this.#writer.finish({ withLength: false });
     }
     const reader = body.getReader();
     this.#bodyReader = reader;
     const { pieces, pending } = await this.#firstPieces(reader);
-    if (!pending) {
-      const whole = joinBytes(pieces);
-      headers.set('content-length', String(whole.length));
-      return this.#write(this.#writer.start(responseLines(status, headers), whole), false);
-    }
+    const whole = joinBytes(pieces);
+    if (!pending) headers.set('content-length', String(whole.length));
     const isLengthKnown = headers.has('content-length');
     if (!isLengthKnown) headers.set('trailer', lengthTrailer);
-    await this.#taken(this.#writer.start(responseLines(status, headers), joinBytes(pieces)));
-    await this.#pump(reader, pending);
-    await this.#write(Promise.resolve(), !isLengthKnown);
+    await this.#writer.start(responseLines(status, headers), whole);
+    if (pending) await this.#pump(reader, pending);
+    await this.#writer.finish({ withLength: !isLengthKnown });
   }
 
   /**
@@ -159,20 +161,10 @@ export class ServerExchange {
   async #pump(reader: ReadableStreamDefaultReader<Uint8Array>, first: Promise<PieceResult>): Promise<void> {
     let result = await first;
     while (!result.done) {
-      await this.#taken(this.#writer.piece(result.value));
+      await this.#writer.piece(result.value);
       result = await reader.read();
     }
     if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
-  }
-
-  /** Waits for the last write of a response, then finishes it. */
-  async #write(last: Promise<void>, withLength: boolean): Promise<void> {
-    await this.#taken(last);
-    await this.#taken(this.#writer.finish({ withLength }));
-  }
-
-  async #taken(write: Promise<void>): Promise<void> {
-    return this.#within(this.#context.bodyIdleMs, 'the peer to take the response', write);
   }
 
   /** Waits for the peer; a miss closes the connection (header, 3). */
