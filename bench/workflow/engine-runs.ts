@@ -3,11 +3,14 @@
  * starts (I4). The effects do nothing, but asynchronously, so that only the engine and the disk are measured.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EffectPerformer, Engine, JournalSink } from '@mvm-ci/engine';
+import type { EffectPerformer, Engine, SqliteJournals } from '@mvm-ci/engine';
 import type { FetchResult } from '@mvm-ci/protocol';
 import { workflows, type BenchModule } from '../guest/modules.ts';
 import { Dispenser, runLanes, timed } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
+
+const attempt = 1;
+const readLanes = 64;
 
 const response: FetchResult = {
   status: 204,
@@ -27,7 +30,7 @@ export const emptyPerformer: EffectPerformer = {
 export interface RunsOptions {
   readonly engine: Engine;
   readonly module: BenchModule;
-  readonly openSink: (job: string) => JournalSink;
+  readonly journals: SqliteJournals;
   /** Begins the ids of these jobs. */
   readonly prefix: string;
   readonly executions: number;
@@ -62,16 +65,30 @@ export const measureRuns = async (options: RunsOptions): Promise<Runs> => {
   return { perSecond: executions / seconds, waitsMs };
 };
 
-const runOnce = async ({ engine, module, openSink }: RunsOptions, job: string): Promise<void> => {
+const runOnce = async ({ engine, journals, module }: RunsOptions, job: string): Promise<void> => {
+  const { sink, entries } = await journals.hold(job, attempt);
   const request = {
     job,
-    attempt: 1,
+    attempt,
     module: module.hash,
     workflow: workflows.threeEffects,
     input: 'null',
-    journal: [],
+    journal: entries,
   };
-  const end = await engine.run(request, { sink: openSink(job), mayStartEffect: () => true }).ended;
+  const end = await engine.run(request, { sink, mayStartEffect: () => true }).ended;
   if (end.type === 'finished' && end.outcome.type === 'completed') return;
   throw new Error(`job ${job} should have completed, and ended so: ${JSON.stringify(end)}`);
+};
+
+/** Reads all journals back. @returns the jobs that are completed; those that are so twice, twice */
+export const readCompletedRuns = async (journals: SqliteJournals, tally: Tally): Promise<readonly string[]> => {
+  const ids = tally.ids.values();
+  const completed: string[] = [];
+  await runLanes(readLanes, async () => {
+    for (const id of ids) {
+      const { entries } = await journals.hold(id, attempt);
+      completed.push(...entries.filter(({ kind }) => kind === 'completed').map(() => id));
+    }
+  });
+  return completed;
 };
