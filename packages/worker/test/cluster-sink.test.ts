@@ -40,10 +40,10 @@ describe('ClusterSink', () => {
     const first = sink.append([logEntry('a')]);
     const batches = [batchOf(sink.take())];
     const second = sink.append([logEntry('b'), logEntry('c')]);
-    sink.accepted();
+    answer(sink);
     await first;
     batches.push(batchOf(sink.take()));
-    sink.accepted();
+    answer(sink);
     await second;
     assert.deepEqual(textsOf(readBatches(start, batches)), ['a', 'b', 'c']);
   });
@@ -52,7 +52,7 @@ describe('ClusterSink', () => {
     void sink.append([logEntry('a')]);
     sink.take();
     for (const text of ['b', 'c', 'd']) void sink.append([logEntry(text)]);
-    sink.accepted();
+    answer(sink);
     assert.equal(batchOf(sink.take()).count, 3);
   });
 
@@ -78,7 +78,7 @@ describe('ClusterSink', () => {
     assert.equal(parcel.kind === 'finish' && parcel.item.append?.count, 2);
     assert.deepEqual(parcel.kind === 'finish' && parcel.item.append?.progress, { percent: 40, text: 'half' });
     assert.equal(sink.isFinishing, true);
-    sink.accepted();
+    answer(sink);
     await finished;
   });
 
@@ -87,7 +87,7 @@ describe('ClusterSink', () => {
     void sink.append([logEntry(large)]);
     void sink.finish([logEntry(large)], { type: 'completed', result: '1' });
     assert.equal(sink.take()?.kind, 'append');
-    sink.accepted();
+    answer(sink);
     assert.equal(sink.take()?.kind, 'finish');
   });
 
@@ -104,7 +104,7 @@ describe('ClusterSink', () => {
     let isDurable = false;
     const empty = sink.append([]).then(() => void (isDurable = true));
     assert.equal(isDurable, false);
-    sink.accepted();
+    answer(sink);
     await empty;
   });
 
@@ -113,7 +113,9 @@ describe('ClusterSink', () => {
     sink.take();
     const waiting = sink.append([logEntry('b')]);
     const stale = mvmError('STALE_LEASE', 'over');
-    sink.refused(stale);
+    const parcel = sink.take();
+    assert.ok(parcel);
+    sink.refused(parcel, stale);
     await assert.rejects(out, stale);
     await assert.rejects(waiting, stale);
     await assert.rejects(sink.append([logEntry('c')]), stale);
@@ -124,8 +126,10 @@ describe('ClusterSink', () => {
   it('rejects what is open when the lease is lost, and ignores a late answer', async () => {
     const out = sink.append([logEntry('a')]);
     sink.take();
+    const parcel = sink.take();
+    assert.ok(parcel);
     sink.lose(mvmError('STALE_LEASE', 'lost'));
-    sink.accepted();
+    sink.accepted(parcel);
     await assert.rejects(out, { code: 'STALE_LEASE' });
     assert.deepEqual(refusals, []);
   });
@@ -136,14 +140,44 @@ describe('ClusterSink', () => {
     assert.equal(refusals[0]?.code, 'LIMIT_EXCEEDED');
   });
 
+  it('does not offer itself while a parcel is out, whose answer makes the next offer', () => {
+    void sink.append([logEntry('a')]);
+    sink.take();
+    const before = offers;
+    void sink.append([logEntry('b')]);
+    void sink.finish([], { type: 'released' });
+    assert.equal(offers, before);
+    answer(sink);
+    assert.equal(offers, before + 1);
+  });
+
+  it('takes no answer for another parcel than the one that is out', () => {
+    void sink.append([logEntry('a')]);
+    const first = sink.take();
+    assert.ok(first);
+    sink.accepted(first);
+    void sink.append([logEntry('b')]);
+    const second = sink.take();
+    sink.accepted(first);
+    sink.refused(first, mvmError('STALE_LEASE', 'late'));
+    assert.equal(sink.take(), second);
+  });
+
   it('offers itself again only when something is left', () => {
     void sink.append([logEntry('a')]);
     sink.take();
     const before = offers;
-    sink.accepted();
+    answer(sink);
     assert.equal(offers, before);
   });
 });
+
+/** The control plane accepts what is out. */
+const answer = (sink: ClusterSink): void => {
+  const parcel = sink.take();
+  assert.ok(parcel);
+  sink.accepted(parcel);
+};
 
 const batchOf = (parcel: Parcel | undefined): JournalBatch => {
   assert.equal(parcel?.kind, 'append');

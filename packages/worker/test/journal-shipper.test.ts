@@ -108,14 +108,14 @@ describe('JournalShipper', () => {
   });
 
   it('keeps every journal whole and in order, whatever connection breaks when', async () => {
-    const plan = fc.array(fc.constantFrom('ok', 'before', 'after', 'unavailable'), { maxLength: 40 });
+    const plan = fc.array(fc.constantFrom('ok', 'slow', 'before', 'after', 'unavailable'), { maxLength: 60 });
     const script = fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 3 })), {
       maxLength: 30,
     });
     await fc.assert(
       fc.asyncProperty(plan, script, async (faults, appends) => {
         const world = setUp();
-        world.cluster.fault = () => fault(faults.shift() ?? 'ok');
+        world.cluster.fault = () => fault(faults.shift() ?? 'ok', world.clock);
         const sinks = [0, 1, 2, 3].map((job) => hold(world.cluster, world.shipper, `j${job}`));
         const wanted: string[][] = [[], [], [], []];
         for (const [job, count] of appends) {
@@ -123,6 +123,7 @@ describe('JournalShipper', () => {
           wanted[job]?.push(...texts);
           void sinks[job]?.append(texts.map(logEntry));
           if (count === 2) await settled();
+          if (count === 3) await world.clock.advance(60);
         }
         const ends = sinks.map((sink) => sink.finish([logEntry('end')], { type: 'completed', result: '1' }));
         await world.clock.advance(1_000_000);
@@ -137,10 +138,15 @@ describe('JournalShipper', () => {
   });
 });
 
-const fault = (kind: 'ok' | 'before' | 'after' | 'unavailable'): ReturnType<MemoryCluster['fault']> => {
+const fault = (
+  kind: 'ok' | 'slow' | 'before' | 'after' | 'unavailable',
+  clock: FakeClock,
+): ReturnType<MemoryCluster['fault']> => {
   switch (kind) {
     case 'ok':
       return undefined;
+    case 'slow':
+      return new Promise((resolve) => void clock.after(100, () => resolve(undefined)));
     case 'before':
       throw lost();
     case 'after':

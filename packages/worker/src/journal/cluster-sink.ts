@@ -95,7 +95,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
     if (this.#over) call.reject(this.#over);
     else if (last) last.calls.push(call);
     else call.resolve();
-    if (this.nextKind) this.#options.shipper.offer(this);
+    this.#offer();
     return call.promise;
   }
 
@@ -106,7 +106,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
     if (this.#over) call.reject(this.#over);
     else {
       this.#ending = { outcome, call };
-      this.#options.shipper.offer(this);
+      this.#offer();
     }
     return call.promise;
   }
@@ -122,25 +122,34 @@ export class ClusterSink implements JournalSink, ParcelSource {
     return this.#sent?.parcel;
   }
 
-  accepted(): void {
+  accepted(parcel: Parcel): void {
     const sent = this.#sent;
-    if (!sent || this.#over) return;
+    if (sent?.parcel !== parcel || this.#over) return;
     this.#sent = undefined;
     for (const call of sent.calls) call.resolve();
-    if (sent.parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
-    else if (this.nextKind) this.#options.shipper.offer(this);
+    if (parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
+    else this.#offer();
   }
 
-  refused(error: MvmError): void {
+  refused(parcel: Parcel, error: MvmError): void {
+    if (this.#sent?.parcel === parcel) this.#refuse(error);
+  }
+
+  #refuse(error: MvmError): void {
     if (this.#over) return;
     this.#options.onRefused(error);
     this.#end(error);
   }
 
+  /** Rule 1: while a batch is out, its answer makes the next offer. */
+  #offer(): void {
+    if (!this.#sent && this.nextKind) this.#options.shipper.offer(this);
+  }
+
   #gather(entries: readonly JournalEntry[]): void {
     const chunks = entries.map((entry): Chunk => ({ bytes: encodeEntry(entry), progress: undefined, calls: [] }));
     const large = chunks.find(({ bytes }) => bytes.length > limits.appendBytesMax);
-    if (large) this.refused(tooLarge(large.bytes.length));
+    if (large) this.#refuse(tooLarge(large.bytes.length));
     if (this.#over) return;
     this.#waiting.push(...chunks);
     const last = this.#waiting.at(-1);

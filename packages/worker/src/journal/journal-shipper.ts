@@ -36,8 +36,8 @@ export interface ParcelSource {
   readonly nextKind: Parcel['kind'] | undefined;
   /** The next parcel; the same one until it was answered. */
   take(): Parcel | undefined;
-  accepted(): void;
-  refused(error: MvmError): void;
+  accepted(parcel: Parcel): void;
+  refused(parcel: Parcel, error: MvmError): void;
 }
 
 export interface JournalShipperOptions {
@@ -47,10 +47,10 @@ export interface JournalShipperOptions {
   readonly logger: Logger;
 }
 
-/** Parcels of one kind that travel together. */
-interface Load {
-  readonly kind: Parcel['kind'];
-  readonly sources: readonly ParcelSource[];
+/** A parcel, and whom its answer is for. */
+interface Shipment {
+  readonly source: ParcelSource;
+  readonly parcel: Parcel;
 }
 
 /** One shipper serves a whole worker. */
@@ -88,56 +88,54 @@ export class JournalShipper {
 
   #pump(): void {
     while (this.#requests < workerLimits.shipRequestsMax) {
-      const load = this.#gather();
-      if (!load) return;
+      const shipments = this.#gather();
+      if (shipments.length === 0) return;
       this.#requests += 1;
-      void this.#ship(load).finally(() => {
+      void this.#ship(shipments).finally(() => {
         this.#requests -= 1;
         this.#schedule();
       });
     }
   }
 
-  #gather(): Load | undefined {
-    const sources: ParcelSource[] = [];
-    let kind: Parcel['kind'] | undefined;
+  /** What is ready of one kind, up to the size of a request. */
+  #gather(): readonly Shipment[] {
+    const shipments: Shipment[] = [];
     let bytes = 0;
     for (const source of this.#ready) {
-      const next = source.nextKind;
-      if (next === undefined) this.#ready.delete(source);
-      if (next === undefined || (kind !== undefined && next !== kind)) continue;
+      const kind = shipments[0]?.parcel.kind ?? source.nextKind;
+      if (source.nextKind === undefined) this.#ready.delete(source);
+      if (source.nextKind === undefined || source.nextKind !== kind) continue;
       const parcel = source.take();
       if (!parcel) continue;
       this.#ready.delete(source);
-      sources.push(source);
-      kind = next;
+      shipments.push({ source, parcel });
       bytes += bytesOf(parcel);
-      if (bytes >= workerLimits.shipRequestBytes || sources.length >= limits.appendsMax) break;
+      if (bytes >= workerLimits.shipRequestBytes || shipments.length >= limits.appendsMax) break;
     }
-    return kind && { kind, sources };
+    return shipments;
   }
 
-  /** Sends until every parcel of the load has its answer. */
-  async #ship(load: Load): Promise<void> {
+  /** Sends until every parcel has its answer. */
+  async #ship(shipments: readonly Shipment[]): Promise<void> {
     const backoff = new Backoff(this.#options.clock, this.#options.random);
-    let { sources } = load;
-    while (sources.length > 0 && !this.#stopped.signal.aborted) {
-      const before = sources.length;
-      sources = await this.#deliver({ kind: load.kind, sources });
-      if (sources.length === before) await backoff.wait(this.#stopped.signal);
+    let left = shipments;
+    while (left.length > 0 && !this.#stopped.signal.aborted) {
+      const before = left.length;
+      left = await this.#deliver(left);
+      if (left.length === before) await backoff.wait(this.#stopped.signal);
     }
   }
 
-  /** Sends once. @returns the sources whose parcels must be sent again */
-  async #deliver(load: Load): Promise<readonly ParcelSource[]> {
-    const sources = load.sources.filter((source) => source.nextKind === load.kind);
-    const parcels = sources.map((source) => source.take()).filter((parcel) => parcel !== undefined);
-    if (parcels.length === 0) return [];
+  /** Sends once. @returns what must be sent again */
+  async #deliver(shipments: readonly Shipment[]): Promise<readonly Shipment[]> {
+    const wanted = shipments.filter(({ source, parcel }) => source.take() === parcel);
+    if (wanted.length === 0) return [];
     try {
-      const answers = await this.#send(parcels);
-      return settle(sources, answers);
+      const answers = await this.#send(wanted.map(({ parcel }) => parcel));
+      return settle(wanted, answers);
     } catch (thrown) {
-      return this.#refusedAsWhole({ kind: load.kind, sources }, asMvmError(thrown));
+      return this.#refusedAsWhole(wanted, asMvmError(thrown));
     }
   }
 
@@ -154,40 +152,30 @@ export class JournalShipper {
     throw mvmError('INTERNAL', `${parcels.length} items were sent and ${results.length} answered`);
   }
 
-  async #refusedAsWhole(load: Load, error: MvmError): Promise<readonly ParcelSource[]> {
+  async #refusedAsWhole(shipments: readonly Shipment[], error: MvmError): Promise<readonly Shipment[]> {
     if (this.#stopped.signal.aborted) return [];
-    if (error instanceof RetryLaterError) return load.sources;
-    const [first, ...others] = load.sources;
-    if (others.length > 0) {
-      this.#options.logger.warn(
-        { err: error, items: load.sources.length },
-        'a request was refused: sending its items singly',
-      );
-      const left = await Promise.all(
-        load.sources.map((source) => this.#deliver({ kind: load.kind, sources: [source] })),
-      );
+    if (error instanceof RetryLaterError) return shipments;
+    if (shipments.length > 1) {
+      const { logger } = this.#options;
+      logger.warn({ err: error, items: shipments.length }, 'a request was refused: sending its items singly');
+      const left = await Promise.all(shipments.map((shipment) => this.#deliver([shipment])));
       return left.flat();
     }
-    first?.refused(error);
+    for (const { source, parcel } of shipments) source.refused(parcel, error);
     return [];
   }
 }
 
-const settle = (sources: readonly ParcelSource[], answers: readonly ItemAnswer[]): readonly ParcelSource[] => {
-  const again: ParcelSource[] = [];
-  sources.forEach((source, index) => {
+const settle = (shipments: readonly Shipment[], answers: readonly ItemAnswer[]): readonly Shipment[] =>
+  shipments.filter(({ source, parcel }, index) => {
     const answer = answers[index];
-    if (answer === undefined) return;
-    if (answer.ok) {
-      source.accepted();
-      return;
-    }
-    const error = errorFromRecord(answer.error);
-    if (error instanceof RetryLaterError) again.push(source);
-    else source.refused(error);
+    if (answer === undefined) return false;
+    const error = answer.ok ? undefined : errorFromRecord(answer.error);
+    if (error instanceof RetryLaterError) return true;
+    if (error) source.refused(parcel, error);
+    else source.accepted(parcel);
+    return false;
   });
-  return again;
-};
 
 const bytesOf = (parcel: Parcel): number =>
   parcel.kind === 'append' ? parcel.item.bytes.length : (parcel.item.append?.bytes.length ?? 0);
