@@ -1,4 +1,5 @@
 export type * from './clock.ts';
+export * from './content-coding.ts';
 export * from './endpoint-address.ts';
 export * from './http3/client.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';

@@ -17,6 +17,8 @@ export const netLimits = {
   eagerBodyBytesMax: 65_536,
   /** Buffered bodies up to this size leave in one write together with their head. */
   joinedWriteBytesMax: 32_768,
+  /** Bodies from this length on are compressed. */
+  compressBytesMin: 1_024,
   /** Requests that one connection may have open at the server. */
   requestsPerConnectionMax: 256,
   /** Requests that a client has open on one connection; the others wait. Below the server's, so that opening never hangs. */

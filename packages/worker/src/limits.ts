@@ -15,7 +15,7 @@ export const workerLimits = {
   /** Append and finish requests on their way at the same time. */
   shipRequestsMax: 4,
   /** A request takes further batches until it holds this much: large bodies block the transport. */
-  shipRequestBytes: 524_288,
+  shipRequestBytes: 262_144,
   /** First wait before something is tried again; doubles with each failure. */
   retryMs: 50,
   /** Longest such wait. */

@@ -1,4 +1,5 @@
 /** The control plane over a peer connection: protocol routes, MessagePack bodies, every answer parsed. */
+import { decodeContent, encodeContent } from '@mvm-ci/net';
 import {
   bodyTypeOf,
   claimAnswerSchema,
@@ -9,6 +10,7 @@ import {
   itemsAnswerSchema,
   joinAnswerSchema,
   journalAnswerSchema,
+  limits,
   mvmError,
   parseAs,
   routePath,
@@ -40,6 +42,8 @@ interface Call<T> {
 }
 
 const messagePack = 'application/msgpack';
+/** The largest answer: a whole journal, with room for its frame. */
+const answerBytesMax = 2 * limits.journalBytesMax;
 
 /** The control plane at the other end of `peer`. */
 export const peerControlPlane = (peer: Peer): ControlPlane => ({
@@ -70,19 +74,21 @@ const call = async <T>(peer: Peer, what: Call<T>, options: CallOptions): Promise
 
 const request = async (peer: Peer, what: { path: string; body?: unknown }, options: CallOptions): Promise<Response> => {
   const { signal, deadlineMs = workerLimits.requestMs } = options;
-  const response = await peer.fetch(what.path, { ...message(what.body), signal, deadlineMs });
+  const response = await peer.fetch(what.path, { ...(await message(what.body)), signal, deadlineMs });
   if (response.ok) return response;
   throw await refusal(response, what.path);
 };
 
-const message = (body: unknown): Pick<PeerInit, 'method' | 'headers' | 'body'> =>
-  body === undefined
-    ? { method: 'GET', headers: { accept: messagePack } }
-    : {
-        method: 'POST',
-        headers: { 'content-type': messagePack, accept: messagePack },
-        body: encodeBody(body, messagePack),
-      };
+const message = async (body: unknown): Promise<Pick<PeerInit, 'method' | 'headers' | 'body'>> => {
+  const headers = { accept: messagePack, 'accept-encoding': 'zstd' };
+  if (body === undefined) return { method: 'GET', headers };
+  const { bytes, encoding } = await encodeContent(encodeBody(body, messagePack));
+  return {
+    method: 'POST',
+    headers: { ...headers, 'content-type': messagePack, ...(encoding && { 'content-encoding': encoding }) },
+    body: bytes,
+  };
+};
 
 const refusal = async (response: Response, path: string): Promise<MvmError> => {
   const body = await read(response);
@@ -94,4 +100,7 @@ const refusal = async (response: Response, path: string): Promise<MvmError> => {
   }
 };
 
-const read = async (response: Response): Promise<Uint8Array> => new Uint8Array(await response.arrayBuffer());
+const read = async (response: Response): Promise<Uint8Array> => {
+  const body = new Uint8Array(await response.arrayBuffer());
+  return decodeContent(body, response.headers.get('content-encoding'), answerBytesMax);
+};

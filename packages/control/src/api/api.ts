@@ -59,7 +59,7 @@ const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): 
     search: context.req.query(),
     parameter: Object.values(context.req.param())[0] ?? '',
   });
-  return outcomeResponse(outcome, answerType(request));
+  return outcomeResponse(outcome, request);
 };
 
 const demandAccess = (core: Core, one: Operation, caller: Caller): void => {

@@ -1,16 +1,17 @@
+import { decodeContent } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 
 /**
- * A request's body, never holding more than `bytesMax` and one chunk.
+ * A request's body, unpacked, never holding more than `bytesMax` and one chunk of it.
  *
- * @throws PAYLOAD_TOO_LARGE when it is longer, CONNECTION_LOST when it ends early
+ * @throws PAYLOAD_TOO_LARGE when it is longer, CONNECTION_LOST when it ends early; what `decodeContent` throws
  */
 export const readBody = async (request: Request, bytesMax: number): Promise<Uint8Array> => {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN);
   if (announced > bytesMax) throw tooLarge(bytesMax, announced);
   const bytes = announced >= 0 ? await wholeBody(request) : await chunkedBody(request, bytesMax);
   if (bytes.length > bytesMax) throw tooLarge(bytesMax, bytes.length);
-  return bytes;
+  return decodeContent(bytes, request.headers.get('content-encoding'), bytesMax);
 };
 
 // With a length the transport has a bound of its own, and reads more cheaply.

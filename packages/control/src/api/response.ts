@@ -1,4 +1,5 @@
 /** Outcomes and errors as HTTP responses, in the encoding that the caller asked for. */
+import { acceptsZstd, encodeContent } from '@mvm-ci/net';
 import {
   asMvmError,
   bodyTypeOf,
@@ -17,13 +18,14 @@ export const answerType = (request: Request): BodyType => {
   return bodyTypeOf(accept === null || accept === '*/*' ? request.headers.get('content-type') : accept);
 };
 
-/** The response of an operation. */
-export const outcomeResponse = (outcome: Outcome, type: BodyType): Response => {
+/** The response of an operation to `request`. */
+export const outcomeResponse = async (outcome: Outcome, request: Request): Promise<Response> => {
+  const type = answerType(request);
   switch (outcome.type) {
     case 'value':
-      return new Response(encoded(outcome.value, type), { headers: { 'content-type': type, ...outcome.headers } });
+      return whole(request, encoded(outcome.value, type), { 'content-type': type, ...outcome.headers });
     case 'bytes':
-      return new Response(new Uint8Array(outcome.bytes), { headers: { 'content-type': 'application/octet-stream' } });
+      return whole(request, new Uint8Array(outcome.bytes), { 'content-type': 'application/octet-stream' });
     case 'events':
       return new Response(outcome.stream, {
         headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
@@ -31,6 +33,19 @@ export const outcomeResponse = (outcome: Outcome, type: BodyType): Response => {
     case 'nothing':
       return new Response(null, { status: 204 });
   }
+};
+
+type WholeBody = string | Uint8Array<ArrayBuffer>;
+
+const whole = async (
+  request: Request,
+  body: WholeBody,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> => {
+  if (typeof body === 'string' || !acceptsZstd(request.headers.get('accept-encoding')))
+    return new Response(body, { headers });
+  const { bytes, encoding } = await encodeContent(body);
+  return new Response(bytes, { headers: { ...headers, ...(encoding && { 'content-encoding': encoding }) } });
 };
 
 /** The response of a refusal. What isn't an error of ours is INTERNAL, and says nothing of its cause. */
@@ -52,7 +67,7 @@ const retryAfter = { 'retry-after': String(controlLimits.retryAfterSeconds) };
 const isTransient = (error: MvmError): boolean => error.code === 'QUEUE_FULL' || error.code === 'UNAVAILABLE';
 
 // JSON as text: node-server and the HTTP/3 server send strings without going through a stream.
-const encoded = (body: unknown, type: BodyType): string | Uint8Array<ArrayBuffer> =>
+const encoded = (body: unknown, type: BodyType): WholeBody =>
   type === 'application/json' && !holdsBytes(body) ? JSON.stringify(body) : new Uint8Array(encodeBody(body, type));
 
 const holdsBytes = (body: unknown): boolean => typeof body === 'object' && body !== null && 'batches' in body;
