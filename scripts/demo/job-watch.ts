@@ -4,15 +4,16 @@ import { isFinal, type JobView } from '@mvm-ci/protocol';
 type Listener = (jobs: readonly JobView[]) => void;
 
 /** Follows a set of jobs through the event stream, and wakes whoever waits for something to become true of them. */
-export class JobWatch {
+export class JobWatch implements Disposable {
   readonly #jobs: Map<string, JobView | undefined>;
   readonly #listeners = new Set<Listener>();
   readonly #failed = Promise.withResolvers<never>();
+  readonly #over = new AbortController();
 
   constructor(client: Client, ids: readonly string[], signal: AbortSignal) {
     this.#jobs = new Map(ids.map((id) => [id, undefined]));
     this.#failed.promise.catch(() => undefined);
-    this.#follow(client, signal).catch(this.#failed.reject);
+    this.#follow(client, AbortSignal.any([signal, this.#over.signal])).catch(this.#failed.reject);
   }
 
   /** Calls `listener` with the latest view of all jobs, after each change. */
@@ -39,6 +40,11 @@ export class JobWatch {
     return this.until((jobs) =>
       jobs.length === this.#jobs.size && jobs.every((job) => isFinal(job.status)) ? jobs : undefined,
     );
+  }
+
+  /** Ends the event stream. */
+  [Symbol.dispose](): void {
+    this.#over.abort();
   }
 
   async #follow(client: Client, signal: AbortSignal): Promise<void> {

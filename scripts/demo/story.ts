@@ -88,7 +88,7 @@ const deploy = async ({ board, cluster }: Stage): Promise<void> => {
 
 const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: readonly string[] }> => {
   const startedMs = performance.now();
-  const watch = new JobWatch(stage.client, await publish(stage), stage.signal);
+  using watch = new JobWatch(stage.client, await publish(stage), stage.signal);
   const names = new Map(stage.cluster.workers.map((worker) => [worker.field('node'), worker.field('name')]));
   const audit = new EffectAudit();
   watch.onChange((jobs) => stage.board.draw(jobs, names));

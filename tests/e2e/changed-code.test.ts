@@ -42,7 +42,7 @@ describe('a workflow whose code reads differently on replay', () => {
 const pinTo = (hash: string, file: string, id: string): void => {
   const database = new DatabaseSync(file);
   try {
-    const { changes } = database.prepare('update jobs set module = ? where id = ?').run(hash, id);
+    const { changes } = database.prepare('update content set module = ? where number = (select number from jobs where id = ?)').run(hash, id);
     assert.equal(changes, 1);
   } finally {
     database.close();
