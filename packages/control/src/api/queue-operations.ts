@@ -13,7 +13,6 @@ import {
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { controlLimits } from '../limits.ts';
-import { jsonText } from '../queue/publish-item.ts';
 import { journalEntryView, logLines } from '../queue/journal-view.ts';
 import { bodyOf, noBody } from './body-spec.ts';
 import { noSearch, operation, value, type Call, type Operation, type Outcome } from './operation.ts';
@@ -156,7 +155,7 @@ const bareReport = ({
       `a status is one of ${jobStates.join(', ')}, or the same as Completed, not "${body.status}"`,
     );
   }
-  const result = body.result === undefined ? null : jsonText(body.result);
+  const result = body.result === undefined ? null : JSON.stringify(body.result);
   if (result !== null && Buffer.byteLength(result) > limits.resultBytesMax) {
     throw mvmError('PAYLOAD_TOO_LARGE', `a result has at most ${limits.resultBytesMax} bytes as JSON`);
   }

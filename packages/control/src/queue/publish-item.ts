@@ -6,10 +6,10 @@ import { contentHash } from './content-hash.ts';
 /**
  * What the store keeps of a job that somebody publishes.
  *
- * @throws PAYLOAD_TOO_LARGE when its input is above `inputBytesMax`, INVALID_ARGUMENT when it can't be written as JSON
+ * @throws PAYLOAD_TOO_LARGE when its input is above `inputBytesMax`
  */
 export const publishItem = (job: PublishJob, random: Random): PublishItem => {
-  const input = jsonText((job.workflow === undefined ? job.payload : job.input) ?? null);
+  const input = JSON.stringify((job.workflow === undefined ? job.payload : job.input) ?? null);
   const size = Buffer.byteLength(input);
   if (size > limits.inputBytesMax) {
     throw mvmError(
@@ -28,15 +28,4 @@ export const publishItem = (job: PublishJob, random: Random): PublishItem => {
     backoff: job.backoff ?? defaultBackoff,
   };
   return { id: job.job_id ?? uuid(random), ...content, hash: contentHash(content) };
-};
-
-/** @throws INVALID_ARGUMENT when the value is nested deeper than it can be written */
-export const jsonText = (value: unknown): string => {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    throw mvmError('INVALID_ARGUMENT', 'the value is nested too deeply to be written as JSON', undefined, {
-      cause: error,
-    });
-  }
 };

@@ -1,0 +1,143 @@
+import { errorCodes, limits, routes, unpack } from '@mvm-ci/protocol';
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { z } from 'zod';
+import { operations } from '../../src/api/api.ts';
+import { column, moduleFile, operator, peer, TestPlane } from './test-plane.ts';
+
+const answerSchema = z.object({ error: z.object({ code: z.string() }).optional() }).catch({});
+
+const stranger = peer('5'.repeat(64));
+const member = peer('6'.repeat(64));
+
+const join = async (plane: TestPlane): Promise<void> => {
+  await plane.core.nodes.createToken('token');
+  await plane.core.nodes.join({ node: '6'.repeat(64), name: 'six', token: 'token' });
+};
+
+/** What a worker that has joined may use; everything else is the operator's alone. */
+const memberOperations: ReadonlySet<string> = new Set([
+  'GET /',
+  'GET /healthz',
+  'GET /readyz',
+  'POST /queue/claim',
+  'GET /queue/status/:job',
+  'POST /queue/status/:job',
+  'POST /peer/join',
+  'POST /peer/claim',
+  'POST /peer/heartbeat',
+  'POST /peer/append',
+  'POST /peer/finish',
+  'GET /peer/journal/:job',
+  'GET /peer/module/:hash',
+]);
+
+suite('who may use what', () => {
+  test('every route has an operation', () => {
+    const served = new Set(operations.map((one) => one.route));
+    assert.deepEqual(
+      Object.keys(routes).filter((name) => ![...served].some((route) => route === name)),
+      [],
+    );
+  });
+
+  for (const { method, route } of operations) {
+    const pattern = routes[route];
+    test(`${method} ${pattern}`, async () => {
+      await using plane = await TestPlane.open();
+      await join(plane);
+      const path = pattern.replace(/:[a-z]+/, 'some');
+      const codeFor = async (caller: typeof operator): Promise<string> => {
+        const response = await plane.open(method, path, { caller, ...(method === 'POST' && { body: {} }) });
+        if (response.headers.get('content-type') !== 'application/json') {
+          await response.body?.cancel();
+          return 'ok';
+        }
+        const { error } = answerSchema.parse(await response.json());
+        return error?.code ?? 'ok';
+      };
+      const isJoin = pattern === routes.join;
+      assert.equal((await codeFor(stranger)) === 'NOT_JOINED', !isJoin, 'a stranger may only join');
+      const isRefused = (await codeFor(member)) === 'FORBIDDEN';
+      assert.equal(isRefused, !memberOperations.has(`${method} ${pattern}`), 'a member may use what workers need');
+      const code = await codeFor(operator);
+      assert.equal(
+        ['NOT_JOINED', 'UNAUTHENTICATED'].includes(code) || (code === 'FORBIDDEN' && !isJoin),
+        false,
+        'the operator may use everything',
+      );
+    });
+  }
+});
+
+suite('errors', () => {
+  test('an unknown path or method is ROUTE_NOT_FOUND', async () => {
+    await using plane = await TestPlane.open();
+    for (const [method, path] of [
+      ['GET', '/nowhere'],
+      ['DELETE', '/queue/list'],
+      ['GET', '/queue/publish'],
+    ] as const) {
+      const answer = await plane.call(method, path);
+      assert.deepEqual([answer.status, answer.body.error.code], [404, 'ROUTE_NOT_FOUND']);
+    }
+  });
+
+  test('come in the encoding that the caller reads', async () => {
+    await using plane = await TestPlane.open();
+    const response = await plane.open('GET', '/queue/status/nowhere', { headers: { accept: 'application/msgpack' } });
+    assert.equal(response.headers.get('content-type'), 'application/msgpack');
+    const body = unpack(new Uint8Array(await response.arrayBuffer()));
+    assert.deepEqual(body, {
+      error: { code: 'JOB_NOT_FOUND', message: 'no job has the id "nowhere"', details: { job_id: 'nowhere' } },
+    });
+    assert.equal(response.status, errorCodes.JOB_NOT_FOUND.status);
+  });
+
+  test('an unexpected one is logged with its cause, and says nothing of it to the caller', async () => {
+    await using plane = await TestPlane.open({ admit: () => Promise.reject(new TypeError('secret detail')) });
+    const answer = await plane.call('POST', '/modules?name=a&version=1', { body: moduleFile() });
+    assert.deepEqual([answer.status, answer.body.error.code], [500, 'INTERNAL']);
+    assert.ok(!JSON.stringify(answer.body).includes('secret'));
+    assert.equal(plane.logged.length, 1);
+  });
+});
+
+suite('bodies', () => {
+  test('are refused above their limit, announced or not, before more is held', async () => {
+    await using plane = await TestPlane.open();
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        sent += 1_048_576;
+        controller.enqueue(new Uint8Array(1_048_576));
+      },
+    });
+    const request = new Request('http://test/queue/publish', { method: 'POST', body: endless, duplex: 'half' });
+    const response = await plane.api.fetch(request, operator);
+    assert.equal(response.status, 413);
+    assert.ok(sent <= limits.requestBytesMax + 4_194_304);
+    const announced = await plane.call('POST', '/queue/publish', {
+      body: {},
+      headers: { 'content-length': String(limits.requestBytesMax + 1) },
+    });
+    assert.deepEqual([announced.status, announced.body.error.code], [413, 'PAYLOAD_TOO_LARGE']);
+  });
+});
+
+suite('the description', () => {
+  test('covers every operation, with what it takes and answers', async () => {
+    await using plane = await TestPlane.open();
+    const { body } = await plane.call('GET', '/openapi.json');
+    assert.equal(body.openapi, '3.1.0');
+    for (const one of operations) {
+      const path = routes[one.route].replace(/:([a-z]+)/, '{$1}');
+      const described = body.paths[path]?.[one.method.toLowerCase()];
+      assert.ok(described, `${one.method} ${path}`);
+      assert.equal(described.requestBody !== undefined, one.body.mode !== 'none');
+      assert.ok(described.responses['200'].content);
+    }
+    const listed = column(body.paths['/queue/list'].get.parameters, 'name');
+    assert.deepEqual(listed, ['state', 'limit', 'after']);
+  });
+});

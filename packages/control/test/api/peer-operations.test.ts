@@ -1,0 +1,209 @@
+import { peerProtocol } from '@mvm-ci/protocol';
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
+import { suite, test } from 'node:test';
+import { firstBatch, moduleFile, peer, TestPlane } from './test-plane.ts';
+
+const n1 = peer('1'.repeat(64));
+const n2 = peer('2'.repeat(64));
+const token = 'a-join-token';
+
+const joinedPlane = async (): Promise<TestPlane> => {
+  const plane = await TestPlane.open();
+  await plane.core.nodes.createToken(token);
+  for (const caller of [n1, n2]) {
+    await plane.packed('/peer/join', { protocol: peerProtocol, token, incarnation: 'i1', name: 'bench' }, caller);
+  }
+  await plane.deploy();
+  return plane;
+};
+
+const publish = (plane: TestPlane, id: string): ReturnType<TestPlane['call']> =>
+  plane.call('POST', '/queue/publish', { body: { job_id: id, workflow: 'crawler' } });
+
+const claim = (plane: TestPlane, caller = n1, more: object = {}): ReturnType<TestPlane['call']> =>
+  plane.packed('/peer/claim', { incarnation: 'i1', capacity: 1, ...more }, caller);
+
+suite('join', () => {
+  test('takes a token the first time and the proven node id later, also after a restart', async () => {
+    await using plane = await TestPlane.open();
+    await plane.core.nodes.createToken(token);
+    const join = (body: object): ReturnType<TestPlane['call']> =>
+      plane.packed('/peer/join', { protocol: peerProtocol, incarnation: 'i1', ...body }, n1);
+    for (const wrong of [{}, { token: 'another' }]) {
+      const refused = await join(wrong);
+      assert.deepEqual([refused.status, refused.body.error.code], [401, 'UNAUTHENTICATED']);
+    }
+    const { leaseMs, heartbeatMs, idleHeartbeatMs } = plane.core.periods;
+    const welcome = await join({ token });
+    assert.deepEqual(welcome.body, {
+      node: '1'.repeat(64),
+      cluster: plane.core.cluster,
+      leaseMs,
+      heartbeatMs,
+      idleHeartbeatMs,
+    });
+    const { cluster } = plane.core;
+    await plane.restart();
+    assert.deepEqual((await join({})).body.cluster, cluster);
+    const [node] = (await plane.call('GET', '/nodes')).body;
+    assert.deepEqual([node.node, node.name, node.jobs], ['1'.repeat(64), '1'.repeat(10), 0]);
+  });
+
+  test('refuses another protocol, and an operator, who has no node id', async () => {
+    await using plane = await TestPlane.open();
+    const other = await plane.packed('/peer/join', { protocol: peerProtocol + 1, incarnation: 'i1' }, n1);
+    assert.deepEqual([other.status, other.body.error.code], [400, 'INVALID_ARGUMENT']);
+    const operator = await plane.packed('/peer/join', { protocol: peerProtocol, incarnation: 'i1' });
+    assert.deepEqual([operator.status, operator.body.error.code], [403, 'FORBIDDEN']);
+  });
+});
+
+suite('claim', () => {
+  test('waits for a job and is woken by its publish', async () => {
+    await using plane = await joinedPlane();
+    const waiting = claim(plane, n1, { waitMs: 20_000 });
+    await turn();
+    await publish(plane, 'a');
+    const { jobs, leaseMs } = (await waiting).body;
+    assert.equal(leaseMs, plane.core.periods.leaseMs);
+    assert.deepEqual([jobs[0].job, jobs[0].epoch, jobs[0].workflow, jobs[0].input], ['a', 1, 'main', 'null']);
+    assert.equal((await plane.call('GET', '/queue/stats')).body.workers, 2);
+    assert.equal((await plane.call('GET', '/nodes')).body[0].jobs, 1);
+  });
+
+  test('leaves a job alone when the request was given up before', async () => {
+    await using plane = await joinedPlane();
+    const gone = new AbortController();
+    const body = { worker: 'w', incarnation: 'i1', capacity: 1, waitMs: 20_000 };
+    const before = plane.clock.pending;
+    const waiting = plane.call('POST', '/peer/claim', { body, signal: gone.signal });
+    while (plane.clock.pending === before) await turn();
+    gone.abort();
+    assert.deepEqual((await waiting).body.jobs, []);
+    await publish(plane, 'a');
+    assert.equal((await plane.call('GET', '/queue/status/a')).body.status, 'pending');
+  });
+
+  test('gives an operator jobs for the worker that it names, and demands that name', async () => {
+    await using plane = await joinedPlane();
+    const nameless = await plane.packed('/peer/claim', { incarnation: 'i1', capacity: 1 });
+    assert.deepEqual([nameless.status, nameless.body.error.code], [400, 'INVALID_ARGUMENT']);
+    await publish(plane, 'a');
+    await plane.packed('/peer/claim', { worker: 'bench', incarnation: 'i1', capacity: 1 });
+    assert.equal((await plane.call('GET', '/queue/status/a')).body.claimed_by, 'bench');
+  });
+
+  test('never gives a worker a payload job', async () => {
+    await using plane = await joinedPlane();
+    await plane.call('POST', '/queue/publish', { body: { payload: 1 } });
+    assert.deepEqual((await claim(plane)).body.jobs, []);
+  });
+});
+
+suite('leases over the API', () => {
+  test('a job whose holder falls silent goes to another worker with its journal, and the first is refused', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await claim(plane, n1);
+    const batch = firstBatch('a', [{ kind: 'intents', intents: [] }]);
+    const append = { job: 'a', epoch: 1, attempt: 1, ...batch };
+    assert.deepEqual((await plane.packed('/peer/append', { appends: [append] }, n1)).body.results, [{ ok: true }]);
+    const before = plane.core.feed.latest;
+    plane.clock.advance(3_000);
+    await plane.changed(before);
+    const [again] = (await claim(plane, n2)).body.jobs;
+    assert.deepEqual([again.job, again.epoch, again.journalEntries], ['a', 2, 1]);
+    const journal = await plane.call('GET', '/peer/journal/a?epoch=2', {
+      caller: n2,
+      headers: { accept: 'application/msgpack' },
+    });
+    assert.deepEqual([journal.body.attempt, new Uint8Array(journal.body.batches[0].bytes)], [1, batch.bytes]);
+    const stale = await plane.call('GET', '/peer/journal/a?epoch=1', { caller: n1 });
+    assert.deepEqual([stale.status, stale.body.error.code], [409, 'STALE_LEASE']);
+    const finish = { job: 'a', epoch: 1, attempt: 1, outcome: { type: 'completed', result: '1' } };
+    const refused = await plane.packed('/peer/finish', { finishes: [finish] }, n1);
+    assert.equal(refused.body.results[0].error.code, 'STALE_LEASE');
+    const lost = await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [{ job: 'a', epoch: 1 }] }, n1);
+    assert.deepEqual(lost.body.lost, [{ job: 'a', epoch: 1 }]);
+    await plane.packed('/peer/finish', { finishes: [{ ...finish, epoch: 2 }] }, n2);
+    const { status, result, resumes, lost_leases } = (await plane.call('GET', '/queue/status/a')).body;
+    assert.deepEqual([status, result, resumes, lost_leases], ['completed', 1, 1, 1]);
+  });
+
+  test('a lease survives a restart of the control plane when its holder comes back in time', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await claim(plane, n1);
+    await plane.restart();
+    plane.clock.advance(plane.core.periods.startGraceMs - 1);
+    const beat = { incarnation: 'i1', held: [{ job: 'a', epoch: 1 }] };
+    assert.deepEqual((await plane.packed('/peer/heartbeat', beat, n1)).body, { lost: [], cancel: [] });
+    plane.clock.advance(1_000);
+    const finish = { job: 'a', epoch: 1, attempt: 1, outcome: { type: 'completed', result: '1' } };
+    assert.deepEqual((await plane.packed('/peer/finish', { finishes: [finish, finish] }, n1)).body.results, [
+      { ok: true },
+      { ok: true },
+    ]);
+  });
+
+  test('a cancellation reaches the holder by its heartbeat', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await claim(plane, n1);
+    assert.equal((await plane.call('POST', '/queue/cancel/a', { body: { reason: 'enough' } })).body.status, 'claimed');
+    const beat = await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [{ job: 'a', epoch: 1 }] }, n1);
+    assert.deepEqual(beat.body.cancel, [{ job: 'a', epoch: 1, reason: 'enough' }]);
+    await plane.packed(
+      '/peer/finish',
+      { finishes: [{ job: 'a', epoch: 1, attempt: 1, outcome: { type: 'cancelled' } }] },
+      n1,
+    );
+    assert.equal((await plane.call('GET', '/queue/status/a')).body.status, 'cancelled');
+  });
+
+  test('a result that is not JSON text is refused', async () => {
+    await using plane = await joinedPlane();
+    const finish = { job: 'a', epoch: 1, attempt: 1, outcome: { type: 'completed', result: '{' } };
+    assert.equal((await plane.packed('/peer/finish', { finishes: [finish] }, n1)).body.error.code, 'INVALID_ARGUMENT');
+  });
+});
+
+suite('damage', () => {
+  test('a journal that was changed on disk is never shown or replayed as if it were whole', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await claim(plane, n1);
+    const append = { job: 'a', epoch: 1, attempt: 1, ...firstBatch('a', [{ kind: 'intents', intents: [] }]) };
+    await plane.packed('/peer/append', { appends: [append] }, n1);
+    damage(plane, `UPDATE journal SET bytes = x'920290'`);
+    const shown = await plane.call('GET', '/queue/journal/a');
+    assert.deepEqual([shown.status, shown.body.error.code], [422, 'JOURNAL_CORRUPT']);
+  });
+
+  test('an input that was changed on disk is not run', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    damage(plane, `UPDATE content SET input = '"other"'`);
+    assert.deepEqual((await claim(plane)).body.jobs, []);
+    const { status, error, payload } = (await plane.call('GET', '/queue/status/a')).body;
+    assert.deepEqual([status, error.code, payload], ['failed', 'JOURNAL_CORRUPT', null]);
+  });
+});
+
+suite('modules for workers', () => {
+  test('come as the bytes that were deployed', async () => {
+    await using plane = await joinedPlane();
+    const [{ hash }] = (await plane.call('GET', '/modules')).body;
+    const file = await plane.call('GET', `/peer/module/${hash}`, { caller: n1 });
+    assert.deepEqual([file.status, new Uint8Array(file.body)], [200, moduleFile()]);
+    assert.equal((await plane.call('GET', '/peer/module/00', { caller: n1 })).body.error.code, 'MODULE_NOT_FOUND');
+  });
+});
+
+const damage = (plane: TestPlane, sql: string): void => {
+  const db = new DatabaseSync(`${plane.folder.path}/control.db`);
+  db.exec(sql);
+  db.close();
+};
