@@ -71,15 +71,15 @@ function readStart(reader: Reader, event: Event): void {
 function readFetched(reader: Reader, event: Event): void {
   event.call = reader.u32();
   event.status = reader.u32();
-  reader.skip();
-  reader.skip();
+  reader.passText();
+  reader.passText();
   reader.u8();
   const headers = reader.u32();
   for (let index: u32 = 0; index < headers; index++) {
-    reader.skip();
-    reader.skip();
+    reader.passText();
+    reader.passText();
   }
-  event.bodyBytes = reader.skip();
+  event.bodyBytes = reader.passText();
 }
 
 /** Collects the intents of one step. Calls are numbered from 1 over the whole attempt. */

@@ -33,7 +33,7 @@ export class Reader {
   }
 
   /** Steps over a text or bytes and returns its length. */
-  skip(): u32 {
+  passText(): u32 {
     const length = this.u32();
     this.at += length;
     return length;

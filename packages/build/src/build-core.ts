@@ -1,7 +1,8 @@
-/** Modules of the `core` kind: a WebAssembly binary as it is, made first by the folder's own build step. */
+/** Modules of the `core` kind: a WebAssembly binary as it is, made first by the folder's own build step where it is needed. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
 import { mvmError, type ModuleFile, type MvmError } from '@mvm-ci/protocol';
 import { limits } from './limits.ts';
 import type { CoreSource } from './workflow-folder.ts';
@@ -27,17 +28,28 @@ export const buildCore = ({ wasm, workflows, sourceMap = noSourceMap }: CorePart
 });
 
 /**
- * Runs the folder's build step, if it has one, and reads the binary.
+ * Reads the binary, after the folder's build step if there is one and a source is newer than the binary.
  *
  * @throws {MvmError} `BUILD_FAILED` when the step fails, with its output, or leaves no binary.
  */
 export const readCore = async (source: CoreSource, signal?: AbortSignal): Promise<ModuleFile> => {
-  if (source.build !== undefined) await runStep(source.build, source, signal);
+  if (source.build !== undefined && !(await isFresh(source))) await runStep(source.build, source, signal);
   if (!existsSync(source.wasm)) {
     const how = source.build === undefined ? 'build it first, or name a build step in "mvm.build"' : source.build;
     throw mvmError('BUILD_FAILED', `no WebAssembly binary at "${source.wasm}" (${how})`, { wasm: source.wasm });
   }
   return buildCore({ wasm: new Uint8Array(await readFile(source.wasm)), workflows: source.workflows });
+};
+
+/** Whether the binary is newer than every file of the folder. */
+const isFresh = async ({ folder, wasm }: CoreSource): Promise<boolean> => {
+  const built = await stat(wasm).catch(() => undefined);
+  if (!built) return false;
+  const output = relative(folder, dirname(wasm)).split(sep)[0] ?? '';
+  const names = await readdir(folder, { recursive: true });
+  const sources = names.filter((name) => ![output, 'node_modules'].includes(name.split(sep)[0] ?? ''));
+  const times = await Promise.all(sources.map(async (name) => (await stat(join(folder, name))).mtimeMs));
+  return times.every((time) => time <= built.mtimeMs);
 };
 
 // As npm runs a script: a shell, in the folder, with the installed binaries on the path.

@@ -17,7 +17,6 @@ const manifestSchema = z.object({
         wasm: z.string().min(1),
         workflows: z.array(z.string().min(1)).min(1),
         build: z.string().min(1).optional(),
-        sources: z.array(z.string().min(1)).optional(),
       }),
     ])
     .optional(),

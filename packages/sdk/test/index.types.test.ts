@@ -16,6 +16,8 @@ const options = {
   types: ['@mvm-ci/sdk/globals'],
   module: 'nodenext',
   noEmit: true,
+  // The SDK is TypeScript source here, and declarations where it is installed.
+  allowImportingTsExtensions: true,
   strict: true,
 };
 
