@@ -22,7 +22,7 @@ const commands = {
 /** Nothing listens there. */
 const nowhere = 'http://127.0.0.1:9';
 
-describe('runCli', () => {
+describe('runCli', { concurrency: true }, () => {
   it('lists every command in its help', async () => {
     const { code, stdout } = await runCommand(['--help']);
     assert.equal(code, 0);

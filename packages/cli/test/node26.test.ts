@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { binaries, CliProcess } from './fixtures/cli-process.ts';
 
@@ -32,10 +34,12 @@ describe('runOnNode26', () => {
   });
 
   it('hands signals on to the Node that does the work', needsOldNode, async () => {
-    const args = ['events', '--url', 'http://127.0.0.1:9', '--json'];
-    await using events = new CliProcess(args, { node: oldNode ?? '' });
-    events.signal('SIGTERM');
-    const { code, signal } = await events.end();
-    assert.ok(code === 0 || signal === 'SIGTERM', `it ended with ${code ?? signal}`);
+    const data = mkdtempSync(join(tmpdir(), 'mvm-ci-node-'));
+    const args = ['control-plane', '--data', data, '--http', '127.0.0.1:0', '--json'];
+    await using plane = new CliProcess(args, { node: oldNode ?? '' });
+    await plane.ready();
+    plane.signal('SIGTERM');
+    assert.equal((await plane.end()).code, 0);
+    rmSync(data, { recursive: true });
   });
 });

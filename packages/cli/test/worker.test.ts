@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { JobPage, JournalView, LogLine } from '@mvm-ci/client';
+import type { DeployedModule, JobView, NodeView, Published, QueueStats } from '@mvm-ci/protocol';
 import { binaries, CliProcess, type ProcessResult } from './fixtures/cli-process.ts';
 import { runCommand, type CommandResult } from './fixtures/fake-host.ts';
 
@@ -37,10 +39,10 @@ describe('a cluster on the command line', patience, () => {
   });
 
   const command = (...args: readonly string[]): Promise<CommandResult> => runCommand([...args, '--url', url]);
-  const json = async (...args: readonly string[]): Promise<any> => {
+  const json = async <T>(...args: readonly string[]): Promise<T> => {
     const { code, stdout, stderr } = await command(...args, '--json');
     assert.equal(code, 0, stderr);
-    return JSON.parse(stdout);
+    return JSON.parse(stdout) as T;
   };
 
   it('says where it is in one line, and keeps the ticket in a file', () => {
@@ -54,7 +56,7 @@ describe('a cluster on the command line', patience, () => {
   });
 
   it('publishes a job, waits for it and shows its result', async () => {
-    const job = await json('publish', 'greeter/greet', '--input', '{"name":"Ada"}', '--wait');
+    const job = await json<JobView>('publish', 'greeter/greet', '--input', '{"name":"Ada"}', '--wait');
     assert.deepEqual([job.status, job.result], ['completed', 'Hello, Ada!']);
     const shown = await command('status', job.job_id);
     assert.match(shown.stdout, /^state +completed$/m);
@@ -79,13 +81,13 @@ describe('a cluster on the command line', patience, () => {
   });
 
   it('shows a journal and a log, for people and for programs', async () => {
-    const { job_id: id } = await json('publish', 'greeter/greet', '--input', '{"name":"Ada"}', '--wait');
-    const journal = await json('journal', id);
-    assert.equal(journal.entries.at(0).kind, 'started');
-    assert.equal(journal.entries.at(-1).kind, 'completed');
+    const { job_id: id } = await json<JobView>('publish', 'greeter/greet', '--input', '{"name":"Ada"}', '--wait');
+    const journal = await json<JournalView>('journal', id);
+    assert.equal(journal.entries.at(0)?.kind, 'started');
+    assert.equal(journal.entries.at(-1)?.kind, 'completed');
     assert.match((await command('journal', id)).stdout, /^0 +started /m);
-    const [line] = await json('logs', id);
-    assert.deepEqual([line.level, line.text], ['info', 'greeting Ada']);
+    const [line] = await json<LogLine[]>('logs', id);
+    assert.deepEqual([line?.level, line?.text], ['info', 'greeting Ada']);
     const followed = await command('logs', id, '--follow');
     assert.match(followed.stdout, /^\S+ \S+ {2}info {3}greeting Ada\n$/);
   });
@@ -97,25 +99,25 @@ describe('a cluster on the command line', patience, () => {
   });
 
   it('cancels a running job', async () => {
-    const { job_id: id } = await json('publish', 'greeter/linger');
+    const { job_id: id } = await json<Published>('publish', 'greeter/linger');
     await json('cancel', id, '--reason', 'enough');
-    assert.equal((await json('status', id, '--wait')).status, 'cancelled');
+    assert.equal((await json<JobView>('status', id, '--wait')).status, 'cancelled');
   });
 
   it('lists and counts', async () => {
     await json('publish', 'greeter/greet', '--input', '{"name":"Ada"}', '--count', '3');
-    const { jobs, next } = await json('list', '--limit', '2');
+    const { jobs, next } = await json<JobPage>('list', '--limit', '2');
     assert.equal(jobs.length, 2);
-    const rest = await json('list', '--limit', '2', '--after', String(next));
-    assert.notEqual(rest.jobs[0].job_id, jobs[0].job_id);
-    const stats = await json('stats');
+    const rest = await json<JobPage>('list', '--limit', '2', '--after', String(next));
+    assert.notEqual(rest.jobs[0]?.job_id, jobs[0]?.job_id);
+    const stats = await json<QueueStats>('stats');
     assert.ok(stats.total >= 3);
     assert.equal(stats.workers, 1);
     assert.match((await command('list')).stdout, /^JOB +STATE +WORKFLOW/);
-    const [module] = await json('modules');
-    assert.deepEqual([module.name, module.workflows.toSorted()], ['greeter', ['fail', 'greet', 'linger']]);
-    const [node] = await json('nodes');
-    assert.equal(node.name, 'first');
+    const [module] = await json<DeployedModule[]>('modules');
+    assert.deepEqual([module?.name, module?.workflows.toSorted()], ['greeter', ['fail', 'greet', 'linger']]);
+    const [node] = await json<NodeView[]>('nodes');
+    assert.equal(node?.name, 'first');
   });
 
   it('says which workflows there are when a wrong one is asked for', async () => {
@@ -129,10 +131,10 @@ describe('a cluster on the command line', patience, () => {
   it('builds a module file that deploys under another name', async () => {
     const out = join(folder, 'greeter@2.0.0.mvm');
     const built = await runCommand(['build', greeter, '--out', out, '--json']);
-    assert.equal(JSON.parse(built.stdout).hash, (await json('modules'))[0].hash);
+    assert.equal(JSON.parse(built.stdout).hash, (await json<DeployedModule[]>('modules'))[0]?.hash);
     assert.ok(statSync(out).size > 0);
-    assert.equal((await json('deploy', out)).version, '2.0.0');
-    assert.equal((await json('deploy', out, '--as', 'twin@1')).name, 'twin');
+    assert.equal((await json<DeployedModule>('deploy', out)).version, '2.0.0');
+    assert.equal((await json<DeployedModule>('deploy', out, '--as', 'twin@1')).name, 'twin');
   });
 
   it('follows what changes', async () => {
@@ -146,22 +148,20 @@ describe('a cluster on the command line', patience, () => {
   it('gives back what a drained worker was running, and another worker goes on with it', async () => {
     await using second = new CliProcess(['worker', '--ticket', ticket, '--grace', '0', '--json']);
     const { node } = await second.ready();
-    const ids: readonly string[] = (await json('publish', 'greeter/linger', '--count', '20')).map(
-      (job: { job_id: string }) => job.job_id,
-    );
+    const ids = await publishMany();
     await runningAt(String(node));
     second.signal('SIGTERM');
     const { code, stderr }: ProcessResult = await second.end();
     assert.equal(code, 0, stderr);
     assert.match(stderr, /"end":"released"/);
     for (const id of ids) await json('cancel', id);
-    for (const id of ids) assert.equal((await json('status', id, '--wait')).lost_leases, 0);
+    for (const id of ids) assert.equal((await json<JobView>('status', id, '--wait')).lost_leases, 0);
   });
 
   it('ends at once at the second signal', async () => {
     await using second = new CliProcess(['worker', '--ticket', ticket, '--grace', '600', '--json']);
     const { node } = await second.ready();
-    const ids = (await json('publish', 'greeter/linger', '--count', '20')).map((job: { job_id: string }) => job.job_id);
+    const ids = await publishMany();
     await runningAt(String(node));
     second.signal('SIGTERM');
     await second.logged('draining');
@@ -182,6 +182,12 @@ describe('a cluster on the command line', patience, () => {
     assert.equal(nodes[0], nodes[1]);
     assert.equal(statSync(join(folder, 'node', 'node.key')).mode & 0o777, 0o600);
   });
+
+  /** Publishes jobs that last, more than the first worker can take. */
+  const publishMany = async (): Promise<readonly string[]> => {
+    const published = await json<Published[]>('publish', 'greeter/linger', '--count', '20');
+    return published.map((job) => job.job_id);
+  };
 
   /** Waits until the worker `node` has begun a job. */
   const runningAt = async (node: string): Promise<void> => {

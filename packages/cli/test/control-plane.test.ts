@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { CliProcess } from './fixtures/cli-process.ts';
+import { runCommand } from './fixtures/fake-host.ts';
+
+describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
+  let data: string;
+
+  beforeEach(() => {
+    data = mkdtempSync(join(tmpdir(), 'mvm-ci-plane-'));
+  });
+
+  afterEach(() => rmSync(data, { recursive: true }));
+
+  const start = (...args: readonly string[]): CliProcess => {
+    const http = args.includes('--http') ? [] : ['--http', '127.0.0.1:0'];
+    return new CliProcess(['control-plane', '--data', data, ...http, ...args, '--json']);
+  };
+
+  it('ends with 0 after a signal, and starts again on the same data with the same node and ticket', async () => {
+    const seen = [];
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      await using plane = start();
+      const { node, ticket, cluster } = await plane.ready();
+      seen.push({ node, ticket, cluster });
+      plane.signal(signal);
+      const { code, stderr } = await plane.end();
+      assert.equal(code, 0, stderr);
+    }
+    assert.deepEqual(seen[0], seen[1]);
+  });
+
+  it('demands the token that it was given, which commands take from a flag or the environment', async () => {
+    await using plane = start('--token', 'a-token-of-mine');
+    const url = String((await plane.ready())['http']);
+    const none = await runCommand(['stats', '--url', url]);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /^error UNAUTHENTICATED: .*\nGive the operator token/);
+    const given = await runCommand(['stats', '--url', url, '--token', 'a-token-of-mine']);
+    assert.equal(given.code, 0);
+    const fromEnvironment = await runCommand(['stats', '--url', url], { env: { MVM_CI_TOKEN: 'a-token-of-mine' } });
+    assert.equal(fromEnvironment.code, 0);
+  });
+
+  it('makes a token when it listens beyond loopback, which commands find in its data folder', async () => {
+    await using plane = start('--http', '0.0.0.0:0');
+    const { port } = new URL(String((await plane.ready())['http']));
+    const url = `http://127.0.0.1:${port}`;
+    assert.equal((await runCommand(['stats', '--url', url])).code, 1);
+    const found = await runCommand(['stats', '--url', url, '--data', data]);
+    assert.equal(found.code, 0, found.stderr);
+    assert.equal(statSync(join(data, 'operator.token')).mode & 0o777, 0o600);
+  });
+
+  it('says that another process uses the folder', async () => {
+    await using first = start();
+    await first.ready();
+    await using second = start();
+    const { code, stderr } = await second.end();
+    assert.notEqual(code, 0);
+    assert.match(stderr, /CONFIG_INVALID/);
+  });
+
+  it('says that the address is taken', async () => {
+    await using first = start();
+    const { host } = new URL(String((await first.ready())['http']));
+    const other = join(data, 'other');
+    await using second = new CliProcess(['control-plane', '--data', other, '--http', host, '--json']);
+    const { code, stderr } = await second.end();
+    assert.notEqual(code, 0);
+    assert.match(stderr, new RegExp(host));
+  });
+});
