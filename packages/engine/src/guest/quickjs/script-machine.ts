@@ -128,18 +128,24 @@ export class ScriptMachine {
   #guarded<T>(body: () => T): T {
     this.instance.beginStep();
     try {
-      return body();
+      const result = body();
+      // An interrupted promise job ends without a word, and the script could catch what other code gets.
+      if (!this.instance.interrupted) return result;
+      throw this.#timeout();
     } catch (error) {
       throw this.#limitFault() ?? (error instanceof GuestFault ? error : trapFault(error));
     }
   }
 
   #limitFault(): GuestFault | undefined {
-    if (this.instance.interrupted)
-      return new GuestFault({ code: 'STEP_TIMEOUT', message: this.instance.timeoutMessage });
+    if (this.instance.interrupted) return this.#timeout();
     if (this.instance.outOfMemory)
       return new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
     return undefined;
+  }
+
+  #timeout(): GuestFault {
+    return new GuestFault({ code: 'STEP_TIMEOUT', message: this.instance.timeoutMessage });
   }
 
   /** Calls a handle with up to one text; returns the result's place. */
