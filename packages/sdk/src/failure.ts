@@ -36,7 +36,7 @@ export const resultText = (value: unknown): string => {
 const stringify: (value: unknown) => string | undefined = JSON.stringify;
 
 /** Name, message and stack of anything that can be thrown. */
-export const describeThrown = (
+const describeThrown = (
   thrown: unknown,
 ): { readonly name: string; readonly message: string; readonly stack: string } => {
   if (!(thrown instanceof Error)) return { name: 'Error', message: `thrown: ${textOf(thrown)}`, stack: '' };

@@ -25,7 +25,7 @@ export interface FetchEffect {
 }
 
 /** A durable timer. */
-export interface SleepEffect {
+interface SleepEffect {
   readonly type: 'sleep';
   readonly ms: number;
 }
