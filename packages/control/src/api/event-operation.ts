@@ -35,10 +35,12 @@ const lastEventId = (request: Request): number | undefined => {
 };
 
 const eventStream = (core: Core, after: number, signal: AbortSignal): ReadableStream<Uint8Array> => {
-  countStream(core, 1);
   const gone = new AbortController();
   const ended = AbortSignal.any([signal, gone.signal]);
-  ended.addEventListener('abort', () => countStream(core, -1), { once: true });
+  if (!ended.aborted) {
+    countStream(core, 1);
+    ended.addEventListener('abort', () => countStream(core, -1), { once: true });
+  }
   let position = after;
   return new ReadableStream<Uint8Array>(
     {

@@ -3,7 +3,7 @@ import { bytesEqual, mvmError } from '@mvm-ci/protocol';
 import { noteAvailable, type Application } from './application.ts';
 import type { PublishCommand, PublishItem } from './command.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
-import { resolveWorkflow } from './workflow-reference.ts';
+import { resolveWorkflow, type WorkflowTarget } from './workflow-reference.ts';
 import type { ReplyTo } from './reply.ts';
 
 /**
@@ -12,7 +12,8 @@ import type { ReplyTo } from './reply.ts';
  */
 export const publish = (app: Application, command: PublishCommand): ReplyTo<'publish'> => {
   refuseWhenFull(app, command);
-  return { type: 'publish', jobs: command.jobs.map((item) => publishOne(app, item, command.at)) };
+  const batch: Batch = { app, at: command.at, targets: new Map() };
+  return { type: 'publish', jobs: command.jobs.map((item) => publishOne(batch, item)) };
 };
 
 const refuseWhenFull = (app: Application, command: PublishCommand): void => {
@@ -26,10 +27,18 @@ const refuseWhenFull = (app: Application, command: PublishCommand): void => {
 
 type PublishedJob = ReplyTo<'publish'>['jobs'][number];
 
-const publishOne = (app: Application, item: PublishItem, at: number): PublishedJob => {
+/** One command's jobs: nothing is deployed between them, so each reference is looked up once. */
+interface Batch {
+  readonly app: Application;
+  readonly at: number;
+  readonly targets: Map<string, WorkflowTarget>;
+}
+
+const publishOne = (batch: Batch, item: PublishItem): PublishedJob => {
+  const { app, at } = batch;
   const existing = app.tables.jobs.find(item.id);
   if (existing !== undefined) return publishedBefore(app, item, existing);
-  const content = newContent(app, item, at);
+  const content = newContent(batch, item);
   app.tables.jobs.insert({ id: item.id, at, content });
   if (content.workflow !== null) noteAvailable(app.effects, at, at);
   return { job_id: item.id, status: 'pending', created: true };
@@ -45,8 +54,8 @@ const publishedBefore = (app: Application, item: PublishItem, existing: JobRecor
   });
 };
 
-const newContent = (app: Application, item: PublishItem, at: number): JobContent & { input: string } => {
-  const target = item.reference === null ? null : resolveWorkflow(app.tables.modules, item.reference);
+const newContent = (batch: Batch, item: PublishItem): JobContent & { input: string } => {
+  const target = item.reference === null ? null : targetOf(batch, item.reference);
   return {
     reference: item.reference,
     workflow: target === null ? null : `${target.module.name}@${target.module.version}/${target.workflow}`,
@@ -57,7 +66,15 @@ const newContent = (app: Application, item: PublishItem, at: number): JobContent
     backoffInitialMs: item.backoff.initial_ms,
     backoffFactor: item.backoff.factor,
     backoffMaxMs: item.backoff.max_ms,
-    createdAt: at,
+    createdAt: batch.at,
     hash: item.hash,
   };
+};
+
+const targetOf = (batch: Batch, reference: string): WorkflowTarget => {
+  const known = batch.targets.get(reference);
+  if (known !== undefined) return known;
+  const target = resolveWorkflow(batch.app.tables.modules, reference);
+  batch.targets.set(reference, target);
+  return target;
 };
