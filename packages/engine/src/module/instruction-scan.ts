@@ -14,7 +14,7 @@ const twoIndexes: Skip = (reader) => {
   reader.skipLeb();
   reader.skipLeb();
 };
-const lane: Skip = (reader) => reader.skip(1);
+const lane: Skip = (reader) => reader.pass(1);
 const memoryArgument: Skip = (reader) => {
   const alignment = reader.u32();
   if ((alignment & 0x40) !== 0) reader.skipLeb();
@@ -47,8 +47,8 @@ const plain: readonly (readonly [first: number, last: number, skip: Skip])[] = [
   [0x20, 0x26, index],
   [0x28, 0x3e, memoryArgument],
   [0x3f, 0x42, index],
-  [0x43, 0x43, (reader) => reader.skip(4)],
-  [0x44, 0x44, (reader) => reader.skip(8)],
+  [0x43, 0x43, (reader) => reader.pass(4)],
+  [0x44, 0x44, (reader) => reader.pass(8)],
   [0x45, 0xc4, none],
   [0xd0, 0xd0, index],
   [0xd1, 0xd1, none],
@@ -67,7 +67,7 @@ const bulk: typeof plain = [
 ];
 const vector: typeof plain = [
   [0, 11, memoryArgument],
-  [12, 13, (reader) => reader.skip(16)],
+  [12, 13, (reader) => reader.pass(16)],
   [14, 20, none],
   [21, 34, lane],
   [35, 83, none],

@@ -46,21 +46,21 @@ export class WasmReader {
     while ((this.byte() & 0x80) !== 0);
   }
 
-  skip(bytes: number): void {
+  pass(bytes: number): void {
     this.#at += bytes;
   }
 
   name(): string {
     const length = this.u32();
     const from = this.#at;
-    this.skip(length);
+    this.pass(length);
     return new TextDecoder().decode(this.#bytes.subarray(from, from + length));
   }
 
   /** A reader of the next `bytes` bytes, which this one passes over. */
   part(bytes: number): WasmReader {
     const from = this.#at;
-    this.skip(bytes);
+    this.pass(bytes);
     return new WasmReader(this.#bytes, from, Math.min(from + bytes, this.#end));
   }
 

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ModuleFile } from '@mvm-ci/protocol';
-import { MemoryJournal } from '../src/index.ts';
-import { guestRuntime } from '../src/system-quickjs.ts';
-import { moduleShelf, scriptModule, workflowModule } from './fixtures/script-module.ts';
-import { openTestEngine, resultOf } from './fixtures/test-engine.ts';
+import { MemoryJournal } from '../../../src/index.ts';
+import { guestRuntime } from '../../../src/system-quickjs.ts';
+import { moduleShelf, scriptModule, workflowModule } from '../../fixtures/script-module.ts';
+import { openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 
 // A zone with an offset and summer time: guests must not see it.
 process.env['TZ'] = 'America/St_Johns';
