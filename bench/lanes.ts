@@ -17,19 +17,34 @@ export const timed = async (work: () => Promise<void>): Promise<number> => {
   return (performance.now() - startMs) / 1_000;
 };
 
-/** Hands out numbers from 0 to `total` - 1 in pieces, to lanes that share them. */
+/** How much is done: `count` times, or as often as `msMax` allows, whichever is less. */
+export interface Amount {
+  readonly count: number;
+  readonly msMax: number;
+}
+
+/** Hands out numbers from 0 on in pieces, to lanes that share them, until the amount is done. */
 export class Dispenser {
-  readonly #total: number;
+  readonly #count: number;
+  readonly #endMs: number;
   #next = 0;
 
-  constructor(total: number) {
-    this.#total = total;
+  /** The time runs from here. */
+  constructor({ count, msMax }: Amount) {
+    this.#count = count;
+    this.#endMs = performance.now() + msMax;
+  }
+
+  /** How many were handed out. */
+  get taken(): number {
+    return this.#next;
   }
 
   /** Up to `count` numbers, fewer at the end, then none. */
   take(count: number): readonly number[] {
+    if (performance.now() >= this.#endMs) return [];
     const first = this.#next;
-    this.#next = Math.min(this.#total, first + count);
+    this.#next = Math.min(this.#count, first + count);
     return Array.from({ length: this.#next - first }, (_, offset) => first + offset);
   }
 }

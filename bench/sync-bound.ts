@@ -6,8 +6,8 @@ import type { Figure } from './report.ts';
 const pieceBytes = 4_096;
 const warmUpSyncs = 20;
 
-/** Appends 4 KB and syncs, for `ms`, to a new file in `folder`. */
-export const measureSyncs = (folder: string, ms: number): Figure => {
+/** Appends 4 KB and syncs, for `ms`, to a file in `folder`. @returns how often per second */
+export const measureSyncs = (folder: string, ms: number): number => {
   const file = openSync(join(folder, 'sync-bound'), 'a');
   const piece = new Uint8Array(pieceBytes).fill(1);
   const appendOnce = (): void => {
@@ -23,12 +23,15 @@ export const measureSyncs = (folder: string, ms: number): Figure => {
       appendOnce();
       syncs += 1;
     }
-    return {
-      name: 'sync_per_s',
-      value: (syncs * 1_000) / elapsedMs,
-      what: 'appends of 4 KB, each followed by fdatasync, one after the other',
-    };
+    return (syncs * 1_000) / elapsedMs;
   } finally {
     closeSync(file);
   }
 };
+
+/** The bound of a run, from a measurement at its start and one at its end: a disk that others use too is not steady. */
+export const syncBound = (atStart: number, atEnd: number): Figure => ({
+  name: 'sync_per_s',
+  value: (atStart + atEnd) / 2,
+  what: `appends of 4 KB, each followed by fdatasync, one after the other: mean of ${Math.round(atStart)} at the start and ${Math.round(atEnd)} at the end`,
+});

@@ -1,5 +1,5 @@
 /** The whole life of trivial jobs by one caller: publish → claim → complete, each step acknowledged before the next. */
-import { Dispenser, runLanes, timed } from '../lanes.ts';
+import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
 import type { QueueCaller } from './queue-caller.ts';
 
@@ -8,7 +8,7 @@ export interface CycleOptions {
   readonly caller: QueueCaller;
   /** Begins the ids of these jobs. */
   readonly prefix: string;
-  readonly jobs: number;
+  readonly jobs: Amount;
   /** Jobs in each request. */
   readonly batch: number;
   /** Requests at a time. */
@@ -36,7 +36,7 @@ export const measureCycle = async (options: CycleOptions): Promise<number> => {
     });
     await sweep(options);
   });
-  return options.jobs / seconds;
+  return dispenser.taken / seconds;
 };
 
 /**

@@ -4,7 +4,7 @@ import { buildCoreModule } from '../guest/modules.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import type { Figure, Report } from '../report.ts';
 import { runBench, type BenchContext } from '../run-bench.ts';
-import { measureSyncs } from '../sync-bound.ts';
+import { measureSyncs, syncBound } from '../sync-bound.ts';
 import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { HttpCaller } from '../http-caller.ts';
 import { PeerCaller } from './peer-caller.ts';
@@ -18,10 +18,11 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const { load, folder, signal, say } = context;
   const size = queueSizes[load];
   say('the disk alone');
-  const syncs = measureSyncs(folder, size.syncMs);
+  const syncsAtStart = measureSyncs(folder, size.syncMs);
   say('the store alone');
-  const store = await measureStoreCycle(folder, size.storeJobs, signal);
+  const store = await measureStoreCycle(folder, { count: size.storeJobs, msMax: size.figureMsMax }, signal);
   const cluster = await measureCluster(context);
+  const syncs = syncBound(syncsAtStart, measureSyncs(folder, size.syncMs));
   return {
     bench: 'queue',
     metrics: cluster.metrics,

@@ -1,5 +1,5 @@
 /** Publishing alone, over HTTP: how fast jobs become durable, by the size of a request and the number under way. */
-import { Dispenser, runLanes, timed } from '../lanes.ts';
+import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
 import type { HttpCaller } from '../http-caller.ts';
 import { publishOverHttp } from './queue-caller.ts';
@@ -9,7 +9,7 @@ export interface PublishOptions {
   readonly http: HttpCaller;
   /** Begins the ids of these jobs. */
   readonly prefix: string;
-  readonly jobs: number;
+  readonly jobs: Amount;
   /** Jobs in each request. */
   readonly batch: number;
   /** Requests at a time. */
@@ -32,5 +32,5 @@ export const measurePublish = async (options: PublishOptions): Promise<number> =
       }
     }),
   );
-  return jobs / seconds;
+  return dispenser.taken / seconds;
 };

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { openThreadStore, type Store } from '@mvm-ci/control';
 import { blake3, defaultBackoff, moduleHash } from '@mvm-ci/protocol';
-import { Dispenser, runLanes, timed } from '../lanes.ts';
+import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Figure } from '../report.ts';
 import { Tally, type Verdict } from '../tally.ts';
 
@@ -20,14 +20,15 @@ export interface StoreCycle {
   readonly verdict: Verdict;
 }
 
-/** Takes `jobs` jobs through a new store in `folder`. */
-export const measureStoreCycle = async (folder: string, jobs: number, signal: AbortSignal): Promise<StoreCycle> => {
+/** Takes jobs through a new store in `folder`. */
+export const measureStoreCycle = async (folder: string, amount: Amount, signal: AbortSignal): Promise<StoreCycle> => {
   const store = await openThreadStore({ path: join(folder, 'store-alone.db'), onEffects: () => undefined });
   try {
     await deploy(store);
     const tally = new Tally();
-    const seconds = await timed(() => cycle(store, { jobs, tally, signal }));
-    const value = jobs / seconds;
+    const dispenser = new Dispenser(amount);
+    const seconds = await timed(() => cycle(store, { dispenser, tally, signal }));
+    const value = dispenser.taken / seconds;
     const what = `publish → claim → complete in the store alone: three commits, ${batchJobs} jobs a command, ${lanes} at a time`;
     return { figure: { name: 'store_cycle_per_s', value, what }, verdict: tally.judge(await completedIds(store)) };
   } finally {
@@ -51,13 +52,12 @@ const deploy = async (store: Store): Promise<void> => {
 };
 
 interface Cycle {
-  readonly jobs: number;
+  readonly dispenser: Dispenser;
   readonly tally: Tally;
   readonly signal: AbortSignal;
 }
 
-const cycle = async (store: Store, { jobs, tally, signal }: Cycle): Promise<void> => {
-  const dispenser = new Dispenser(jobs);
+const cycle = async (store: Store, { dispenser, tally, signal }: Cycle): Promise<void> => {
   await runLanes(lanes, async () => {
     for (let numbers = dispenser.take(batchJobs); numbers.length > 0; numbers = dispenser.take(batchJobs)) {
       signal.throwIfAborted();

@@ -1,5 +1,5 @@
 /** The queue over its two wires, without workers: publishing, whole cycles, and what an empty request costs. */
-import { Dispenser, runLanes, timed } from '../lanes.ts';
+import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Figure } from '../report.ts';
 import type { Tally } from '../tally.ts';
 import { measureCycle, sweep } from './cycle.ts';
@@ -16,6 +16,8 @@ const batchJobs = 100;
 const bulkJobs = 1_000;
 const bulkLanes = 4;
 
+const singles = ({ singles: count, figureMsMax: msMax }: QueueSize): Amount => ({ count, msMax });
+
 /** What is measured, and with what. */
 export interface WireParts {
   readonly http: HttpCaller;
@@ -30,29 +32,32 @@ export interface WireParts {
 export const measureEmptyRequests = async ({ http, peer, size, signal }: WireParts): Promise<readonly Figure[]> => [
   {
     name: 'http_empty_per_s',
-    value: await emptyRate(size.singles, () => http.get('/healthz'), signal),
+    value: await emptyRate(singles(size), () => http.get('/healthz'), signal),
     what: `GET /healthz, ${singleLanes} at a time: client and server without the queue`,
   },
   {
     name: 'iroh_empty_per_s',
-    value: await emptyRate(size.singles, () => peer.idle(), signal),
+    value: await emptyRate(singles(size), () => peer.idle(), signal),
     what: `heartbeats that name no job, ${singleLanes} at a time on one connection: HTTP/3 over iroh without the queue`,
   },
 ];
 
 // The first round is not counted: both ends still compile their code.
-const emptyRate = async (requests: number, send: () => Promise<unknown>, signal: AbortSignal): Promise<number> => {
-  const round = async (): Promise<void> => {
+const emptyRate = async (requests: Amount, send: () => Promise<unknown>, signal: AbortSignal): Promise<number> => {
+  const round = async (): Promise<number> => {
     const dispenser = new Dispenser(requests);
-    await runLanes(singleLanes, async () => {
-      while (dispenser.take(1).length > 0) {
-        signal.throwIfAborted();
-        await send();
-      }
-    });
+    const seconds = await timed(() =>
+      runLanes(singleLanes, async () => {
+        while (dispenser.take(1).length > 0) {
+          signal.throwIfAborted();
+          await send();
+        }
+      }),
+    );
+    return dispenser.taken / seconds;
   };
   await round();
-  return requests / (await timed(round));
+  return round();
 };
 
 interface PublishCase {
@@ -94,9 +99,15 @@ const publishCases = (size: QueueSize): readonly PublishCase[] => [
 /** Publishing alone; the jobs are completed afterwards, untimed. */
 export const measurePublishing = async (parts: WireParts): Promise<readonly Figure[]> => {
   const figures: Figure[] = [];
-  for (const { name, bound, what, ...shape } of publishCases(parts.size)) {
+  const msMax = parts.size.figureMsMax;
+  for (const { name, bound, what, jobs: count, ...shape } of publishCases(parts.size)) {
     parts.say(what);
-    figures.push({ name, bound, what, value: await measurePublish({ ...parts, ...shape, prefix: name }) });
+    figures.push({
+      name,
+      bound,
+      what,
+      value: await measurePublish({ ...parts, ...shape, jobs: { count, msMax }, prefix: name }),
+    });
     await sweep({ ...parts, caller: httpQueueCaller(parts.http), batch: bulkJobs });
   }
   return figures;
@@ -130,7 +141,7 @@ const singleCycle = async (parts: WireParts, wire: Wire): Promise<Figure> => {
   const name = `${wire.name}_cycle_1_per_s`;
   const what = `publish → claim → complete, ${wire.what}, one job a request, ${singleLanes} at a time`;
   parts.say(what);
-  const shape = { jobs: parts.size.singles, batch: 1, lanes: singleLanes };
+  const shape = { jobs: singles(parts.size), batch: 1, lanes: singleLanes };
   const value = await measureCycle({ ...parts, ...shape, caller: wire.caller, prefix: name });
   return { name, value, what, bound: wire.empty };
 };
@@ -139,7 +150,8 @@ const batchedCycle = async (parts: WireParts, wire: Wire): Promise<Figure> => {
   const name = `${wire.name}_cycle_100_per_s`;
   const what = `publish → claim → complete, ${wire.what}, ${batchJobs} jobs a request, ${batchLanes} at a time`;
   parts.say(what);
-  const shape = { jobs: parts.size.batched, batch: batchJobs, lanes: batchLanes };
+  const { batched: count, figureMsMax: msMax } = parts.size;
+  const shape = { jobs: { count, msMax }, batch: batchJobs, lanes: batchLanes };
   const value = await measureCycle({ ...parts, ...shape, caller: wire.caller, prefix: name });
   return { name, value, what, bound: 'store_cycle_per_s' };
 };

@@ -7,6 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@mvm-ci/client';
 import type { Cluster } from '@mvm-ci/testkit';
+import { Dispenser } from '../lanes.ts';
 import { percentile } from '../percentile.ts';
 import type { Figure } from '../report.ts';
 import type { Tally } from '../tally.ts';
@@ -77,7 +78,8 @@ const drain = async (parts: WorkerParts, { prefix, jobs }: { prefix: string; job
   const { client, signal } = parts;
   const countCompleted = async (): Promise<number> => (await client.stats()).completed;
   const goal = (await countCompleted()) + jobs;
-  await measurePublish({ ...parts, prefix, jobs, batch: bulkJobs, lanes: bulkLanes });
+  const amount = { count: jobs, msMax: Infinity };
+  await measurePublish({ ...parts, prefix, jobs: amount, batch: bulkJobs, lanes: bulkLanes });
   const start = { completed: await countCompleted(), atMs: performance.now() };
   let last = start;
   while (last.completed < goal && performance.now() - last.atMs < silentMsMax) {
@@ -93,7 +95,8 @@ const timePickUps = async (parts: WorkerParts): Promise<readonly number[]> => {
   const { http, client, size, tally, signal } = parts;
   const wallMs = preciseClock();
   const waits: number[] = [];
-  for (let number = 0; number < size.pickUps; number += 1) {
+  const dispenser = new Dispenser({ count: size.pickUps, msMax: size.figureMsMax });
+  for (let [number] = dispenser.take(1); number !== undefined; [number] = dispenser.take(1)) {
     await pause(restMs, undefined, { signal });
     const id = `pick-up-${number}`;
     const publishedMs = wallMs();

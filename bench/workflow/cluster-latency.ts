@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient, type Client } from '@mvm-ci/client';
 import { buildScriptModule, workflows } from '../guest/modules.ts';
-import { timed } from '../lanes.ts';
+import { Dispenser, timed, type Amount } from '../lanes.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';
 import { addVerdicts, Tally, type Verdict } from '../tally.ts';
@@ -18,10 +18,10 @@ export interface ClusterLatency {
   readonly verdict: Verdict;
 }
 
-/** Publishes `jobs` jobs, each when the one before has ended. */
+/** Publishes jobs, each when the one before has ended. */
 export const measureClusterLatency = async (
   folder: string,
-  jobs: number,
+  jobs: Amount,
   signal: AbortSignal,
 ): Promise<ClusterLatency> => {
   await using cluster = await startCluster(folder);
@@ -33,7 +33,8 @@ export const measureClusterLatency = async (
   const parts = { client, workflow, url: server.url, tally: new Tally(), signal };
   for (let number = 0; number < warmUps; number += 1) await runOne(parts, `warm-${number}`);
   const waitsMs: number[] = [];
-  for (let number = 0; number < jobs; number += 1) {
+  const dispenser = new Dispenser(jobs);
+  for (let [number] = dispenser.take(1); number !== undefined; [number] = dispenser.take(1)) {
     await pause(restMs, undefined, { signal });
     waitsMs.push((await timed(() => runOne(parts, `job-${number}`))) * 1_000);
   }

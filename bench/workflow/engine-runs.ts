@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EffectPerformer, Engine, SqliteJournals } from '@mvm-ci/engine';
 import type { FetchResult } from '@mvm-ci/protocol';
 import { workflows, type BenchModule } from '../guest/modules.ts';
-import { Dispenser, runLanes, timed } from '../lanes.ts';
+import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
 
 const attempt = 1;
@@ -33,7 +33,7 @@ export interface RunsOptions {
   readonly journals: SqliteJournals;
   /** Begins the ids of these jobs. */
   readonly prefix: string;
-  readonly executions: number;
+  readonly executions: Amount;
   /** Executions at a time. */
   readonly lanes: number;
   readonly tally: Tally;
@@ -62,7 +62,7 @@ export const measureRuns = async (options: RunsOptions): Promise<Runs> => {
       }
     }),
   );
-  return { perSecond: executions / seconds, waitsMs };
+  return { perSecond: dispenser.taken / seconds, waitsMs };
 };
 
 const runOnce = async ({ engine, journals, module }: RunsOptions, job: string): Promise<void> => {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { mvmError } from '@mvm-ci/protocol';
 import { openEngine, SqliteJournals, systemClock, systemRandom, type Engine } from '@mvm-ci/engine';
 import { buildCoreModule, buildScriptModule, type BenchModule } from '../guest/modules.ts';
+import type { Amount } from '../lanes.ts';
 import { percentile } from '../percentile.ts';
 import type { Figure, Report } from '../report.ts';
 import { runBench, type BenchContext } from '../run-bench.ts';
-import { measureSyncs } from '../sync-bound.ts';
+import { measureSyncs, syncBound } from '../sync-bound.ts';
 import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { measureClusterLatency } from './cluster-latency.ts';
 import { emptyPerformer, measureRuns, readCompletedRuns, type RunsOptions } from './engine-runs.ts';
@@ -19,10 +20,11 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const { load, folder, signal, say } = context;
   const size = workflowSizes[load];
   say('the disk alone');
-  const syncs = measureSyncs(folder, size.syncMs);
+  const syncsAtStart = measureSyncs(folder, size.syncMs);
   const engine = await measureEngine(context);
   say('three effects in a cluster at rest');
-  const cluster = await measureClusterLatency(folder, size.cluster, signal);
+  const cluster = await measureClusterLatency(folder, { count: size.cluster, msMax: size.figureMsMax }, signal);
+  const syncs = syncBound(syncsAtStart, measureSyncs(folder, size.syncMs));
   return {
     bench: 'workflow',
     metrics: [
@@ -76,16 +78,23 @@ const measureThreeEffects = async (
   shared: Shared,
 ): Promise<readonly Figure[]> => {
   const size = workflowSizes[load];
+  const amount = (count: number): Amount => ({ count, msMax: size.figureMsMax });
   const busy = async (module: BenchModule, executions: number): Promise<number> => {
     say(`three effects in ${module.name}, ${inFlight} at a time`);
     const options = { ...shared, module, lanes: inFlight };
-    await measureRuns({ ...options, prefix: `warm-${module.name}`, executions: Math.min(executions, warmUps) });
-    return (await measureRuns({ ...options, prefix: module.name, executions })).perSecond;
+    await measureRuns({ ...options, prefix: `warm-${module.name}`, executions: amount(Math.min(executions, warmUps)) });
+    return (await measureRuns({ ...options, prefix: module.name, executions: amount(executions) })).perSecond;
   };
   const coreRate = await busy(core, size.core);
   const scriptRate = await busy(script, size.script);
   say('three effects in an engine at rest');
-  const { waitsMs } = await measureRuns({ ...shared, module: script, prefix: 'idle', executions: size.idle, lanes: 1 });
+  const { waitsMs } = await measureRuns({
+    ...shared,
+    module: script,
+    prefix: 'idle',
+    executions: amount(size.idle),
+    lanes: 1,
+  });
   return figuresOf({ coreRate, scriptRate, waitsMs });
 };
 
