@@ -23,8 +23,7 @@ const start = (data: string, options: Partial<ControlPlaneOptions> = {}): Promis
     ...options,
   });
 
-// The tests look into answers of every shape.
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look into answers of every shape
 type Sent = { readonly status: number; readonly body: any };
 
 /** POSTs JSON, or GETs when there is no body. */

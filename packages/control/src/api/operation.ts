@@ -24,7 +24,7 @@ export type Outcome =
   | { readonly type: 'nothing' };
 
 /** What the description of the API and the server need to know of an operation. */
-export interface OperationHead {
+interface OperationHead {
   readonly method: 'GET' | 'POST';
   readonly route: keyof typeof routes;
   readonly access: Access;

@@ -43,7 +43,7 @@ const journalSearch = z.object({
 });
 
 /** A state in our form or in the seed's (`InProgress`); undefined when it is none. */
-export const seedState = (text: string): JobState | undefined => {
+const seedState = (text: string): JobState | undefined => {
   const snake = text.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
   return jobStates.find((state) => state === snake);
 };

@@ -14,8 +14,7 @@ export const demandHolder = (job: JobRecord, worker: string, named: HolderClaim)
   throw staleLease(job, named);
 };
 
-/** The refusal of whoever does not hold the job, or no longer. */
-export const staleLease = (job: JobRecord, named: LeaseRef): Error =>
+const staleLease = (job: JobRecord, named: LeaseRef): Error =>
   mvmError(
     'STALE_LEASE',
     `epoch ${named.epoch} of job "${job.id}" is not the sender's lease: the job is ${job.state} with epoch ${job.epoch}`,

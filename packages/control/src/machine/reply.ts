@@ -15,7 +15,7 @@ export interface ClaimedRow {
 }
 
 /** The parts of a job that never change and that its content hash covers. */
-export interface PublishedContent {
+interface PublishedContent {
   readonly reference: string | null;
   readonly attemptsMax: number;
   readonly backoffInitialMs: number;

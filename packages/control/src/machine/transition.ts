@@ -6,15 +6,12 @@
  * 2. A final state has no transition.
  * 3. Who held the job last stays in `worker`; whether somebody holds it now is in `state` alone.
  */
-import { isFinal, type Backoff, type JobProgress } from '@mvm-ci/protocol';
+import type { Backoff, JobProgress } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
 
 /** Whether somebody holds the job. */
 export const isHeld = (job: JobRecord): boolean => job.state === 'claimed' || job.state === 'in_progress';
-
-/** Whether the job may still be cancelled at once. */
-export const isUnheld = (job: JobRecord): boolean => !isHeld(job) && !isFinal(job.state);
 
 /** Somebody takes the job. `incarnation` null: a bare claim. */
 export const claimed = (job: JobRecord, worker: string, incarnation: string | null): JobRecord => ({

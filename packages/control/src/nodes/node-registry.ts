@@ -25,7 +25,7 @@ export interface JoinWish {
 }
 
 /** The hash under which a token is stored. */
-export const tokenHash = (token: string): Uint8Array => new Uint8Array(createHash('sha256').update(token).digest());
+const tokenHash = (token: string): Uint8Array => new Uint8Array(createHash('sha256').update(token).digest());
 
 /** See the head of this file. */
 export class NodeRegistry {

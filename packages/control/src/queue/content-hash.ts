@@ -14,7 +14,7 @@ export const contentHash = (content: Omit<PublishItem, 'id' | 'hash'>): Uint8Arr
 };
 
 /** Whether a stored job's input is as it was published; true when the input was left out of a listing. */
-export const isContentIntact = (content: Omit<JobContent, 'createdAt' | 'workflow' | 'module' | 'entry'>): boolean => {
+const isContentIntact = (content: Omit<JobContent, 'createdAt' | 'workflow' | 'module' | 'entry'>): boolean => {
   if (content.input === null) return true;
   const backoff = {
     initial_ms: content.backoffInitialMs,

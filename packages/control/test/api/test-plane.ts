@@ -33,8 +33,7 @@ export interface CallOptions {
 /** What came back. */
 export interface Called {
   readonly status: number;
-  // The tests look into answers of every shape.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- the tests look into answers of every shape
   readonly body: any;
   readonly headers: Headers;
 }
