@@ -1,8 +1,7 @@
-import { blake3, pack } from '@mvm-ci/protocol';
+import { blake3, bytesEqual, pack } from '@mvm-ci/protocol';
 import type { PublishItem } from '../machine/command.ts';
 import type { JobContent, JobRow } from '../machine/job-row.ts';
 import type { ClaimedRow } from '../machine/reply.ts';
-import { bytesEqual } from '@mvm-ci/protocol';
 
 /**
  * BLAKE3 over all that a publisher says about a job, its id apart: by it a repeated publish is known, and by it a reader

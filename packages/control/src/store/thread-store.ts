@@ -153,12 +153,15 @@ const take = <T>(waiting: Map<number, T>, id: number): T | undefined => {
 
 const send = (thread: Worker, request: ThreadRequest): void => thread.postMessage(request, []);
 
-// The same file name as this one's, in a source tree and in a built one.
-const threadUrl = new URL(`./database-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+// Beside this file, with its extension: .ts in the repository, .js when built.
+const entryPoint = new URL(
+  import.meta.url.endsWith('.ts') ? './database-thread.ts' : './database-thread.js',
+  import.meta.url,
+);
 
 const startThread = (start: ThreadStart): Promise<Worker> =>
   new Promise((resolve, reject) => {
-    const thread = new Worker(threadUrl, { workerData: start });
+    const thread = new Worker(entryPoint, { workerData: start });
     thread.once('error', reject);
     thread.once('message', (report: ThreadReport) => {
       thread.off('error', reject);
