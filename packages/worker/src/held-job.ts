@@ -27,7 +27,7 @@ import type { Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { ClusterSink, type JournalPosition } from './journal/cluster-sink.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
-import type { KeptLease, LeaseKeeper } from './lease-keeper.ts';
+import { staleLease, type KeptLease, type LeaseKeeper } from './lease-keeper.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
 
@@ -150,7 +150,13 @@ export class HeldJob {
 
   #lose(): void {
     if (this.#sink?.isFinishing) return;
+    this.#sayLost(staleLease(this.#claimed));
     this.drop();
+  }
+
+  #sayLost(error: MvmError): void {
+    const { job, epoch } = this.#claimed;
+    this.#options.logger.warn({ job, epoch, err: error }, 'a lease is lost: the job goes on elsewhere');
   }
 
   #cancel(reason: string): void {
@@ -161,6 +167,7 @@ export class HeldJob {
 
   #refused(error: MvmError): void {
     this.#refusal = error;
+    if (error instanceof StaleLeaseError) this.#sayLost(error);
     this.#run?.drop();
   }
 

@@ -9,7 +9,14 @@
  *      starts until a heartbeat has renewed it.
  *   4. After `release` or a loss, a holder hears nothing more.
  */
-import { mvmError, RetryLaterError, type HeartbeatAnswer, type JoinAnswer, type LeaseRef } from '@mvm-ci/protocol';
+import {
+  mvmError,
+  RetryLaterError,
+  type HeartbeatAnswer,
+  type JoinAnswer,
+  type LeaseRef,
+  type MvmError,
+} from '@mvm-ci/protocol';
 import type { Clock, Timer } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { workerLimits } from './limits.ts';
@@ -163,5 +170,5 @@ export class LeaseKeeper {
 const keyOf = ({ job, epoch }: LeaseRef): string => `${epoch}:${job}`;
 
 /** What a holder says when its lease is gone. */
-export const staleLease = ({ job, epoch }: LeaseRef): Error =>
+export const staleLease = ({ job, epoch }: LeaseRef): MvmError =>
   mvmError('STALE_LEASE', `epoch ${epoch} of job "${job}" is over: another holder may have it`, { job, epoch });
