@@ -16,7 +16,7 @@ export const presetMinimal: typeof iroh.presetMinimal = iroh.presetMinimal;
 
 /** The native module's type for bytes is narrower than what a later release takes; this is the one place that knows. */
 const asIs = (bytes: Uint8Array): number[] =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its types know only the older form of bytes
   bytes as unknown as number[];
 
 const takesUint8Array = ((): boolean => {

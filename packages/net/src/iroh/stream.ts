@@ -64,7 +64,7 @@ export const bidirectional = (native: BiStream): BidirectionalStream => ({
 });
 
 /** The native id is text such as "client bidirectional stream 3"; RFC 9000 section 2.1 makes a number of it. */
-export const streamId = (text: string): number => {
+const streamId = (text: string): number => {
   const index = Number(/(\d+)$/.exec(text)?.[1] ?? 0);
   return index * 4 + (text.includes('unidirectional') ? 2 : 0) + (text.startsWith('server') ? 1 : 0);
 };

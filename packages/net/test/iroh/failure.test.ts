@@ -9,7 +9,7 @@ import { StreamFailure } from '../../src/peer-connection.ts';
 const native = (text: string): Error => new Error(`${text}\n\nStack backtrace:\n   0: <anyhow::Error>::msg\n`);
 
 test('a backtrace and Rust source positions are cut off', () => {
-  const text = 'ConnectError::Connecting (/root/.cargo/iroh-1.0.2/src/endpoint.rs:1060:20)\nCaused by:\n    timed out';
+  const text = 'ConnectError::Connecting (/registry/iroh-1.0.2/src/endpoint.rs:1060:20)\nCaused by:\n    timed out';
   assert.equal(failureText(native(text)), 'ConnectError::Connecting Caused by: timed out');
 });
 
