@@ -18,7 +18,7 @@ export const registerDeploy = ({ program, host }: Registrar): void => {
     .action(async (path: string, flags: DeployFlags) => {
       const { terminal, client } = openContext(host, flags);
       const module = await loadModule(host, path, flags.as);
-      const { admitModule } = await import('../admission.ts');
+      const { admitModule } = await import('@mvm-ci/engine');
       await admitModule(module.file);
       const deployed = await client().deploy({ name: module.name, version: module.version, file: module.bytes });
       terminal.result(deployed, () =>

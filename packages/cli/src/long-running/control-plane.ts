@@ -1,6 +1,6 @@
 import { startControlPlane, type ControlPlane } from '@mvm-ci/control';
+import { admitModule } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
-import { admitModule } from '../admission.ts';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultDataFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
@@ -30,7 +30,7 @@ const open = (context: CommandContext): Promise<ControlPlane> => {
   const { leaseMs, heartbeatMs, idleHeartbeatMs } = config;
   return startControlPlane({
     data: pathFrom(host, config.data ?? defaultDataFolder),
-    admit: admitModule,
+    admit: (file) => admitModule(file),
     http: listenAddress(config.http),
     token: config.token,
     ...(config.bind && { peer: { bind: config.bind } }),
