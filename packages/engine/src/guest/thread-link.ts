@@ -5,7 +5,7 @@
  *   1. Each step that was sent is settled exactly once: by its answer, or when the thread ends.
  *   2. A step that outlasts its deadline and the grace ends the thread: its guest is told `STEP_TIMEOUT`, all others of
  *      this thread are `lost` and can be rebuilt elsewhere.
- *   3. After `onEnded` the link is dead; it calls nothing and sends nothing.
+ *   3. After `onEnded` the link is dead: it calls nothing, sends nothing, and everything asked of it is `lost`.
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../clock.ts';
@@ -64,6 +64,8 @@ export class ThreadLink {
 
   /** Sends a step or a probe and, before it, the module if the thread hasn't got it. */
   ask(command: Command & { readonly type: 'step' | 'probe' }, code: GuestCode): Promise<Reply['outcome']> {
+    // A guest that was at rest here when the thread ended.
+    if (this.#ended) return Promise.resolve({ type: 'lost' });
     if (!this.#modules.has(command.module)) {
       this.#modules.add(command.module);
       this.send({ type: 'load', module: command.module, code });

@@ -34,10 +34,13 @@ const stackBytes = 5_242_880;
 // C code may go below the script's limit by what one check to the next takes.
 const stackSlackBytes = 262_144;
 const probeBytes = 1_048_576;
+// The C library takes memory in such pieces; how many depends on what it had left.
+const pieceBytes = 4_096;
+const leftOverBytesMax = 131_072;
 
 /**
  * Finds the layout. The break is a variable of the C library with no name in the binary: it is the one word that starts
- * as the heap's first address and moves up by at least what is allocated.
+ * lies at the heap's first address or above and moves up by whole pieces, about as many as are allocated.
  *
  * @throws {MvmError} `INTERNAL` when not exactly one word behaves so
  */
@@ -59,14 +62,21 @@ export const findLayout = (scratch: QuickJSInstance): MemoryLayout => {
   return { breakAddress: candidates[0] * 4, stackTop, dataEnd };
 };
 
-const movedBy = (moved: number, asked: number): boolean => moved >= asked && moved < asked + probeBytes;
+const movedBy = (moved: number, asked: number): boolean =>
+  moved % pieceBytes === 0 && Math.abs(moved - asked) <= leftOverBytesMax;
 
 const breakOf = (layout: MemoryLayout, instance: QuickJSInstance): number =>
   instance.bytes.readUInt32LE(layout.breakAddress);
 
-/** Copies what `instance` holds now. */
+/**
+ * Copies what `instance` holds now.
+ *
+ * @throws {MvmError} `INTERNAL` when something lies above the break: then the layout is not what this file takes it for
+ */
 export const capture = (layout: MemoryLayout, instance: QuickJSInstance, stackBytesMax: number): MemoryImage => {
   const { bytes } = instance;
+  if (!isZero(bytes.subarray(breakOf(layout, instance))))
+    throw mvmError('INTERNAL', "the script runtime's memory is not laid out as it was found to be");
   const stackFrom = Math.max(layout.dataEnd, layout.stackTop - stackBytesMax - stackSlackBytes);
   return {
     data: Buffer.from(bytes.subarray(0, layout.dataEnd)),
@@ -85,3 +95,20 @@ export const restore = (layout: MemoryLayout, instance: QuickJSInstance, image: 
   bytes.set(image.stack, layout.stackTop - image.stack.length);
   bytes.set(image.heap, layout.stackTop);
 };
+
+const isZero = (bytes: Buffer): boolean => {
+  for (let at = 0; at < bytes.length; at += zeros.length)
+    if (
+      zeros.compare(
+        bytes,
+        at,
+        Math.min(at + zeros.length, bytes.length),
+        0,
+        Math.min(zeros.length, bytes.length - at),
+      ) !== 0
+    )
+      return false;
+  return true;
+};
+
+const zeros = Buffer.alloc(65_536);
