@@ -22,7 +22,7 @@ export const archiveName = ({ name, version }: Pick<NamedModule, 'name' | 'versi
   `${name}@${version}${extension}`;
 
 /** Reads `name@version`. @throws INVALID_ARGUMENT */
-export const parseModuleName = (text: string): { readonly name: string; readonly version: string } => {
+const parseModuleName = (text: string): { readonly name: string; readonly version: string } => {
   const [, name, version] = /^([^@/]+)@([^@/]+)$/.exec(text) ?? [];
   if (name !== undefined && version !== undefined) return { name, version };
   throw mvmError('INVALID_ARGUMENT', `a module is deployed as name@version, not "${text}"`, { received: text });

@@ -10,4 +10,6 @@ export const clientLimits = {
   journalPageEntries: 10_000,
   /** Wait before an event stream that broke is opened again. */
   eventRetryMs: 500,
+  /** Event streams in a row that may break off before anything came. */
+  barrenStreamsMax: 5,
 } as const;

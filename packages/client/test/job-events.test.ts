@@ -39,6 +39,14 @@ describe('jobEvents', () => {
     );
   });
 
+  it('does not hide a control plane that breaks every stream off', async () => {
+    const torn = (): Response =>
+      new Response(new ReadableStream({ start: (controller) => controller.error(new TypeError('terminated')) }));
+    const server = new ScriptedServer(...Array.from({ length: 9 }, torn));
+    await assert.rejects(read(server, 1), { code: 'UNAVAILABLE', message: /keeps breaking its event stream off/ });
+    assert.equal(server.seen.length, 5);
+  });
+
   it('skips events that are no jobs', async () => {
     const server = new ScriptedServer(stream('event: news\ndata: {"hello":1}\n\n', event(3)));
     assert.deepEqual(await read(server, 1), [3]);

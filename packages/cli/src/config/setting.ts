@@ -2,10 +2,9 @@ import { limits } from '@mvm-ci/protocol';
 import { workerLimits } from '@mvm-ci/worker';
 import { z } from 'zod';
 
-/** The levels of our own log, most talkative first. */
-export const cliLogLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-/** One of {@link cliLogLevels}. */
-export type CliLogLevel = (typeof cliLogLevels)[number];
+// The levels of our own log, most talkative first.
+const cliLogLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+type CliLogLevel = (typeof cliLogLevels)[number];
 
 /**
  * All settings, checked and frozen; `docs/reference/config.md` lists them with their flags, variables and defaults.
