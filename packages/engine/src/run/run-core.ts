@@ -182,7 +182,8 @@ export class RunCore {
     const first = this.#start.journal[0];
     if (!first) return undefined;
     if (first.kind !== 'started') return corruptJournal(`its first entry is "${first.kind}", not "started"`);
-    const wrong = (['job', 'attempt', 'module', 'runtime', 'workflow'] as const).find(
+    // Not the module: other code is judged by what it asks for (I6).
+    const wrong = (['job', 'attempt', 'runtime', 'workflow'] as const).find(
       (field) => first[field] !== this.#start[field],
     );
     return (

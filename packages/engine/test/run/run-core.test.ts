@@ -347,11 +347,19 @@ describe('a journal that is continued', () => {
     assert.deepEqual(appended(failed), []);
   });
 
-  it('is refused when it belongs to another module or does not begin with a start', () => {
-    const other = failureOf(newCore([{ ...started, module: 'other' }]).begin(t0));
+  it('is refused when it belongs to another job or does not begin with a start', () => {
+    const other = failureOf(newCore([{ ...started, job: 'other' }]).begin(t0));
     assert.equal(other.code, 'JOURNAL_CORRUPT');
-    assert.match(other.message, /module "other", the job says "m"/);
+    assert.match(other.message, /job "other", the job says/);
     assert.equal(failureOf(newCore([answered(1, t0)]).begin(t0)).code, 'JOURNAL_CORRUPT');
+  });
+
+  it('of another module is judged by what that module asks for, not by its name', () => {
+    const outputs = newCore([{ ...started, module: 'other' }]).begin(t0);
+    assert.deepEqual(
+      outputs.map(({ type }) => type),
+      ['step'],
+    );
   });
 });
 

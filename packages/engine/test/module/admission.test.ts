@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { admitModule } from '../../src/index.ts';
+import { coreModule, coreWasm } from '../fixtures/core-wasm.ts';
+import { scriptModule, workflowModule } from '../fixtures/script-module.ts';
+
+const limits = { stepMsMax: 500, stepGraceMs: 300 };
+/** `workflow.js:2:…` is line 7 of `src/flow.ts`. */
+const sourceMap = new TextEncoder().encode(
+  JSON.stringify({ version: 3, sources: ['src/flow.ts'], names: [], mappings: ';AAMA' }),
+);
+
+describe('admission', () => {
+  it('tells the workflows of a script that loads', async () => {
+    assert.deepEqual(await admitModule(workflowModule('return 1;')), { workflows: ['main'] });
+  });
+
+  it('names file and line of the author for a syntax error and for a throw at load', async () => {
+    await assert.rejects(admitModule(scriptModule('const a = 1;\nconst b = ;', sourceMap)), {
+      code: 'MODULE_SYNTAX_ERROR',
+      message: /src\/flow\.ts:7:/,
+    });
+    await assert.rejects(admitModule(scriptModule('const a = undefined;\na.b;', sourceMap)), {
+      code: 'MODULE_LOAD_FAILED',
+      message: /src\/flow\.ts:7:/,
+    });
+  });
+
+  it('takes a script that parses bad JSON at load for one that throws, not for a syntax error', async () => {
+    await assert.rejects(admitModule(scriptModule('JSON.parse("{")')), { code: 'MODULE_LOAD_FAILED' });
+  });
+
+  it('refuses a script of another runtime, one that is not UTF-8, and one that lacks a workflow of its file', async () => {
+    const file = workflowModule('return 1;');
+    await assert.rejects(admitModule({ ...file, runtime: 'quickjs-ng/0.1.0' }), {
+      code: 'MODULE_INVALID',
+      message: /"quickjs-ng\/0\.1\.0"/,
+    });
+    await assert.rejects(admitModule({ ...file, code: new Uint8Array([0xff]) }), { code: 'MODULE_INVALID' });
+    await assert.rejects(admitModule({ ...file, workflows: ['main', 'absent'] }), {
+      code: 'MODULE_INVALID',
+      message: /"absent"/,
+    });
+  });
+
+  it('ends a script that loads for ever, also inside of a native function', async () => {
+    await assert.rejects(admitModule(scriptModule('for (;;) {}'), { limits }), { code: 'STEP_TIMEOUT' });
+    const native = scriptModule('[].indexOf.call({ length: 2 ** 53 - 1 }, 1);');
+    await assert.rejects(admitModule(native, { limits }), { code: 'STEP_TIMEOUT' });
+  });
+
+  it('ends a core module whose start function never returns, and reports one that traps', async () => {
+    const loop = [0x03, 0x40, 0x0c, 0, 0x0b];
+    await assert.rejects(admitModule(coreModule(coreWasm({ start: loop })), { limits }), { code: 'STEP_TIMEOUT' });
+    await assert.rejects(admitModule(coreModule(coreWasm({ start: [0x00] }))), { code: 'MODULE_LOAD_FAILED' });
+  });
+
+  it('admits a core module with the workflows of its file', async () => {
+    assert.deepEqual(await admitModule(coreModule(coreWasm())), { workflows: ['main'] });
+  });
+
+  it('stops when it is told to', async () => {
+    await assert.rejects(admitModule(scriptModule('for (;;) {}'), { signal: AbortSignal.abort() }), {
+      code: 'CANCELLED',
+    });
+    const abort = new AbortController();
+    const admitted = admitModule(scriptModule('for (;;) {}'), { signal: abort.signal });
+    setImmediate(() => abort.abort());
+    await assert.rejects(admitted, { code: 'CANCELLED' });
+  });
+});

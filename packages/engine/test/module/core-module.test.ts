@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { prepareCore } from '../../src/module/core-module.ts';
+import { coreModule, coreWasm, i32 } from '../fixtures/core-wasm.ts';
+
+const memoryBytesMax = 4 * 65_536;
+const prepare = (parts: Parameters<typeof coreWasm>[0]): Promise<WebAssembly.Module> =>
+  prepareCore(coreModule(coreWasm(parts)), memoryBytesMax);
+const drop = 0x1a;
+
+describe('a core module', () => {
+  it('is compiled when it has what it needs', async () => {
+    assert.ok((await prepare({})) instanceof WebAssembly.Module);
+  });
+
+  it('may not grow beyond the limit, whatever maximum it has', async () => {
+    for (const memory of [
+      [1, 0, 1],
+      [1, 1, 1, 2],
+      [1, 1, 1, 200, 1],
+    ]) {
+      const module = await prepare({ memory });
+      const { memory: grown } = new WebAssembly.Instance(module, {}).exports;
+      assert.ok(grown instanceof WebAssembly.Memory);
+      const most = memory.length === 4 ? 2 : 4;
+      grown.grow(most - 1);
+      assert.throws(() => grown.grow(1), RangeError);
+    }
+  });
+
+  it('is refused when it starts with more memory than a guest may have', async () => {
+    await assert.rejects(prepare({ memory: [1, 0, 5] }), { code: 'MODULE_INVALID', message: /262144 .* 327680/ });
+  });
+
+  it('is refused with an import, which is named', async () => {
+    await assert.rejects(
+      prepare({
+        imports: [
+          ['env', 'now'],
+          ['env', 'more'],
+        ],
+      }),
+      {
+        code: 'MODULE_UNKNOWN_IMPORT',
+        message: /"env\.now" and 1 more/,
+      },
+    );
+  });
+
+  it('is refused without one of its exports, or with one of another type', async () => {
+    const without = (...exports: [string, string, string]): Promise<unknown> => prepare({ exports });
+    await assert.rejects(without('mem', 'mvm_alloc', 'mvm_step'), {
+      code: 'MODULE_INVALID',
+      message: /export "memory"/,
+    });
+    await assert.rejects(without('memory', 'a', 'mvm_step'), { code: 'MODULE_INVALID', message: /export "mvm_alloc"/ });
+    await assert.rejects(without('memory', 'mvm_alloc', 's'), { code: 'MODULE_INVALID', message: /export "mvm_step"/ });
+    await assert.rejects(without('memory', 'mvm_step', 'mvm_alloc'), {
+      code: 'MODULE_INVALID',
+      message: /"mvm_alloc" must be a function \(i32\) → \(i32\), this one is \(i32, i32\) → \(i64\)/,
+    });
+  });
+
+  it('is refused with a construct that is not the same on every machine, named with its offset', async () => {
+    const refused = async (parts: Parameters<typeof coreWasm>[0], construct: RegExp): Promise<void> =>
+      assert.rejects(prepare(parts), { code: 'MODULE_INVALID', message: construct });
+    const v128 = [0xfd, 12, ...Array.from({ length: 16 }, () => 0)];
+    const relaxed = [...v128, ...v128, 0xfd, 0x80, 0x02, drop, 0x42, 0];
+    await refused({ memory: [1, 3, 1, 2] }, /a shared memory \(at offset \d+\)/);
+    await refused({ memory: [1, 4, 1] }, /a 64-bit memory/);
+    await refused({ memory: [2, 0, 1, 0, 1] }, /2 memories/);
+    await refused({ step: [...i32(0), 0xfe, 0x10, 2, 0, drop, 0x42, 0] }, /an atomic instruction/);
+    await refused({ step: relaxed }, /relaxed SIMD/);
+    await refused({ step: [...i32(1), 0xfb, 0x1c, drop, 0x42, 0] }, /garbage-collected objects/);
+  });
+
+  it('may use SIMD, bulk memory, branches and every kind of constant', async () => {
+    const step = [
+      253,
+      12,
+      ...Array.from({ length: 16 }, () => 254),
+      drop,
+      ...i32(0),
+      ...i32(254),
+      ...i32(4),
+      252,
+      11,
+      0,
+      68,
+      254,
+      254,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      drop,
+      67,
+      254,
+      0,
+      0,
+      0,
+      drop,
+      2,
+      64,
+      ...i32(0),
+      14,
+      1,
+      0,
+      0,
+      11,
+      66,
+      0,
+    ];
+    assert.ok((await prepare({ step })) instanceof WebAssembly.Module);
+  });
+
+  it('is refused when it is cut, garbled or empty', async () => {
+    const wasm = coreWasm();
+    for (const code of [wasm.subarray(0, 40), wasm.toReversed(), new Uint8Array()])
+      await assert.rejects(prepareCore(coreModule(code), memoryBytesMax), {
+        code: 'MODULE_INVALID',
+        message: /not a valid WebAssembly module/,
+      });
+  });
+});
