@@ -38,6 +38,7 @@ export interface Core {
   readonly modules: ModuleRegistry;
   readonly nodes: NodeRegistry;
   readonly leases: LeaseKeeper;
+  readonly claims: ClaimQueue;
   readonly feed: ChangeFeed;
   readonly clock: Clock;
   readonly random: Random;
@@ -55,8 +56,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const store = await options.openStore((effects: Effects) => {
     for (const listener of listeners) listener(effects);
   });
-  const leases = leaseKeeper(store, clock, periods);
   const claims = claimQueue(store, clock);
+  const leases = leaseKeeper({ store, clock, periods, claims });
   const { counters } = await store.read<'counters'>({ type: 'counters' });
   const feed = new ChangeFeed(clock, counters.change);
   listeners.push(
@@ -89,14 +90,24 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     await nodes.stop();
     await store.close();
   };
-  return { cluster, periods, queue, modules, nodes, leases, feed, clock, random, endWaits, stop };
+  return { cluster, periods, queue, modules, nodes, leases, claims, feed, clock, random, endWaits, stop };
 };
 
-const leaseKeeper = (store: Store, clock: Clock, periods: LeasePeriods): LeaseKeeper =>
+const leaseKeeper = (parts: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly periods: LeasePeriods;
+  readonly claims: ClaimQueue;
+}): LeaseKeeper =>
   new LeaseKeeper({
-    clock,
-    periods,
-    expire: (leases) => store.apply<'expire'>({ type: 'expire', at: clock.wallMs(), leases }),
+    clock: parts.clock,
+    periods: parts.periods,
+    expire: (over) => {
+      const silent = new Set(over.map(({ incarnation }) => incarnation));
+      parts.claims.dismiss(({ incarnation }) => silent.has(incarnation));
+      const leases = over.map(({ job, epoch }) => ({ job, epoch }));
+      return parts.store.apply<'expire'>({ type: 'expire', at: parts.clock.wallMs(), leases });
+    },
   });
 
 const claimQueue = (store: Store, clock: Clock): ClaimQueue =>

@@ -24,8 +24,14 @@ export const controlLimits = {
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */
   journalRowsMax: 10_000,
-  /** Lost leases after which a job is a dead letter. */
-  lostLeasesMax: 5,
+  /** Leases lost one after another, without the job getting on, after which it is a dead letter. */
+  strikesMax: 5,
+  /** Lost leases in all after which a job is a dead letter. */
+  lostLeasesMax: 100,
+  /** A job that ran for this long did not end its worker by starting. */
+  suspectRunMs: 30_000,
+  /** How soon a suspect that had to wait is looked at again. */
+  suspectWaitMs: 1_000,
   /** First step of the backoff after a lost lease; doubles each time. */
   lostLeaseBackoffMs: 250,
   /** Longest backoff after a lost lease. */

@@ -48,6 +48,8 @@ const join = operation({
     }
     const { node } = caller;
     await core.nodes.join({ node, name: body.name ?? node.slice(0, nameDigits), token: body.token ?? null });
+    // What an earlier process of this node asked for, nobody waits for any more.
+    core.claims.dismiss((wish) => wish.worker === node && wish.incarnation !== body.incarnation);
     const { leaseMs, heartbeatMs, idleHeartbeatMs } = core.periods;
     return value({ node, cluster: core.cluster, leaseMs, heartbeatMs, idleHeartbeatMs });
   },

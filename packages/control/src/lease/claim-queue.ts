@@ -5,7 +5,8 @@
  * 1. A request is tried at once when nobody waits before it, and again after every commit that makes jobs available, or
  *    at the earliest time at which one will be.
  * 2. The estimate is never too low: it falls only by a claim that is under way, or that came back with less than it asked for.
- * 3. A request whose signal fires leaves the queue; what was claimed for it in that moment is given back.
+ * 3. A worker that fell silent has no place in the queue: what it were given would wait for a lease to run out.
+ * 4. A request whose signal fires leaves the queue; what was claimed for it in that moment is given back.
  */
 import { mvmError } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '../clock.ts';
@@ -91,6 +92,11 @@ export class ClaimQueue {
     this.#available += effects.available;
     this.#commits += 1;
     this.#pump();
+  }
+
+  /** Answers the requests that match with nothing: whoever is alive asks again. */
+  dismiss(matches: (wish: ClaimWish) => boolean): void {
+    for (const waiter of this.#waiting) if (matches(waiter.wish)) this.#end(waiter, []);
   }
 
   /** Answers everybody with nothing. Idempotent. */

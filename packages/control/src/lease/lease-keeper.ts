@@ -29,7 +29,7 @@ export interface LeaseKeeperOptions {
   readonly clock: Clock;
   readonly periods: LeasePeriods;
   /** Ends leases that ran out. @throws when that could not be stored: they are tried again */
-  readonly expire: (leases: readonly LeaseRef[]) => Promise<unknown>;
+  readonly expire: (leases: readonly LeaseEffect[]) => Promise<unknown>;
 }
 
 /** See the head of this file. */
@@ -148,7 +148,7 @@ export class LeaseKeeper {
 
   async #end(leases: readonly HeldLease[]): Promise<void> {
     try {
-      await this.#expire(leases.map(({ job, epoch }) => ({ job, epoch })));
+      await this.#expire(leases);
     } catch {
       this.#keepForRetry(leases);
     }

@@ -13,6 +13,12 @@ export interface JobRecord {
   readonly attempt: number;
   readonly epoch: number;
   readonly lostLeases: number;
+  /** Leases lost one after another while the job got nowhere: how suspect it is of ending its workers. */
+  readonly strikes: number;
+  /** When the last claim was. */
+  readonly claimedAt: number;
+  /** Entries in its journal at the last claim. */
+  readonly claimedEntries: number;
   readonly resumes: number;
   readonly runAt: number;
   readonly worker: string | null;
@@ -84,6 +90,9 @@ export const jobRecord = (row: Row): JobRecord => ({
   attempt: number(row, 'attempt'),
   epoch: number(row, 'epoch'),
   lostLeases: number(row, 'lost_leases'),
+  strikes: number(row, 'strikes'),
+  claimedAt: number(row, 'claimed_at'),
+  claimedEntries: number(row, 'claimed_entries'),
   resumes: number(row, 'resumes'),
   runAt: number(row, 'run_at'),
   worker: textOrNull(row, 'worker'),

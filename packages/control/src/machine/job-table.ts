@@ -2,8 +2,9 @@
 import { mvmError } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobContent, jobRecord, jobRow, type JobContent, type JobRecord, type JobRow } from './job-row.ts';
-import { number } from './column.ts';
+import { numberOrNull } from './column.ts';
 import type { Counters } from './counters.ts';
+import { suspectStrikes } from './suspect.ts';
 
 /** What a new job is made of. */
 export interface NewJob {
@@ -16,12 +17,13 @@ export interface NewJob {
 export const jobRowSql = 'SELECT * FROM jobs JOIN content USING (number)';
 
 const insertJobSql = `
-  INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, resumes, run_at, bare, journal_entries,
-    journal_bytes, updated_at, change)
-  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, ?, 0, 0, 0, ?, ?)`;
+  INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries,
+    resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change)
+  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?)`;
 
 const updateJobSql = `
-  UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, resumes = ?, run_at = ?, worker = ?,
+  UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, strikes = ?, claimed_at = ?,
+    claimed_entries = ?, resumes = ?, run_at = ?, worker = ?,
     incarnation = ?, bare = ?, cancel_reason = ?, journal_entries = ?, journal_bytes = ?, journal_hash = ?,
     progress_percent = ?, progress_text = ?, result = ?, error_code = ?, error_message = ?, completed_by = ?,
     finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?
@@ -29,7 +31,26 @@ const updateJobSql = `
 
 const readySql = `
   SELECT * FROM jobs JOIN content USING (number)
-  WHERE state = 'pending' AND durable = ? AND run_at <= ? ORDER BY run_at, number LIMIT ?`;
+  WHERE state = 'pending' AND strikes < ${suspectStrikes} AND durable = ? AND run_at <= ?
+  ORDER BY run_at, number LIMIT ?`;
+
+const suspectSql = `
+  SELECT * FROM jobs JOIN content USING (number)
+  WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = ? AND run_at <= ?
+  ORDER BY run_at, number LIMIT 1`;
+
+const holdsSuspectSql = `
+  SELECT 1 FROM jobs
+  WHERE state IN ('claimed', 'in_progress') AND strikes >= ${suspectStrikes} AND worker = ? AND claimed_at > ? LIMIT 1`;
+
+// Two queries, as each has an index of its own.
+const nextRunAtSql = `
+  SELECT min(run_at) AS run_at FROM (
+    SELECT min(run_at) AS run_at FROM jobs
+      WHERE state = 'pending' AND strikes < ${suspectStrikes} AND durable = 1 AND run_at > ?1
+    UNION ALL
+    SELECT min(run_at) FROM jobs
+      WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = 1 AND run_at > ?1)`;
 
 /** See the head of this file. */
 export class JobTable {
@@ -40,6 +61,8 @@ export class JobTable {
   readonly #insertContent: StatementSync;
   readonly #update: StatementSync;
   readonly #ready: StatementSync;
+  readonly #suspect: StatementSync;
+  readonly #holdsSuspect: StatementSync;
   readonly #nextRunAt: StatementSync;
 
   constructor(db: DatabaseSync, counters: Counters) {
@@ -50,9 +73,9 @@ export class JobTable {
     this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#update = db.prepare(updateJobSql);
     this.#ready = db.prepare(readySql);
-    this.#nextRunAt = db.prepare(
-      `SELECT run_at FROM jobs WHERE state = 'pending' AND durable = 1 AND run_at > ? ORDER BY run_at LIMIT 1`,
-    );
+    this.#suspect = db.prepare(suspectSql);
+    this.#holdsSuspect = db.prepare(holdsSuspectSql);
+    this.#nextRunAt = db.prepare(nextRunAtSql);
   }
 
   find(id: string): JobRecord | undefined {
@@ -102,6 +125,9 @@ export class JobTable {
       saved.attempt,
       saved.epoch,
       saved.lostLeases,
+      saved.strikes,
+      saved.claimedAt,
+      saved.claimedEntries,
       saved.resumes,
       saved.runAt,
       saved.worker,
@@ -133,9 +159,20 @@ export class JobTable {
     return this.#ready.all(durable ? 1 : 0, at, count).map(jobRow);
   }
 
+  /** The first pending suspect that may run at `at`; `ready` has none of them. */
+  suspect(durable: boolean, at: number): JobRow | undefined {
+    const row = this.#suspect.get(durable ? 1 : 0, at);
+    return row === undefined ? undefined : jobRow(row);
+  }
+
+  /** Whether `worker` holds a suspect that it claimed after `since`. */
+  holdsSuspect(worker: string, since: number): boolean {
+    return this.#holdsSuspect.get(worker, since) !== undefined;
+  }
+
   /** When the next pending workflow job after `at` may run. */
   nextRunAt(at: number): number | null {
     const row = this.#nextRunAt.get(at);
-    return row === undefined ? null : number(row, 'run_at');
+    return row === undefined ? null : numberOrNull(row, 'run_at');
   }
 }

@@ -9,19 +9,30 @@
 import type { Backoff, JobProgress } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
+import { strikesAfterLoss } from './suspect.ts';
 
 /** Whether somebody holds the job. */
 export const isHeld = (job: JobRecord): boolean => job.state === 'claimed' || job.state === 'in_progress';
 
-/** Somebody takes the job. `incarnation` null: a bare claim. */
-export const claimed = (job: JobRecord, worker: string, incarnation: string | null): JobRecord => ({
+/** Who takes a job, and when. */
+export interface Claim {
+  readonly worker: string;
+  /** Null: a bare claim. */
+  readonly incarnation: string | null;
+  readonly at: number;
+}
+
+/** Somebody takes the job. */
+export const claimed = (job: JobRecord, claim: Claim): JobRecord => ({
   ...job,
   state: 'claimed',
   epoch: job.epoch + 1,
   resumes: job.resumes + (job.journalEntries > 0 ? 1 : 0),
-  worker,
-  incarnation: incarnation ?? '',
-  bare: incarnation === null,
+  claimedAt: claim.at,
+  claimedEntries: job.journalEntries,
+  worker: claim.worker,
+  incarnation: claim.incarnation ?? '',
+  bare: claim.incarnation === null,
 });
 
 /** What an append adds. */
@@ -97,12 +108,12 @@ export const released = (job: JobRecord, at: number): JobRecord =>
 /** The holder fell silent. */
 export const leaseLost = (job: JobRecord, at: number): JobRecord => {
   if (job.cancelReason !== null) return cancelled(job, job.cancelReason);
-  const lostLeases = job.lostLeases + 1;
-  if (lostLeases < controlLimits.lostLeasesMax) {
-    return { ...job, state: 'pending', lostLeases, runAt: at + lostLeaseDelayMs(lostLeases) };
+  const lost = { ...job, lostLeases: job.lostLeases + 1, strikes: strikesAfterLoss(job, at) };
+  if (lost.strikes < controlLimits.strikesMax && lost.lostLeases < controlLimits.lostLeasesMax) {
+    return { ...lost, state: 'pending', runAt: at + lostLeaseDelayMs(lost.strikes) };
   }
-  const message = `${lostLeases} workers fell silent while they held this job; it is not given to another one`;
-  return { ...job, state: 'failed', lostLeases, errorCode: 'WORKER_KILLER', errorMessage: message, cancelReason: null };
+  const message = `${lost.lostLeases} workers fell silent while they held this job; it is not given to another one`;
+  return { ...lost, state: 'failed', errorCode: 'WORKER_KILLER', errorMessage: message, cancelReason: null };
 };
 
 /** An accepted finish, remembered so that the same one again is known. */
@@ -117,11 +128,11 @@ export const finished = (job: JobRecord, epoch: number, outcomeHash: Uint8Array)
 export const retryDelayMs = (backoff: Backoff, attempt: number, jitter: number): number =>
   Math.ceil(Math.min(backoff.initial_ms * backoff.factor ** (attempt - 1), backoff.max_ms) * (0.5 + jitter / 2));
 
-/** Wait after the n-th lost lease. */
-export const lostLeaseDelayMs = (lostLeases: number): number =>
-  lostLeases === 1
+/** Wait after the n-th lost lease without the job getting on. */
+export const lostLeaseDelayMs = (strikes: number): number =>
+  strikes === 1
     ? 0
-    : Math.min(controlLimits.lostLeaseBackoffMs * 2 ** (lostLeases - 1), controlLimits.lostLeaseBackoffMsMax);
+    : Math.min(controlLimits.lostLeaseBackoffMs * 2 ** (strikes - 1), controlLimits.lostLeaseBackoffMsMax);
 
 const backoffOf = (content: JobContent): Backoff => ({
   initial_ms: content.backoffInitialMs,

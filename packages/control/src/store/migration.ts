@@ -23,6 +23,9 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
         attempt INTEGER NOT NULL,
         epoch INTEGER NOT NULL,
         lost_leases INTEGER NOT NULL,
+        strikes INTEGER NOT NULL,
+        claimed_at INTEGER NOT NULL,
+        claimed_entries INTEGER NOT NULL,
         resumes INTEGER NOT NULL,
         run_at INTEGER NOT NULL,
         worker TEXT,
@@ -44,7 +47,8 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
         updated_at INTEGER NOT NULL,
         change INTEGER NOT NULL
       );
-      CREATE INDEX jobs_ready ON jobs (durable, run_at, number) WHERE state = 'pending';
+      CREATE INDEX jobs_ready ON jobs (durable, run_at, number) WHERE state = 'pending' AND strikes < 2;
+      CREATE INDEX jobs_suspect ON jobs (state, durable, run_at, number) WHERE strikes >= 2;
       CREATE INDEX jobs_state ON jobs (state, number);
       CREATE INDEX jobs_change ON jobs (change);
       CREATE TABLE content (

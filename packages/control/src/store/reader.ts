@@ -14,7 +14,7 @@ const listed = (column: string): string =>
   `CASE WHEN octet_length(${column}) <= ${controlLimits.listedTextBytesMax} THEN ${column} END AS ${column}`;
 
 const listSql = `
-  SELECT number, id, state, durable, attempt, epoch, lost_leases, resumes, run_at, worker, incarnation, bare,
+  SELECT number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries, resumes, run_at, worker, incarnation, bare,
     cancel_reason, journal_entries, journal_bytes, journal_hash, progress_percent, progress_text, ${listed('result')},
     error_code, error_message, completed_by, finished_epoch, finished_by, outcome_hash, updated_at, change,
     reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,

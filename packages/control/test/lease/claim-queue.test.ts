@@ -187,6 +187,16 @@ suite('the claim queue', () => {
     assert.deepEqual(bench.given, ['w3:a']);
   });
 
+  test('gives nothing to a worker that fell silent: its place goes to the next', async () => {
+    const bench = new Bench();
+    const all = [bench.claim('silent'), bench.claim('alive')];
+    await turn();
+    bench.queue.dismiss(({ worker }) => worker === 'silent');
+    await bench.publish('a');
+    await Promise.all(all);
+    assert.deepEqual(bench.given, ['silent:', 'alive:a']);
+  });
+
   test('answers everybody with nothing when it stops, and leaves no timer', async () => {
     const bench = new Bench();
     const all = ['w1', 'w2'].map((worker) => bench.claim(worker));

@@ -25,7 +25,7 @@ class Bench {
     periods: defaultPeriods,
     expire: (leases) => {
       if (this.failing) return Promise.reject(new Error('the disk is full'));
-      this.expired.push(...leases);
+      this.expired.push(...leases.map(({ job, epoch }) => ({ job, epoch })));
       return Promise.resolve();
     },
   });
