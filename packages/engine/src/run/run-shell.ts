@@ -117,9 +117,13 @@ export class RunShell implements EngineRun {
     this.#outputs.push(...outputs);
     if (this.#isCarryingOut) return;
     this.#isCarryingOut = true;
-    // What an output brings about at once (a timer that is due) comes after those that are here already.
-    for (let output = this.#outputs.shift(); output && !this.#over.signal.aborted; output = this.#outputs.shift())
-      this.#perform(output);
+    try {
+      // What an output brings about at once (a timer that is due) comes after those that are here already.
+      for (let output = this.#outputs.shift(); output && !this.#over.signal.aborted; output = this.#outputs.shift())
+        this.#perform(output);
+    } catch (error) {
+      this.#fault(error);
+    }
     this.#isCarryingOut = false;
   }
 
