@@ -5,7 +5,9 @@
  * Between two calls all state of the runtime is its linear memory (its stack pointer is back where it started). The
  * memory has three parts: static data, the stack, which grows down, and the heap, which grows up to the *break*.
  *
- *   1. `restore` leaves static data, the part of the stack that a script may use, and the heap as they were captured.
+ *   1. `restore` leaves static data, the used part of the stack, and the heap as they were captured. A script that went
+ *      deeper than the shallow part of the stack left something in the zone below it (no C function skips so many bytes
+ *      without writing one); only then the whole permitted stack is put back.
  *   2. What lies above the captured break was either never touched or is zeroed up to the instance's own break.
  *   3. An instance whose memory grew, or that trapped, is not restored but thrown away.
  */
@@ -26,6 +28,8 @@ export interface MemoryLayout {
 export interface MemoryImage {
   readonly data: Buffer;
   readonly stack: Buffer;
+  /** Whether loading stayed in the shallow part of the stack. */
+  readonly isShallow: boolean;
   readonly heap: Buffer;
 }
 
@@ -33,6 +37,8 @@ export interface MemoryImage {
 const stackBytes = 5_242_880;
 // C code may go below the script's limit by what one check to the next takes.
 const stackSlackBytes = 262_144;
+const shallowBytes = 65_536;
+const zoneBytes = 262_144;
 const probeBytes = 1_048_576;
 // The C library takes memory in such pieces; how many depends on what it had left.
 const pieceBytes = 4_096;
@@ -81,6 +87,7 @@ export const capture = (layout: MemoryLayout, instance: QuickJSInstance, stackBy
   return {
     data: Buffer.from(bytes.subarray(0, layout.dataEnd)),
     stack: Buffer.from(bytes.subarray(stackFrom, layout.stackTop)),
+    isShallow: isZero(bytes.subarray(stackFrom, layout.stackTop - shallowBytes)),
     heap: Buffer.from(bytes.subarray(layout.stackTop, breakOf(layout, instance))),
   };
 };
@@ -92,22 +99,18 @@ export const restore = (layout: MemoryLayout, instance: QuickJSInstance, image: 
   const dirtyEnd = breakOf(layout, instance);
   if (dirtyEnd > heapEnd) bytes.fill(0, heapEnd, dirtyEnd);
   bytes.set(image.data, 0);
-  bytes.set(image.stack, layout.stackTop - image.stack.length);
   bytes.set(image.heap, layout.stackTop);
+  const shallowFrom = layout.stackTop - shallowBytes;
+  const isShallow = isZero(bytes.subarray(shallowFrom - zoneBytes, shallowFrom)) && image.isShallow;
+  const stack = isShallow ? image.stack.subarray(-shallowBytes) : image.stack;
+  bytes.set(stack, layout.stackTop - stack.length);
 };
 
 const isZero = (bytes: Buffer): boolean => {
-  for (let at = 0; at < bytes.length; at += zeros.length)
-    if (
-      zeros.compare(
-        bytes,
-        at,
-        Math.min(at + zeros.length, bytes.length),
-        0,
-        Math.min(zeros.length, bytes.length - at),
-      ) !== 0
-    )
-      return false;
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const part = bytes.subarray(at, at + zeros.length);
+    if (!part.equals(zeros.subarray(0, part.length))) return false;
+  }
   return true;
 };
 

@@ -42,6 +42,11 @@ export class ScriptRuntime {
     this.#layout = findLayout(this.#newInstance());
   }
 
+  /** Instances that wait for their next guest. */
+  get idleInstances(): number {
+    return this.#idle.length;
+  }
+
   /**
    * Evaluates `script`.
    *
