@@ -25,7 +25,7 @@ export const firstDifference = (
 };
 
 /** An intent in a few words. */
-export const describeIntent = (intent: Intent | undefined): string => {
+const describeIntent = (intent: Intent | undefined): string => {
   if (!intent) return 'nothing';
   switch (intent.type) {
     case 'fetch':

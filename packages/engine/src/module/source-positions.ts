@@ -37,4 +37,10 @@ const original = (map: TraceMap, frame: string, [line, column]: readonly [unknow
 };
 
 const shortened = (stack: string): string =>
-  stack.trimEnd().split('\n').slice(0, engineLimits.stackFramesMax).join('\n');
+  stack
+    .trimEnd()
+    .split('\n')
+    // Places inside of a text that was parsed, not of a source.
+    .filter((frame) => !frame.includes('<input>'))
+    .slice(0, engineLimits.stackFramesMax)
+    .join('\n');

@@ -19,7 +19,7 @@ import {
 import type { Clock, Timer } from '../clock.ts';
 import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
-import type { GuestHandle, GuestThreads } from '../guest/guest-threads.ts';
+import type { GuestHandle, GuestModule } from '../guest/guest-threads.ts';
 import type { Logger } from '../logger.ts';
 import { seedBytes } from '../limits.ts';
 import type { LoadedModule } from '../module/loaded-module.ts';
@@ -28,10 +28,13 @@ import type { Random } from '../random.ts';
 import { failedOutcome } from './outcome.ts';
 import { RunCore, type RunOutput } from './run-core.ts';
 
+/** A run's guest, wherever it lives. */
+type RunGuest = Pick<GuestHandle, 'step' | 'close'>;
+
 /** What a run takes from its engine. */
 export interface RunParts {
   readonly modules: Pick<ModuleCache, 'get'>;
-  readonly guests: Pick<GuestThreads, 'open'>;
+  readonly guests: { open(module: GuestModule): RunGuest };
   readonly performer: EffectPerformer;
   readonly clock: Clock;
   readonly random: Random;
@@ -48,7 +51,7 @@ export class RunShell implements EngineRun {
   /** What is in flight or pending, by call. */
   readonly #effects = new Map<number, AbortController>();
   #core: RunCore | undefined;
-  #guest: GuestHandle | undefined;
+  #guest: RunGuest | undefined;
   /** Set until the core exists: the end that was asked for before the beginning. */
   #early: FinishOutcome | undefined;
   #journalled: number;
