@@ -10,7 +10,6 @@ import { Receiver } from './receiver.ts';
 import { Scene } from './scene.ts';
 
 const deadlineMs = 120_000;
-const json = { 'content-type': 'application/json' };
 
 const errorOf = async (response: Response): Promise<{ status: number; code: string; message: string }> => {
   const body: unknown = await response.json();
@@ -45,7 +44,11 @@ describe('bad input', () => {
 
   describe('in a request', () => {
     const post = (path: string, body: string | Uint8Array<ArrayBuffer>): Promise<Response> =>
-      fetch(scene.cluster.url + path, { method: 'POST', headers: json, body });
+      fetch(scene.cluster.url + path, {
+        method: 'POST',
+        headers: { 'content-type': typeof body === 'string' ? 'application/json' : 'application/octet-stream' },
+        body,
+      });
 
     it('that is not JSON is INVALID_JSON', async () => {
       const error = await errorOf(await post('/queue/publish', '{"workflow":'));
