@@ -53,7 +53,7 @@ export class JobWatch implements Disposable {
       this.#jobs.set(job.job_id, job);
       for (const listener of this.#listeners) listener(this.#known());
     }
-    throw new Error('interrupted');
+    throw new Error('it was interrupted, or took too long');
   }
 
   #known(): readonly JobView[] {

@@ -4,14 +4,18 @@
  * The checks at the end are the demo's promise (design section 11): nothing lost, no effect done twice, and at least one
  * job that went on from its journal; a run in which too little happened fails.
  */
+import { once } from 'node:events';
 import { createClient, type Client } from '@mvm-ci/client';
-import type { JobView } from '@mvm-ci/protocol';
+import { isFinal, type JobView } from '@mvm-ci/protocol';
 import { Cluster, EffectAudit, startSite, type EffectVerdict, type Site } from '@mvm-ci/testkit';
 import pc from 'picocolors';
 import { Board } from './board.ts';
 import { runCli } from './command.ts';
 import { JobWatch } from './job-watch.ts';
 import { pickVictim, takeDown, type Victim } from './victim.ts';
+
+/** A demo that takes longer hangs. */
+const playMsMax = 600_000;
 
 /** What can be chosen. */
 export interface DemoOptions {
@@ -57,7 +61,7 @@ export const runDemo = async (options: DemoOptions, signal: AbortSignal): Promis
   const summary = await play(stage);
   report(stage, summary);
   if (options.keep) await keepUp(stage);
-  else await cluster.stop();
+  else await end(stage);
   return summary.problems.length === 0 ? 0 : 1;
 };
 
@@ -88,7 +92,11 @@ const deploy = async ({ board, cluster }: Stage): Promise<void> => {
 
 const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: readonly string[] }> => {
   const startedMs = performance.now();
-  using watch = new JobWatch(stage.client, await publish(stage), stage.signal);
+  using watch = new JobWatch(
+    stage.client,
+    await publish(stage),
+    AbortSignal.any([stage.signal, AbortSignal.timeout(playMsMax)]),
+  );
   const names = new Map(stage.cluster.workers.map((worker) => [worker.field('node'), worker.field('name')]));
   const audit = new EffectAudit();
   watch.onChange((jobs) => stage.board.draw(jobs, names));
@@ -151,7 +159,7 @@ const summarise = (
     effects: verdict.effects,
     effectsDuplicated: verdict.duplicated.length,
     effectsResent: verdict.resent,
-    lost: published - jobs.filter((job) => job.status !== 'pending').length,
+    lost: published - jobs.filter((job) => isFinal(job.status)).length,
   };
 };
 
@@ -168,7 +176,7 @@ const problemsOf = (published: number, jobs: readonly JobView[], verdict: Effect
 };
 
 const report = (
-  { board, options, cluster }: Stage,
+  { board, options }: Stage,
   { problems, ...summary }: DemoSummary & { readonly problems: readonly string[] },
 ): void => {
   board.say(
@@ -182,16 +190,20 @@ const report = (
   );
   board.say(`  wall time       ${(summary.wallMs / 1000).toFixed(1)} s`);
   if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  if (options.keep) board.say(`\nThe cluster stays up: ${cluster.url}`);
 };
 
 const keepUp = async ({ board, cluster, signal }: Stage): Promise<void> => {
   const url = cluster.url === 'http://127.0.0.1:3020' ? '' : ` --url ${cluster.url}`;
-  board.say(
-    `  npx mvm-ci list${url}\n  npx mvm-ci stats${url}\n  npx mvm-ci journal ID${url}\n  npx mvm-ci logs ID${url}`,
-  );
+  board.say(`\nThe cluster stays up, until Ctrl-C. Look around:`);
+  for (const verb of ['list', 'stats', 'status ID', 'journal ID', 'logs ID']) board.say(`  npx mvm-ci ${verb}${url}`);
   board.say(`  curl ${cluster.url}/queue/stats`);
-  board.say(`  npx worker --ticket "$(cat ${cluster.data}/endpoint.ticket)"\nCtrl-C ends it.`);
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  board.say(`One more worker:\n  npx worker --ticket "$(cat ${cluster.data}/endpoint.ticket)"`);
+  if (!signal.aborted) await once(signal, 'abort');
+  await cluster.stop();
+};
+
+const end = async ({ board, cluster }: Stage): Promise<void> => {
+  board.say(`\nTo look around in the running cluster: npm run demo -- --keep`);
+  board.say('Its API is described in docs/reference/http-api.md, its commands in docs/reference/cli.md.');
   await cluster.stop();
 };

@@ -100,7 +100,7 @@ export class GuestBench {
 }
 
 /** Takes the steps in order and compares those that are recorded (I6). */
-export const takeSteps = (guest: Guest, steps: readonly GuestStep[], onNext: () => void): StepOutcome => {
+const takeSteps = (guest: Guest, steps: readonly GuestStep[], onNext: () => void): StepOutcome => {
   let intents: ReturnType<Guest['step']> = [];
   for (const [index, { activation, recorded }] of steps.entries()) {
     if (index > 0) onNext();
