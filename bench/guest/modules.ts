@@ -1,9 +1,12 @@
 /** The modules of the benches, built in memory from the sources beside this file. */
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { buildCore, buildWorkflow } from '@mvm-ci/build';
 import { encodeModule, moduleHash } from '@mvm-ci/protocol';
-import { compileString } from 'assemblyscript/asc';
 
 /** The entry points that both modules have. */
 export const workflows = { nothing: 'nothing', threeEffects: 'three_effects' } as const;
@@ -19,19 +22,26 @@ export interface BenchModule {
 
 const version = '1.0.0';
 const coreSource = new URL('./steps.as', import.meta.url);
+const compiler = fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js'));
 const scriptSource = new URL('./steps.ts', import.meta.url);
 
 /** The guest in AssemblyScript, of the `core` kind. */
 export const buildCoreModule = async (): Promise<BenchModule> => {
-  const source = await readFile(coreSource, 'utf8');
-  const { error, binary } = await compileString(source, {
-    runtime: 'stub',
-    use: ['abort='],
-    optimizeLevel: 3,
-  });
-  if (error || !binary) throw new Error("steps.as can't be compiled", { cause: error });
-  const module = buildCore({ wasm: binary, workflows: Object.values(workflows) });
+  const module = buildCore({ wasm: await compiledCore(), workflows: Object.values(workflows) });
   return named('bench-core', encodeModule(module));
+};
+
+// The compiler as a program: its types, imported, would declare a `console` of their own for the whole project.
+const compiledCore = async (): Promise<Uint8Array> => {
+  const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-bench-'));
+  try {
+    const wasm = join(folder, 'steps.wasm');
+    const options = ['--extension', '.as', '--runtime', 'stub', '--use', 'abort=', '--optimize', '--outFile', wasm];
+    await promisify(execFile)(process.execPath, [compiler, fileURLToPath(coreSource), ...options]);
+    return await readFile(wasm);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 };
 
 /** The guest in TypeScript, of the `javascript` kind. */
