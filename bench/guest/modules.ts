@@ -1,6 +1,6 @@
 /** The modules of the benches, built in memory from the sources beside this file. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,8 +36,10 @@ const compiledCore = async (): Promise<Uint8Array> => {
   const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-bench-'));
   try {
     const wasm = join(folder, 'steps.wasm');
-    const options = ['--extension', '.as', '--runtime', 'stub', '--use', 'abort=', '--optimize', '--outFile', wasm];
-    await promisify(execFile)(process.execPath, [compiler, fileURLToPath(coreSource), ...options]);
+    const source = join(folder, 'steps.ts');
+    await copyFile(coreSource, source);
+    const options = ['--runtime', 'stub', '--use', 'abort=', '--optimize', '--outFile', wasm];
+    await promisify(execFile)(process.execPath, [compiler, source, ...options]);
     return await readFile(wasm);
   } finally {
     await rm(folder, { recursive: true, force: true });

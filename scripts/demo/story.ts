@@ -105,7 +105,7 @@ const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: re
   const jobs = await watch.untilAllFinal();
   stage.board.done();
   const wallMs = Math.round(performance.now() - startedMs);
-  tellWhoWentOn(stage, victim, jobs, names);
+  tellWhoWentOn(stage.board, victim, { jobs, names });
   const verdict = audit.judge(stage.site.arrivals());
   return {
     ...summarise(stage.options.jobs, jobs, verdict),
@@ -131,16 +131,15 @@ const kill = async ({ board, client, cluster }: Stage, victim: Victim, audit: Ef
 };
 
 const tellWhoWentOn = (
-  { board }: Stage,
+  board: Board,
   victim: Victim,
-  jobs: readonly JobView[],
-  names: ReadonlyMap<string, string>,
+  after: { readonly jobs: readonly JobView[]; readonly names: ReadonlyMap<string, string> },
 ): void => {
   board.say(`\nThe jobs of ${victim.name}, from their journals:`);
-  const byId = new Map(jobs.map((job) => [job.job_id, job]));
+  const byId = new Map(after.jobs.map((job) => [job.job_id, job]));
   for (const [id, entries] of victim.entries) {
     const job = byId.get(id);
-    const by = names.get(job?.completed_by ?? '') ?? 'nobody';
+    const by = after.names.get(job?.completed_by ?? '') ?? 'nobody';
     board.say(`  ${id.slice(-12)}  went on at ${by} after entry ${entries} of ${job?.journal_entries}: ${job?.status}`);
   }
 };
