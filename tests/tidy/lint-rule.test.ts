@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { packageArrows, packageName } from './package-arrow.ts';
+import { corePackages, packageArrows, packageName } from './package-arrow.ts';
 import { root } from './repository.ts';
 
 interface Fixture {
@@ -24,7 +24,6 @@ interface Diagnostic {
 }
 
 const lines = (count: number): string => 'void 0;\n'.repeat(count);
-const core = ['protocol', 'engine', 'control', 'net', 'worker'];
 
 /** Rules that hold everywhere, shown in one package. */
 const everywhere: readonly (readonly [string, string])[] = [
@@ -107,7 +106,7 @@ const arrowFixtures = (): readonly Fixture[] =>
 const importRule = 'eslint(no-restricted-imports)';
 const fixtures: readonly Fixture[] = [
   ...everywhere.map(([rule, code], index) => ({ path: `packages/worker/src/everywhere-${index}.ts`, code, rule })),
-  ...core.flatMap((name) => [
+  ...corePackages.flatMap((name) => [
     ...ambient.map((code, index) => ({
       path: `packages/${name}/src/ambient-${index}.ts`,
       code: `void ${code};`,
@@ -130,12 +129,15 @@ const fixtures: readonly Fixture[] = [
   { path: 'packages/engine/test/kit.test.ts', code: "import '@mvm-ci/testkit';", rule: undefined },
 ];
 
+/** The files that the linter's rules are read from. */
+const configuration = ['oxlint.config.ts', 'tests/tidy/package-arrow.ts', 'tsconfig.json', 'package.json'];
+
 /** The rules that fired, by file. */
 const fired = new Map<string, readonly string[]>();
 const tree = mkdtempSync(join(tmpdir(), 'mvm-lint-'));
 
 before(() => {
-  for (const name of ['.oxlintrc.json', 'tsconfig.json', 'package.json']) cpSync(join(root, name), join(tree, name));
+  for (const name of configuration) cpSync(join(root, name), join(tree, name));
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
   for (const { path, code } of fixtures) {
     mkdirSync(dirname(join(tree, path)), { recursive: true });

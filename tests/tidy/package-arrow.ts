@@ -1,4 +1,4 @@
-/** Which package may import which, by folder name: the table of the design, and of .oxlintrc.json. */
+/** Which package may import which, by folder name: the table of the design. oxlint.config.ts makes its rules of it. */
 export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   net: ['protocol'],
@@ -15,3 +15,6 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
 
 /** The name that a package is imported by. */
 export const packageName = (folder: string): string => (folder === 'cli' ? 'mvm-ci' : `@mvm-ci/${folder}`);
+
+/** The packages whose code reaches the host (clock, random, disk, network, process) only through its ports. */
+export const corePackages: readonly string[] = ['protocol', 'engine', 'control', 'net', 'worker'];

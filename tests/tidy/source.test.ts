@@ -35,8 +35,8 @@ test('no left-over mark stands in the code, and every test runs', () => {
   assert.deepEqual(matchingLines(sources, leftOvers), []);
 });
 
-test('no module has a default export', () => {
-  const ours = sources.filter((path) => !path.startsWith('examples/'));
+test('no module has a default export but where a tool reads one', () => {
+  const ours = sources.filter((path) => !path.startsWith('examples/') && path !== 'oxlint.config.ts');
   assert.deepEqual(matchingLines(ours, /^export default\b|^export \{[^}]*\bas default\b/), []);
 });
 
