@@ -55,16 +55,12 @@ export class ChangeFeed {
    *
    * @throws UNAVAILABLE when too many requests wait already
    */
-  async final(job: string, options: WaitOptions): Promise<void> {
+  final(job: string, options: WaitOptions): Promise<void> {
+    // Thrown at once: a promise that rejects before its caller awaits it ends the process.
     if (this.#waitingForFinals >= controlLimits.statusWaitsMax) {
       throw mvmError('UNAVAILABLE', `${controlLimits.statusWaitsMax} requests wait for the end of a job already`);
     }
-    const set = this.#finals.get(job) ?? new Set();
-    this.#finals.set(job, set);
-    this.#waitingForFinals += 1;
-    await this.#wait(set, options);
-    this.#waitingForFinals -= 1;
-    if (set.size === 0) this.#finals.delete(job);
+    return this.#final(job, options);
   }
 
   /** Wakes everybody for the last time. Idempotent. */
@@ -72,6 +68,15 @@ export class ChangeFeed {
     this.#stopped = true;
     for (const wake of this.#streams) wake();
     for (const set of this.#finals.values()) for (const wake of set) wake();
+  }
+
+  async #final(job: string, options: WaitOptions): Promise<void> {
+    const set = this.#finals.get(job) ?? new Set();
+    this.#finals.set(job, set);
+    this.#waitingForFinals += 1;
+    await this.#wait(set, options);
+    this.#waitingForFinals -= 1;
+    if (set.size === 0) this.#finals.delete(job);
   }
 
   async #wait(set: Set<() => void>, { waitMs, signal }: WaitOptions): Promise<void> {
