@@ -20,6 +20,8 @@ export const controlLimits = {
   eventRowsMax: 200,
   /** Payloads and results above this size are left out of lists and event streams. */
   listedTextBytesMax: 65_536,
+  /** The body of a join, in bytes, also once it is unpacked: strangers send it. */
+  joinBytesMax: 4_096,
   /** Nodes that may join. */
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */

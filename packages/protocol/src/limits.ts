@@ -18,6 +18,8 @@ export const limits = {
   claimJobsMax: 1_000,
   /** Appends or finishes in one request. */
   appendsMax: 1_000,
+  /** Leases in one heartbeat: several full claims. */
+  heartbeatLeasesMax: 10_000,
   /** Longest long poll of a claim or of a status. */
   waitMsMax: 60_000,
   /** Entry bytes in one append of one job. */

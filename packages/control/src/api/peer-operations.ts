@@ -16,6 +16,7 @@ import {
   type FinishItem,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
+import { controlLimits } from '../limits.ts';
 import { bodyOf, noBody } from './body-spec.ts';
 import type { Caller } from './caller.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
@@ -35,6 +36,7 @@ const join = operation({
   access: 'anybody',
   summary: 'Become a member: by the ticket’s join token the first time, by the proven node id later.',
   body: bodyOf(joinRequestSchema),
+  bodyBytesMax: controlLimits.joinBytesMax,
   search: noSearch,
   answers: joinAnswerSchema,
   run: async ({ core, caller, body }) => {

@@ -1,8 +1,9 @@
-import { peerProtocol } from '@mvm-ci/protocol';
+import { limits, pack, peerProtocol } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
 import { firstBatch, moduleFile, peer, TestPlane } from './test-plane.ts';
 
 const n1 = peer('1'.repeat(64));
@@ -57,6 +58,23 @@ suite('join', () => {
     assert.deepEqual([other.status, other.body.error.code], [400, 'INVALID_ARGUMENT']);
     const operator = await plane.packed('/peer/join', { protocol: peerProtocol, incarnation: 'i1' });
     assert.deepEqual([operator.status, operator.body.error.code], [403, 'FORBIDDEN']);
+  });
+
+  test('never unpacks more than a join needs, as anybody may send one', async () => {
+    await using plane = await TestPlane.open();
+    const bomb = zstdCompressSync(pack({ protocol: peerProtocol, incarnation: 'i1', rest: Array(100_000).fill(0) }));
+    const headers = { 'content-type': 'application/msgpack', 'content-encoding': 'zstd' };
+    const refused = await plane.call('POST', '/peer/join', { body: bomb, headers, caller: n1 });
+    assert.deepEqual([bomb.length < 1_000, refused.status], [true, 413]);
+  });
+});
+
+suite('heartbeat', () => {
+  test('is refused as a whole when it names too many leases, before they are looked at', async () => {
+    await using plane = await joinedPlane();
+    const held = Array(limits.heartbeatLeasesMax + 1).fill(null);
+    const refused = await plane.packed('/peer/heartbeat', { incarnation: 'i1', held }, n1);
+    assert.deepEqual([refused.status, refused.body.error.details.issues.length], [400, 1]);
   });
 });
 

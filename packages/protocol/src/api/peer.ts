@@ -163,7 +163,7 @@ export const claimRequestSchema: z.ZodType<ClaimRequest> = z.object({
 
 export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({
   incarnation: idSchema,
-  held: z.array(z.object(lease)),
+  held: z.array(z.object(lease)).max(limits.heartbeatLeasesMax),
   worker,
 });
 
