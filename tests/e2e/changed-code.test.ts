@@ -10,10 +10,9 @@ const deadlineMs = 120_000;
 describe('a workflow whose code reads differently on replay', () => {
   it('stops with NONDETERMINISM, naming the entry, what was recorded and what came', async () => {
     const signal = AbortSignal.timeout(deadlineMs);
-    // The second answer comes only to the second worker: the first one is killed in the middle.
-    let seconds = 0;
+    // The second answer never comes: the job stays in the middle until its worker is killed.
     await using receiver = await Receiver.start(({ path }, respond) => {
-      if (path !== '/second' || (seconds += 1) > 1) respond(200, path);
+      if (path === '/first') respond(200, path);
     });
     await using scene = await Scene.start({ workers: 1 });
     await scene.deploy('changed-v1');
@@ -35,7 +34,8 @@ describe('a workflow whose code reads differently on replay', () => {
     assert.match(ended.error.message, /entry 1\b/);
     assert.match(ended.error.message, /\/first/);
     assert.match(ended.error.message, /\/premier/);
-    assert.equal(receiver.requests.filter(({ path }) => path === '/premier').length, 0, 'a wrong effect was done');
+    const paths = receiver.requests.map(({ path }) => path);
+    assert.deepEqual(paths, ['/first', '/second'], 'an effect was done for code that does not fit the journal');
   });
 });
 

@@ -6,7 +6,9 @@
  *   2. A `fetch` output comes only after the entry that asked for it is durable (I4, I5); `wake` comes at once.
  *   3. While the guest is in a step, answers wait here and are journalled after that step's `intents` (rule 3).
  *   4. `finish` is the last output; whatever comes after it changes nothing.
- *   5. No clock: `now` is in the events, and an entry's time never goes back (rule 6).
+ *   5. A journal that is continued is replayed before anything else: effects whose outcome is unknown start again only
+ *      when the guest has asked for all of them as recorded (I6).
+ *   6. No clock: `now` is in the events, and an entry's time never goes back (rule 6).
  *
  * "Rule n" is that of `docs/internals/step-machine.md`.
  */
@@ -85,6 +87,8 @@ export class RunCore {
   #phase: Phase = 'resting';
   #arrivals: Arrival[] = [];
   #gates: Gate[] = [];
+  /** Calls that were open where the journal ends; set until the replay is through (5). */
+  #unresumed: readonly OpenCall[] | undefined;
 
   constructor(start: RunStart, mapStack: (stack: string) => string) {
     this.#start = start;
@@ -110,7 +114,7 @@ export class RunCore {
     if (this.#phase !== 'stepping' && this.#phase !== 'releasing') return [];
     switch (outcome.type) {
       case 'stepped':
-        return this.#accept(outcome.intents, now);
+        return this.#unresumed ? this.#replayed(outcome.intents, now) : this.#accept(outcome.intents, now);
       case 'diverged':
         return this.#fail(divergence(this.#log, outcome.index, outcome.asked), now);
       case 'faulted':
@@ -205,12 +209,26 @@ export class RunCore {
     if (last?.kind === 'failed') return this.#finish([], failedOutcome(recordedFailure(last)));
     const end = endOf(this.#log.lastIntents);
     if (last?.kind === 'intents' && end) return this.#end(end, [], now);
-    const outputs = this.#calls.open.flatMap((open) => this.#resume(open));
-    if (this.#log.hasTail) {
-      this.#phase = 'stepping';
-      return [...outputs, { type: 'step' }];
-    }
-    return [...outputs, ...this.#takeArrivals([], now)];
+    this.#unresumed = this.#calls.open;
+    this.#phase = 'stepping';
+    return [{ type: 'step' }];
+  }
+
+  /** The replay went through: the guest goes on with what the journal's end still told it, and open calls go on too. */
+  #replayed(intents: readonly Intent[], now: number): readonly RunOutput[] {
+    const open = this.#unresumed ?? [];
+    this.#unresumed = undefined;
+    const outputs = this.#log.hasTail ? this.#accept(intents, now) : this.#rest();
+    if (this.#phase === 'over') return outputs;
+    const resumed = open.filter(({ intent }) => this.#calls.has(intent.call)).flatMap((call) => this.#resume(call));
+    const isWaiting = this.#phase === 'resting' && (this.#arrivals.length > 0 || this.#calls.size === 0);
+    return [...outputs, ...resumed, ...(isWaiting ? this.#takeArrivals([], now) : [])];
+  }
+
+  #rest(): readonly RunOutput[] {
+    if (this.#phase === 'releasing') return this.#finish([], { type: 'released' });
+    this.#phase = 'resting';
+    return [];
   }
 
   #resume({ intent, madeAt }: OpenCall): readonly RunOutput[] {

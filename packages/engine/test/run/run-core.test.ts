@@ -56,6 +56,11 @@ const answered = (call: number, at: number, answer: Answer = slept): JournalEntr
 const types = (outputs: readonly RunOutput[]): readonly string[] => outputs.map(({ type }) => type);
 const stepped = (core: RunCore, intents: readonly Intent[], now = t0): readonly RunOutput[] =>
   core.stepped({ type: 'stepped', intents }, now);
+/** Continues a journal without a tail: what comes after the replay. */
+const replayed = (core: RunCore, now = t0): readonly RunOutput[] => {
+  assert.deepEqual(core.begin(now), [{ type: 'step' }]);
+  return stepped(core, [], now);
+};
 const failureOf = (outputs: readonly RunOutput[]): { code: string; message: string; retryable: boolean } => {
   const last = outputs.at(-1);
   assert.equal(last?.type, 'finish');
@@ -259,13 +264,13 @@ describe('a journal that is continued', () => {
 
   it('lets a timer run for what is left of it', () => {
     const core = newCore([started, intentsOf(sleep(1, 60_000))]);
-    assert.deepEqual(core.begin(t0 + 50_000), [{ type: 'wake', call: 1, atMs: t0 + 60_000 }]);
+    assert.deepEqual(replayed(core, t0 + 50_000), [{ type: 'wake', call: 1, atMs: t0 + 60_000 }]);
   });
 
   it('sends an idempotent request again and answers any other with OUTCOME_UNKNOWN (I5)', () => {
     const post = fetchOf(2, { method: 'POST' });
     const core = newCore([started, intentsOf(fetchOf(1), post)]);
-    const outputs = core.begin(t0 + 1);
+    const outputs = replayed(core, t0 + 1);
     assert.deepEqual(types(outputs), ['fetch', 'append', 'step']);
     assert.deepEqual(outputs[0], { type: 'fetch', intent: fetchOf(1) });
     const [entry] = appended(outputs);
@@ -279,7 +284,7 @@ describe('a journal that is continued', () => {
       started,
       intentsOf(fetchOf(1, { method: 'POST', idempotent: true }), fetchOf(2, { idempotent: false })),
     ];
-    const outputs = newCore(journal).begin(t0);
+    const outputs = replayed(newCore(journal));
     assert.deepEqual(types(outputs), ['fetch', 'append', 'step']);
   });
 
@@ -301,7 +306,22 @@ describe('a journal that is continued', () => {
       answered(1, t0 + 1),
       intentsOf({ type: 'abandon', call: 2 }),
     ];
-    assert.deepEqual(types(newCore(journal).begin(t0 + 2)), ['wake']);
+    assert.deepEqual(types(replayed(newCore(journal), t0 + 2)), ['wake']);
+  });
+
+  it('performs nothing of what is open when the replay diverges', () => {
+    const core = newCore([started, intentsOf(fetchOf(1), sleep(2))]);
+    core.begin(t0);
+    const outputs = core.stepped({ type: 'diverged', index: 0, asked: [sleep(1)] }, t0);
+    assert.equal(failureOf(outputs).code, 'NONDETERMINISM');
+    assert.ok(!types(outputs).some((type) => type === 'fetch' || type === 'wake'));
+  });
+
+  it('is given back by a release during its replay, with nothing performed', () => {
+    const core = newCore([started, intentsOf(fetchOf(1))]);
+    core.begin(t0);
+    core.release();
+    assert.deepEqual(stepped(core, []), [{ type: 'finish', entries: [], outcome: { type: 'released' } }]);
   });
 
   it('goes on numbering calls where it was', () => {
