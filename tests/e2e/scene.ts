@@ -12,10 +12,11 @@ import {
 } from '@mvm-ci/testkit';
 
 /** Modules that tests deploy. */
-export type ModuleName = 'crawler' | 'probe' | 'changed-v1' | 'changed-v2';
+export type ModuleName = 'crawler' | 'core-fetches' | 'probe' | 'changed-v1' | 'changed-v2';
 
 const folders: Readonly<Record<ModuleName, string>> = {
   crawler: '../../examples/01-crawler',
+  'core-fetches': '../../examples/02-core-assemblyscript',
   probe: 'fixtures/probe',
   'changed-v1': 'fixtures/changed-v1',
   'changed-v2': 'fixtures/changed-v2',
