@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import type { JobState, JobView } from '@mvm-ci/protocol';
 
 const barCells = 40;
+const jobsShown = 6;
 const plainLineEveryMs = 1_000;
 
 const cellColours: Readonly<Record<JobState, (text: string) => string>> = {
@@ -75,6 +76,8 @@ const barLine = (jobs: readonly JobView[]): string => {
 const workerLines = (jobs: readonly JobView[], names: ReadonlyMap<string, string>): readonly string[] =>
   [...names].map(([node, name]) => {
     const held = jobs.filter((job) => job.claimed_by === node && job.status === 'in_progress');
-    const shown = held.slice(0, 8).map((job) => `${job.job_id.slice(-6)} ${Math.round(job.progress?.percent ?? 0)}%`);
-    return `  ${pc.bold(name.padEnd(10))} ${String(held.length).padStart(2)} running  ${pc.dim(shown.join('  '))}`;
+    const shown = held
+      .slice(0, jobsShown)
+      .map((job) => `${job.job_id.slice(-6)} ${Math.round(job.progress?.percent ?? 0)}%`);
+    return `  ${pc.bold(name.padEnd(18))} ${String(held.length).padStart(2)} running  ${pc.dim(shown.join('  '))}`;
   });

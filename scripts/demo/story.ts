@@ -102,6 +102,7 @@ const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: re
   watch.onChange((jobs) => stage.board.draw(jobs, names));
   const victim = await watch.until((jobs) => pickVictim(jobs, stage.cluster));
   await kill(stage, victim, audit);
+  names.set(victim.process.field('node'), `${victim.name} (killed)`);
   const jobs = await watch.untilAllFinal();
   stage.board.done();
   const wallMs = Math.round(performance.now() - startedMs);

@@ -4,6 +4,7 @@ import type { Cluster, EffectAudit, ReadyProcess } from '@mvm-ci/testkit';
 
 const heldJobsMin = 3;
 const entriesMin = 5;
+const percentMax = 70;
 
 /** The worker that dies, and what it held. */
 export interface Victim {
@@ -18,13 +19,16 @@ export interface Victim {
 export const pickVictim = (jobs: readonly JobView[], cluster: Cluster): Victim | undefined => {
   const completed = jobs.filter((job) => job.status === 'completed').length;
   if (completed < jobs.length / 4) return undefined;
-  const deep = jobs.filter((job) => job.status === 'in_progress' && job.journal_entries >= entriesMin);
+  const deep = jobs.filter(isInTheMiddle);
   const byWorker = [...Map.groupBy(deep, (job) => job.claimed_by)].toSorted(([, a], [, b]) => b.length - a.length);
   const [node, held] = byWorker[0] ?? [null, []];
   const process = cluster.worker(node);
   if (!process || held.length < heldJobsMin) return undefined;
   return { process, name: process.field('name'), jobs: held, entries: new Map() };
 };
+
+const isInTheMiddle = (job: JobView): boolean =>
+  job.status === 'in_progress' && job.journal_entries >= entriesMin && (job.progress?.percent ?? 0) <= percentMax;
 
 /** Kills the victim and notes, from the stored journals, how far its jobs were. */
 export const takeDown = async (scene: {
