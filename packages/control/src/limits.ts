@@ -10,6 +10,10 @@ export const controlLimits = {
   commandsWaitingMax: 50_000,
   /** Commands in one transaction. */
   groupCommandsMax: 4_096,
+  /** Inputs in the answer to one claim, in characters; one job is given in any case. */
+  claimInputCharsMax: 4_194_304,
+  /** Rows that a claim reads at once. */
+  claimRowsRead: 64,
   /** Claims that wait for a job; further ones are refused with UNAVAILABLE. */
   claimsWaitingMax: 10_000,
   /** Status requests that wait for the end of a job. */

@@ -1,21 +1,38 @@
 /** `claim` and `claim-bare`: the earliest `run_at` first, then publish order. Each claim raises the epoch (I3). */
 import { mvmError } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
-import { commit, type Application } from './application.ts';
+import { commit, noteAvailable, type Application } from './application.ts';
 import type { ClaimBareCommand, ClaimCommand } from './command.ts';
 import type { JobRow } from './job-row.ts';
 import type { ClaimedRow, ReplyTo } from './reply.ts';
 import { claimed } from './transition.ts';
 
-/** Gives the worker up to `capacity` workflow jobs, at most one suspect among them. */
+/** Gives the worker up to `capacity` workflow jobs, at most one suspect among them; fewer when their inputs are long. */
 export const claim = (app: Application, command: ClaimCommand): ReplyTo<'claim'> => {
-  const { jobs: table } = app.tables;
-  const suspect = readySuspect(app, command);
-  const left = command.capacity - suspect.length;
-  const ready = left > 0 ? table.ready(true, command.at, left) : [];
-  const jobs = [...suspect, ...ready].map((row) => claimedRow(take(app, row, command)));
-  if (jobs.length < command.capacity) app.effects.runAt = nextLook(app, command.at);
-  return { type: 'claim', jobs };
+  const rows = readySuspect(app, command).map((row) => take(app, row, command));
+  const isCut = takeReady(app, command, rows);
+  if (isCut) noteAvailable(app.effects, command.at, command.at);
+  else if (rows.length < command.capacity) app.effects.runAt = nextLook(app, command.at);
+  return { type: 'claim', jobs: rows.map(claimedRow) };
+};
+
+/**
+ * Takes jobs into `rows` until it is full. Whether it stopped before, since the answer must be there long before the
+ * leases in it run out.
+ */
+const takeReady = (app: Application, command: ClaimCommand, rows: JobRow[]): boolean => {
+  let inputChars = 0;
+  for (let left = command.capacity - rows.length; left > 0; left = command.capacity - rows.length) {
+    const count = Math.min(left, controlLimits.claimRowsRead);
+    const ready = app.tables.jobs.ready(true, command.at, count);
+    for (const row of ready) {
+      inputChars += row.content.input?.length ?? 0;
+      if (inputChars > controlLimits.claimInputCharsMax && rows.length > 0) return true;
+      rows.push(take(app, row, command));
+    }
+    if (ready.length < count) return false;
+  }
+  return false;
 };
 
 const readySuspect = (app: Application, { worker, at }: ClaimCommand): readonly JobRow[] => {

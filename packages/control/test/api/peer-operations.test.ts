@@ -113,6 +113,20 @@ suite('claim', () => {
     assert.equal((await plane.call('GET', '/queue/status/a')).body.claimed_by, 'bench');
   });
 
+  test('gives as many jobs as an answer carries in time, and the others to whoever waits next', async () => {
+    await using plane = await joinedPlane();
+    const waiting = [n1, n2].map((caller) => claim(plane, caller, { capacity: 100, waitMs: 20_000 }));
+    await turn();
+    const input = 'x'.repeat(limits.inputBytesMax - 2);
+    const jobs = Array.from({ length: 8 }, (_, index) => ({ job_id: `j${index}`, workflow: 'crawler', input }));
+    await plane.call('POST', '/queue/publish-many', { body: { jobs } });
+    const claimed = await Promise.all(waiting);
+    assert.deepEqual(
+      claimed.map(({ body }): unknown => body.jobs.length),
+      [4, 4],
+    );
+  });
+
   test('never gives a worker a payload job', async () => {
     await using plane = await joinedPlane();
     await plane.call('POST', '/queue/publish', { body: { payload: 1 } });
