@@ -41,7 +41,8 @@ export const readBatches = (start: Uint8Array, batches: readonly JournalBatch[])
     const decoded = decodeEntries(batch.bytes);
     if (decoded.length !== batch.count)
       throw corrupt(batch, `it holds ${decoded.length} entries and says ${batch.count}`);
-    entries.push(...decoded);
+    // One by one: a batch may hold more entries than a call takes arguments.
+    for (const entry of decoded) entries.push(entry);
     previous = batch.hash;
   }
   return entries;
