@@ -16,6 +16,8 @@ export const registerEvents = ({ program, host }: Registrar): void => {
       const stop = (): void => stopped.abort();
       const end = answerInterrupts(host, { drain: stop, stop });
       try {
+        // The stream waits for a control plane that restarts: one that was never there is an error, as everywhere.
+        await client().stats();
         for await (const job of client().events({ after: flags.after, signal: stopped.signal })) {
           const line = (): string =>
             `${timeText(job.updated_at_ms)}  ${job.job_id}  ${stateText(job.status, terminal.paint)}`;

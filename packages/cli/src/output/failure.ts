@@ -25,8 +25,13 @@ export const reportFailure = (thrown: unknown, host: Host, isJson: boolean): num
   return error.code === 'CONFIG_INVALID' ? exitCodes.usage : exitCodes.failed;
 };
 
+const adviceFor = (error: MvmError): string | undefined =>
+  error.code === 'CONFIG_INVALID' && error.message.includes('EADDRINUSE')
+    ? 'Another program, perhaps another control plane, has this port: give a free one with --http, such as --http 3021.'
+    : advice[error.code];
+
 const humanText = (error: MvmError): string => {
-  const hint = advice[error.code];
+  const hint = adviceFor(error);
   const trace = error.code === 'INTERNAL' && error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
   return `error ${error.code}: ${error.message}${trace}\n${hint === undefined ? '' : `${hint}\n`}`;
 };
