@@ -120,7 +120,8 @@ export class RunCore {
       case 'faulted':
         return this.#fail(faultFailure(outcome.facts, this.#mapStack), now);
       case 'lost':
-        return this.#phase === 'releasing' ? this.#finish([], { type: 'released' }) : [{ type: 'step' }];
+        if (this.#phase === 'stepping') return [{ type: 'step' }];
+        return this.#finish(this.#drainArrivals(now), { type: 'released' });
     }
   }
 

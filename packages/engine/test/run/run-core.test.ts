@@ -460,6 +460,18 @@ describe('the end from outside', () => {
     assert.equal(last.outcome.type, 'completed');
   });
 
+  it('ships the answers that waited for a step whose guest was lost, as what they answer may not be sent again', () => {
+    const core = newCore();
+    core.begin(t0);
+    stepped(core, [fetchOf(1, { method: 'POST' }), sleep(2)]);
+    core.answered(2, slept, t0 + 1);
+    core.answered(1, slept, t0 + 2);
+    core.release();
+    assert.deepEqual(core.stepped({ type: 'lost' }, t0 + 3), [
+      { type: 'finish', entries: [answered(1, t0 + 3)], outcome: { type: 'released' } },
+    ]);
+  });
+
   it('rebuilds a guest that was lost, unless it is being released', () => {
     const core = newCore();
     core.begin(t0);
