@@ -34,9 +34,9 @@ interface Export {
 }
 
 interface Sections {
-  readonly types: Signature[];
-  readonly functions: number[];
-  readonly exports: Export[];
+  types: readonly Signature[];
+  functions: readonly number[];
+  exports: readonly Export[];
   memory: MemorySection | undefined;
 }
 
@@ -76,18 +76,18 @@ const readSection = (sections: Sections, raw: RawSection): void => {
   const { reader } = raw;
   switch (raw.id) {
     case section.type:
-      sections.types.push(...reader.list(readType));
+      sections.types = reader.list(readType);
       return;
     case section.import:
       return refuseImports(reader);
     case section.function:
-      sections.functions.push(...reader.list((part) => part.u32()));
+      sections.functions = reader.list((part) => part.u32());
       return;
     case section.memory:
       sections.memory = readMemory(raw);
       return;
     case section.export:
-      sections.exports.push(...reader.list(readExport));
+      sections.exports = reader.list(readExport);
       return;
     case section.code:
       reader.list(scanFunction);

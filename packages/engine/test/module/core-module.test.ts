@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { prepareCore } from '../../src/module/core-module.ts';
+import { scanCore } from '../../src/module/core-scan.ts';
 import { coreModule, coreWasm, i32 } from '../fixtures/core-wasm.ts';
 
 const memoryBytesMax = 4 * 65_536;
@@ -45,6 +46,14 @@ describe('a core module', () => {
         message: /"env\.now" and 1 more/,
       },
     );
+  });
+
+  it('may have more types than a call takes arguments', () => {
+    const leb = (value: number): number[] => [(value & 0x7f) | 0x80, ((value >> 7) & 0x7f) | 0x80, value >> 14];
+    const types = Array.from({ length: 200_000 }, () => [0x60, 0, 0]);
+    const section = [...leb(types.length), ...types.flat()];
+    const bytes = new Uint8Array([...new Uint8Array(8), 1, ...leb(section.length), ...section]);
+    assert.throws(() => scanCore(bytes), { code: 'MODULE_INVALID', message: /must export "memory"/ });
   });
 
   it('is refused without one of its exports, or with one of another type', async () => {
