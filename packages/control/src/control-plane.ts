@@ -8,7 +8,7 @@ import { listenPeers, type PeerListener } from './adapters/peer-listener.ts';
 import { createApi, type Api } from './api/api.ts';
 import { answerType, errorResponse } from './api/response.ts';
 import { openCore, type Core } from './core.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import { controlLimits, type LeasePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';

@@ -14,7 +14,7 @@ import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
 import { uuid, type Random } from './random.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import type { Effects } from './machine/effects.ts';
 import type { EffectListener, Store } from './store/store.ts';
 

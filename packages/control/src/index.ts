@@ -1,6 +1,6 @@
 export { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
-export type { Clock, Timer } from './clock.ts';
+export type { Clock, Timer } from '@mvm-ci/protocol';
 export type { Random } from './random.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';

@@ -1,9 +1,7 @@
-/** Where the control plane's own log lines go; pino's interface, so that a pino logger fits. */
-export interface Logger {
-  info(fields: Readonly<Record<string, unknown>>, text: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, text: string): void;
-  error(fields: Readonly<Record<string, unknown>>, text: string): void;
-}
+import type { Logger as BaseLogger } from '@mvm-ci/protocol';
+
+/** Where the control plane's own log lines go. */
+export type Logger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
 
 /** Says nothing. */
 export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };

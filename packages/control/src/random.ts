@@ -1,10 +1,6 @@
-/** Randomness as a port (I9). The real one is `system-random.ts`. */
-export interface Random {
-  /** `length` bytes fit for keys and tokens. */
-  bytes(length: number): Uint8Array;
-  /** A number from 0 up to, not including, 1; for jitter only. */
-  unit(): number;
-}
+import type { Random } from '@mvm-ci/protocol';
+
+export type { Random };
 
 /** A version 4 UUID (RFC 9562 section 5.4). */
 export const uuid = (random: Random): string => {

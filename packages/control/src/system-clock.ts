@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 
 const delayMsMax = 2 ** 31 - 1;
 

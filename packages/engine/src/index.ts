@@ -1,6 +1,5 @@
 export type * from './engine.ts';
 export type * from './journal.ts';
-export type * from './clock.ts';
 export type * from './random.ts';
 export type { Logger, LogFields } from './logger.ts';
 export { defaultGuestLimits, engineLimits, type GuestLimits } from './limits.ts';

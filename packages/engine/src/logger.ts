@@ -1,11 +1,9 @@
-/** Facts of one log line, as JSON. */
-export type LogFields = Readonly<Record<string, unknown>>;
+import type { Logger as BaseLogger } from '@mvm-ci/protocol';
 
-/** Where the engine's own log goes (a workflow's lines go to its journal); a pino logger is one. */
-export interface Logger {
-  debug(fields: LogFields, text: string): void;
-  warn(fields: LogFields, text: string): void;
-}
+export type { LogFields } from '@mvm-ci/protocol';
+
+/** Where the engine's own log goes. */
+export type Logger = Pick<BaseLogger, 'debug' | 'warn'>;
 
 /** A logger that keeps nothing. */
 export const silentLogger: Logger = { debug: () => undefined, warn: () => undefined };

@@ -1,5 +1,5 @@
 /** Puts an engine together: threads, modules, and the runs in progress. */
-import type { Clock } from './clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import type { EffectPerformer } from './effects/performer.ts';
 import { systemFetch } from './effects/system-fetch.ts';
 import type { Engine, EngineRun, RunPorts, RunRequest } from './engine.ts';

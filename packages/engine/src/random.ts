@@ -1,5 +1,4 @@
-/** Randomness as the engine needs it (I9): the seeds of attempts. */
-export interface Random {
-  /** `length` bytes fit for keys. */
-  bytes(length: number): Uint8Array;
-}
+import type { Random as BaseRandom } from '@mvm-ci/protocol';
+
+/** Randomness as the engine needs it: the seeds of attempts. */
+export type Random = Pick<BaseRandom, 'bytes'>;

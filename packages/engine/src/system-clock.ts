@@ -1,5 +1,5 @@
 /** The real clock: the only file of the main side that touches the time of the process (I9). */
-import type { Clock } from './clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 
 const delayMsMax = 2 ** 31 - 1;
 

@@ -13,3 +13,6 @@ export * from './api/publish.ts';
 export * from './api/peer.ts';
 export * from './api/module.ts';
 export * from './api/route.ts';
+export type * from './port/clock.ts';
+export type * from './port/logger.ts';
+export type * from './port/random.ts';

@@ -1,15 +1,9 @@
-/** A timer that was started; `cancel` is idempotent. */
-export interface Timer {
-  cancel(): void;
-}
+import type { Clock as BaseClock } from '@mvm-ci/protocol';
 
-/** Time as a worker needs it (I9); the clock of `@mvm-ci/net` is one. */
-export interface Clock {
-  /** Milliseconds that never go back: leases are measured with it. */
-  monotonicMs(): number;
-  /** Calls `callback` once, after at least `delayMs`. */
-  after(delayMs: number, callback: () => void): Timer;
-}
+export type { Timer } from '@mvm-ci/protocol';
+
+/** Time as a worker needs it: leases are measured in durations, never in dates. */
+export type Clock = Pick<BaseClock, 'monotonicMs' | 'after'>;
 
 /** Resolves after `ms`, or as soon as `signal` fires; never rejects. */
 export const pause = async (clock: Clock, ms: number, signal: AbortSignal): Promise<void> => {

@@ -9,7 +9,7 @@
  * 4. A request whose signal fires leaves the queue; what was claimed for it in that moment is given back.
  */
 import { mvmError } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import type { Effects } from '../machine/effects.ts';
 import type { ClaimedRow } from '../machine/reply.ts';

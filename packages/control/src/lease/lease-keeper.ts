@@ -8,7 +8,7 @@
  *    its `expire` commits, and the store decides (I3).
  */
 import type { HeartbeatAnswer, LeaseRef } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '@mvm-ci/protocol';
 import { controlLimits, type LeasePeriods } from '../limits.ts';
 import type { Effects, LeaseEffect } from '../machine/effects.ts';
 import type { StoredLease } from '../store/query.ts';

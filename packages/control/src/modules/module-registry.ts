@@ -1,6 +1,6 @@
 /** Deployed modules: what is admitted, under which name, by which hash. The store owns them. */
 import { decodeModule, idSchema, moduleHash, mvmError, type DeployedModule, type ModuleFile } from '@mvm-ci/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import type { Store } from '../store/store.ts';
 
 /**

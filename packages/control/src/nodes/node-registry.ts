@@ -4,7 +4,7 @@
  */
 import { mvmError, type NodeView } from '@mvm-ci/protocol';
 import { createHash } from 'node:crypto';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import type { NodeRecord } from '../machine/node-table.ts';
 import type { Store } from '../store/store.ts';

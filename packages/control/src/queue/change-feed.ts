@@ -1,6 +1,6 @@
 /** Tells those who wait that something has changed: event streams (any change) and status requests (the end of a job). */
 import { mvmError } from '@mvm-ci/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import type { Effects } from '../machine/effects.ts';
 

@@ -18,7 +18,7 @@ import {
   type PublishJob,
   type QueueStats,
 } from '@mvm-ci/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import type { ClaimQueue, ClaimWish } from '../lease/claim-queue.ts';
 import type { Holder, LeaseKeeper } from '../lease/lease-keeper.ts';
 import type { ReportCommand } from '../machine/command.ts';

@@ -3,7 +3,7 @@
  * longer there is rebuilt from its steps, in any thread.
  */
 import { mvmError } from '@mvm-ci/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../limits.ts';
 import type { GuestStep } from '../run/activation.ts';
 import type { StepOutcome } from './guest.ts';

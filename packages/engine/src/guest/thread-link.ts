@@ -8,7 +8,7 @@
  *   3. After `onEnded` the link is dead: it calls nothing, sends nothing, and everything asked of it is `lost`.
  */
 import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../limits.ts';
 import type { FaultFacts } from './guest.ts';
 import { pulseWords, type Command, type GuestCode, type Reply, type ThreadStart } from './thread-message.ts';

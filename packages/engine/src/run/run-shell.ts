@@ -16,7 +16,7 @@ import {
   type FinishOutcome,
   type JournalEntry,
 } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '@mvm-ci/protocol';
 import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
 import type { GuestHandle, GuestModule } from '../guest/guest-threads.ts';

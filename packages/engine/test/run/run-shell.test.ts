@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Intent } from '@mvm-ci/protocol';
+import type { Clock, Intent } from '@mvm-ci/protocol';
 import type { StepOutcome } from '../../src/guest/guest.ts';
-import { MemoryJournal, type Clock } from '../../src/index.ts';
+import { MemoryJournal } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
 import type { LoadedModule } from '../../src/module/loaded-module.ts';
 import { RunShell } from '../../src/run/run-shell.ts';

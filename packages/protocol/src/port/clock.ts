@@ -3,11 +3,11 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Time as the engine needs it (I9); the clocks of net and control are such clocks. */
+/** Time as a port (I9): core code is given a clock, and tests give it one that stands still. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch; may jump. What guests are told, made monotonic by the journal. */
+  /** Milliseconds since the Unix epoch; may jump. For what is compared with a date, or written down. */
   wallMs(): number;
-  /** Milliseconds that never go back. For deadlines. */
+  /** Milliseconds that never go back, from an arbitrary start. For durations and deadlines. */
   monotonicMs(): number;
   /** Calls `callback` once, after at least `delayMs` (or 2^31 - 1, whichever is less). */
   after(delayMs: number, callback: () => void): Timer;
