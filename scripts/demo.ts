@@ -54,8 +54,15 @@ const main = async (): Promise<number> => {
     return 0;
   }
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name));
-  return runDemo(options, stop.signal);
+  // Kept to the end: a library that restores the cursor would end the process if nobody listened any more.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort(name));
+  try {
+    return await runDemo(options, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write('\nInterrupted: everything that was started is ended.\n');
+    return 130;
+  }
 };
 
 try {

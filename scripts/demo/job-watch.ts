@@ -21,14 +21,18 @@ export class JobWatch implements Disposable {
     this.#listeners.add(listener);
   }
 
-  /** Waits until `find` returns something of the jobs. @throws when the event stream breaks or the signal fires */
+  /** Waits until `find` returns something of the jobs. @throws what `find` throws, and when the signal fires */
   until<T>(find: (jobs: readonly JobView[]) => T | undefined): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<T>();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     const listener: Listener = (jobs) => {
-      const found = find(jobs);
-      if (found === undefined) return;
+      try {
+        const found = find(jobs);
+        if (found === undefined) return;
+        resolve(found);
+      } catch (error) {
+        reject(error);
+      }
       this.#listeners.delete(listener);
-      resolve(found);
     };
     this.#listeners.add(listener);
     listener(this.#known());

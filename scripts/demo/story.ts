@@ -100,7 +100,7 @@ const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: re
   const names = new Map(stage.cluster.workers.map((worker) => [worker.field('node'), worker.field('name')]));
   const audit = new EffectAudit();
   watch.onChange((jobs) => stage.board.draw(jobs, names));
-  const victim = await watch.until((jobs) => pickVictim(jobs, stage.cluster));
+  const victim = await watch.until((jobs) => pickVictim(jobs, stage.cluster, stage.options.jobs));
   await kill(stage, victim, audit);
   names.set(victim.process.field('node'), `${victim.name} (killed)`);
   const jobs = await watch.untilAllFinal();

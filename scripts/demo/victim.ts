@@ -1,5 +1,5 @@
 import type { Client } from '@mvm-ci/client';
-import type { JobView } from '@mvm-ci/protocol';
+import { isFinal, type JobView } from '@mvm-ci/protocol';
 import type { Cluster, EffectAudit, ReadyProcess } from '@mvm-ci/testkit';
 
 const heldJobsMin = 3;
@@ -15,10 +15,18 @@ export interface Victim {
   readonly entries: Map<string, number>;
 }
 
-/** A worker in the middle of several jobs, once a quarter of all jobs is done; undefined before. */
-export const pickVictim = (jobs: readonly JobView[], cluster: Cluster): Victim | undefined => {
+/**
+ * A worker in the middle of several jobs, once a quarter of all jobs is done or all have begun; undefined before.
+ *
+ * @throws {Error} when all jobs are over: the demo would show nothing
+ */
+export const pickVictim = (jobs: readonly JobView[], cluster: Cluster, count: number): Victim | undefined => {
+  if (jobs.length < count) return undefined;
+  if (jobs.every((job) => isFinal(job.status))) {
+    throw new Error('all jobs were over before a worker could be killed in the middle of them: take more jobs');
+  }
   const completed = jobs.filter((job) => job.status === 'completed').length;
-  if (completed < jobs.length / 4) return undefined;
+  if (completed < count / 4 && jobs.some((job) => job.status === 'pending')) return undefined;
   const deep = jobs.filter(isInTheMiddle);
   const byWorker = [...Map.groupBy(deep, (job) => job.claimed_by)].toSorted(([, a], [, b]) => b.length - a.length);
   const [node, held] = byWorker[0] ?? [null, []];

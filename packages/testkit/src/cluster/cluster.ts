@@ -54,13 +54,21 @@ export class Cluster implements AsyncDisposable {
   /** Starts the control plane, then the workers side by side. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'mvm-ci-cluster-')));
-    const controlPlane = await startControlPlane(options, data, options.http ?? '127.0.0.1:0');
-    const cluster = new Cluster(options, data, controlPlane);
+    const cluster = await Cluster.#withControlPlane(options, data);
     try {
       await Promise.all(Array.from({ length: options.workers ?? 0 }, () => cluster.addWorker()));
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #withControlPlane(options: ClusterOptions, data: string): Promise<Cluster> {
+    try {
+      return new Cluster(options, data, await startControlPlane(options, data, options.http ?? '127.0.0.1:0'));
+    } catch (error) {
+      if (options.data === undefined) await rm(data, { recursive: true, force: true });
       throw error;
     }
   }
