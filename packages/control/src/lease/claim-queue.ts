@@ -35,7 +35,7 @@ export interface ClaimQueueOptions {
 
 interface Waiter {
   readonly wish: ClaimWish;
-  readonly order: number;
+  order: number;
   readonly resolve: (jobs: readonly ClaimedRow[]) => void;
   readonly reject: (error: unknown) => void;
   /** Set once the request is answered or given up. */
@@ -137,10 +137,17 @@ export class ClaimQueue {
   }
 
   #settle(waiter: Waiter, jobs: readonly ClaimedRow[]): void {
-    if (jobs.length === 0) return this.#wait(waiter);
+    if (jobs.length === 0) return this.#waitAtTheEnd(waiter);
     if (!waiter.over) return this.#end(waiter, jobs);
     // When that fails the lease runs out by itself.
     this.#options.giveBack(waiter.wish, jobs).catch(() => undefined);
+  }
+
+  // A job that this worker may not have, such as a second suspect, must not be kept from those behind it.
+  #waitAtTheEnd(waiter: Waiter): void {
+    this.#lastOrder += 1;
+    waiter.order = this.#lastOrder;
+    this.#wait(waiter);
   }
 
   #wait(waiter: Waiter): void {

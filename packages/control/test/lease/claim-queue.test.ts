@@ -187,6 +187,21 @@ suite('the claim queue', () => {
     assert.deepEqual(bench.given, ['w3:a']);
   });
 
+  test('asks another worker at the next wake when the first one found nothing that it may have', async () => {
+    const bench = new Bench();
+    const all = [bench.claim('holds a suspect'), bench.claim('may have it')];
+    await turn();
+    for (const attempt of [1, 2]) {
+      if (attempt === 2) bench.jobs.push('suspect');
+      bench.queue.follow(available(0, bench.clock.wallMs() + 1_000));
+      bench.clock.advance(1_000);
+      await turn();
+    }
+    assert.deepEqual(bench.given, ['may have it:suspect']);
+    bench.queue.stop();
+    await Promise.all(all);
+  });
+
   test('gives nothing to a worker that fell silent: its place goes to the next', async () => {
     const bench = new Bench();
     const all = [bench.claim('silent'), bench.claim('alive')];
