@@ -1,10 +1,14 @@
 /**
- * Requests of workflows, sent with Node's `fetch`. Every failure becomes an answer with a code and a message that names
- * the cause; only an aborted request rejects.
+ * Requests of workflows. Every failure becomes an answer with a code and a message that names the cause; only an aborted
+ * request rejects. The `fetch` is undici's, which Node's own is made of: only its package lets the time limits be set.
  */
 import type { Answer, FetchIntent } from '@mvm-ci/protocol';
+import { Agent, fetch, Headers, Request, type Response } from 'undici';
 import { engineLimits } from '../limits.ts';
 import type { EffectPerformer, FetchOrder } from './performer.ts';
+
+/** An intent has a deadline of its own; undici's would end a slow answer after 300 s. */
+const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
 /** Sends requests over the network of this machine. */
 export const systemFetch: EffectPerformer = {
@@ -13,7 +17,7 @@ export const systemFetch: EffectPerformer = {
     if (!(request instanceof Request)) return request;
     const deadline = AbortSignal.timeout(intent.timeoutMs);
     try {
-      const response = await fetch(request, { signal: AbortSignal.any([signal, deadline]) });
+      const response = await fetch(request, { signal: AbortSignal.any([signal, deadline]), dispatcher });
       return await readResponse(response);
     } catch (error) {
       signal.throwIfAborted();
