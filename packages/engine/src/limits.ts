@@ -50,6 +50,8 @@ export const engineLimits = {
   keyCharsMax: 512,
   /** Body of a request or of a response, in bytes. */
   bodyBytesMax: 8_388_608,
+  /** Answers that wait for the end of a guest's step, together, in bytes. */
+  waitingAnswersBytesMax: 67_108_864,
   /** Longest time of a request. */
   fetchMsMax: 3_600_000,
   /** Longest sleep: 10 years. */

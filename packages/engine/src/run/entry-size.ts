@@ -19,7 +19,8 @@ export const entryBytes = (entry: JournalEntry): number => {
   }
 };
 
-const answerBytes = (answer: Answer): number => {
+/** The same for an answer. */
+export const answerBytes = (answer: Answer): number => {
   switch (answer.type) {
     case 'fetched': {
       const { url, headers, body } = answer.response;

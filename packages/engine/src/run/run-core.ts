@@ -23,6 +23,8 @@ import type {
   JournalEntry,
 } from '@mvm-ci/protocol';
 import { isIdempotent } from '../effects/performer.ts';
+import { engineLimits } from '../limits.ts';
+import { answerBytes } from './entry-size.ts';
 import type { StepOutcome } from '../guest/guest.ts';
 import type { GuestStep } from './activation.ts';
 import { CallBook, type OpenCall } from './call-book.ts';
@@ -129,7 +131,7 @@ export class RunCore {
   answered(call: number, answer: Answer, now: number): readonly RunOutput[] {
     if (this.#phase === 'over' || !this.#calls.has(call)) return [];
     if (this.#phase !== 'resting') {
-      if (!this.#arrivals.some((arrival) => arrival.call === call)) this.#arrivals.push({ call, answer });
+      if (!this.#arrivals.some((arrival) => arrival.call === call)) this.#keepArrival({ call, answer });
       return [];
     }
     const entries = this.#journalAnswers([{ call, answer }], now);
@@ -283,6 +285,13 @@ export class RunCore {
     return [...append, ...this.#fail(workflowStuck, now)];
   }
 
+  /** Keeps an answer until the step ends; one that would be too much is answered as such instead. */
+  #keepArrival(arrival: Arrival): void {
+    const bytes = this.#arrivals.reduce((sum, { answer }) => sum + answerBytes(answer), answerBytes(arrival.answer));
+    const limit = engineLimits.waitingAnswersBytesMax;
+    this.#arrivals.push(bytes <= limit ? arrival : { call: arrival.call, answer: tooMuchWaits(limit, bytes) });
+  }
+
   #drainArrivals(now: number): readonly JournalEntry[] {
     const wanted = this.#arrivals.filter(({ call }) => this.#calls.has(call));
     this.#arrivals = [];
@@ -323,6 +332,12 @@ export class RunCore {
     return this.#calls.open.map(({ intent }) => ({ type: 'abort', call: intent.call }));
   }
 }
+
+const tooMuchWaits = (limit: number, bytes: number): Answer => ({
+  type: 'error',
+  code: 'LIMIT_EXCEEDED',
+  message: `answers that wait for a step may have ${limit} bytes together, with this one they have ${bytes}: ask for less at a time`,
+});
 
 const progressOf = (intents: readonly Intent[]): JobProgress | undefined => {
   const last = intents.filter((intent) => intent.type === 'progress').at(-1);
