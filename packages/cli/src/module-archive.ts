@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { decodeModule, mvmError, moduleHash, type ModuleFile } from '@mvm-ci/protocol';
+import { ArgumentError } from './argument-error.ts';
 import { pathFrom } from './command-context.ts';
 import type { Host } from './host.ts';
 
@@ -25,7 +26,9 @@ export const archiveName = ({ name, version }: Pick<NamedModule, 'name' | 'versi
 const parseModuleName = (text: string): { readonly name: string; readonly version: string } => {
   const [, name, version] = /^([^@/]+)@([^@/]+)$/.exec(text) ?? [];
   if (name !== undefined && version !== undefined) return { name, version };
-  throw mvmError('INVALID_ARGUMENT', `a module is deployed as name@version, not "${text}"`, { received: text });
+  throw new ArgumentError('INVALID_ARGUMENT', `a module is deployed as name@version, not "${text}"`, {
+    received: text,
+  });
 };
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
-import { limits, mvmError } from '@mvm-ci/protocol';
+import { idSchema, limits, mvmError } from '@mvm-ci/protocol';
 import { InvalidArgumentError } from 'commander';
+import { ArgumentError } from './argument-error.ts';
 import { pathFrom } from './command-context.ts';
 import type { Host } from './host.ts';
 
@@ -10,8 +11,16 @@ export const wholeNumber =
   (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`it must be a whole number from ${min} to ${max}.`);
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new InvalidArgumentError(`it must be a whole number ${range}, received "${text}".`);
   };
+
+/** Reads an option as a job id; anything else is a usage error. */
+export const jobId = (text: string): string => {
+  if (idSchema.safeParse(text).success) return text;
+  const rule = `letters, digits and . _ : - only, at most ${limits.idCharsMax}, starting with a letter or digit`;
+  throw new InvalidArgumentError(`it must be ${rule}, received "${text}".`);
+};
 
 /** Where a job's input comes from. */
 export interface InputFlags {
@@ -24,7 +33,7 @@ export interface InputFlags {
 /** The input that the flags name; null when they name none. @throws INVALID_ARGUMENT, INVALID_JSON, PAYLOAD_TOO_LARGE */
 export const readInput = async (host: Host, { input, inputFile }: InputFlags): Promise<unknown> => {
   if (input !== undefined && inputFile !== undefined)
-    throw mvmError('INVALID_ARGUMENT', 'give --input or --input-file, not both');
+    throw new ArgumentError('INVALID_ARGUMENT', 'give --input or --input-file, not both');
   if (input !== undefined) return parsed(input, '--input');
   if (inputFile === undefined) return null;
   return parsed(await textOf(host, inputFile), inputFile === '-' ? 'the standard input' : inputFile);
@@ -39,7 +48,7 @@ const textOf = async (host: Host, file: string): Promise<string> => {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'syscall' in error)
-      throw mvmError('INVALID_ARGUMENT', `--input-file ${file} can't be read: ${error.message}`);
+      throw new ArgumentError('INVALID_ARGUMENT', `--input-file ${file} can't be read: ${error.message}`);
     throw error;
   }
 };
@@ -49,7 +58,7 @@ const parsed = (text: string, source: string): unknown => {
     return JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw mvmError('INVALID_JSON', `${source} is not JSON: ${reason}`, { received: text.slice(0, 100) });
+    throw new ArgumentError('INVALID_JSON', `${source} is not JSON: ${reason}`, { received: text.slice(0, 100) });
   }
 };
 

@@ -88,12 +88,13 @@ describe('runCli', { concurrency: true }, () => {
 
   it('refuses an input that is not JSON before it asks anybody', async () => {
     const { code, stderr } = await runCommand(['publish', 'w', '--input', '{url}', '--url', nowhere]);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /^error INVALID_JSON: --input is not JSON/);
   });
 
   it('refuses two inputs, and --count with --wait', async () => {
     const two = await runCommand(['publish', 'w', '--input', '1', '--input-file', '-', '--url', nowhere]);
+    assert.equal(two.code, 2);
     assert.match(two.stderr, /^error INVALID_ARGUMENT: give --input or --input-file/);
     const many = await runCommand(['publish', 'w', '--count', '2', '--wait', '--url', nowhere]);
     assert.deepEqual([many.code, many.stderr.split('\n')[0]], [2, 'error: --count goes with neither --id nor --wait']);
@@ -105,11 +106,29 @@ describe('runCli', { concurrency: true }, () => {
     assert.match(stderr, /a whole number from 1 to 1000/);
   });
 
+  it('takes a cursor, an id and a file that can be none as usage errors, with the value received', async () => {
+    const cursor = await runCommand(['list', '--after', 'foo', '--url', nowhere]);
+    assert.equal(cursor.code, 2);
+    assert.match(cursor.stderr, /must be a whole number of at least 1, received "foo"/);
+    const id = await runCommand(['publish', 'w', '--id', 'a b', '--url', nowhere]);
+    assert.equal(id.code, 2);
+    assert.match(id.stderr, /it must be letters, digits and .* received "a b"/);
+    const file = await runCommand(['publish', 'w', '--input-file', 'missing', '--url', nowhere]);
+    assert.equal(file.code, 2);
+    assert.match(file.stderr, /^error INVALID_ARGUMENT: --input-file missing can't be read/);
+  });
+
+  it('says that the table of a journal is cut, and how to see all', async () => {
+    const { stdout } = await runCommand(['journal', '--help']);
+    assert.match(stdout, /cut after 100 characters; --json prints all/);
+  });
+
   it('says what a worker needs when it has no ticket, and what is wrong with one', async () => {
     const none = await runCommand(['worker']);
-    assert.equal(none.code, 1);
+    assert.equal(none.code, 2);
     assert.match(none.stderr, /^error TICKET_INVALID: a worker needs a ticket.*\n.*endpoint\.ticket/);
     const wrong = await runCommand(['worker', '--ticket', 'hello']);
+    assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /^error TICKET_INVALID: this is not a ticket/);
     const damaged = await runCommand(['worker', '--json'], { env: { CONTROL_PLANE_TICKET: 'mvm1abcdefgh' } });
     assert.equal(JSON.parse(damaged.stderr).error.details.fault, 'damaged');
@@ -123,6 +142,7 @@ describe('runCli', { concurrency: true }, () => {
 
   it('refuses a module name that is none, and a module file that is none', async () => {
     const named = await runCommand(['deploy', 'x.mvm', '--as', 'nameless', '--url', nowhere]);
+    assert.equal(named.code, 2);
     assert.match(named.stderr, /^error INVALID_ARGUMENT: a module is deployed as name@version, not "nameless"/);
     const missing = await runCommand(['deploy', 'x@1.mvm', '--url', nowhere]);
     assert.match(missing.stderr, /^error MODULE_INVALID: the module file can't be read/);

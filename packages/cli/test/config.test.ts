@@ -64,10 +64,23 @@ describe('readConfig', () => {
   it('names the place, the rule and the value of what is wrong', () => {
     const wrong = { code: 'CONFIG_INVALID' };
     assert.throws(() => read({ slots: 'many' }), { ...wrong, message: /^--slots is "many", which is not allowed/ });
-    assert.throws(() => read({ leaseMs: '0' }), { ...wrong, message: /^--lease-ms is "0".*>=1/ });
+    assert.throws(() => read({ leaseMs: '0' }), { ...wrong, message: /it must be a whole number from 1 to 3600000$/ });
     assert.throws(() => read({}, { MVM_CI_URL: 'localhost' }), { ...wrong, message: /^MVM_CI_URL is "localhost"/ });
     assert.throws(() => read({}, {}, { slots: 0 }), { ...wrong, message: /^"slots" in mvm-ci.json is 0/ });
-    assert.throws(() => read({ http: '127.0.0.1:99999' }), { ...wrong, message: /a port is below 65536/ });
+    assert.throws(() => read({}, {}, { slots: 'x' }), { ...wrong, message: /is "x".* a whole number from 1 to 1000$/ });
+    assert.throws(() => read({}, { MVM_CI_SLOTS: '0' }), {
+      ...wrong,
+      message: /is "0".* a whole number from 1 to 1000$/,
+    });
+    assert.throws(() => read({}, { RUST_LOG: 'bad' }, {}), {
+      ...wrong,
+      message: /^RUST_LOG is "bad".* one of trace, debug, info, warn, error, silent$/,
+    });
+    assert.throws(() => read({}, { HTTP_PORT: 'abc' }, {}), { ...wrong, message: /must be HOST:PORT[^;]*$/ });
+    assert.throws(() => read({ http: '127.0.0.1:99999' }), {
+      ...wrong,
+      message: /must be an address whose port is below 65536$/,
+    });
     assert.throws(() => read({ name: 'no spaces' }), wrong);
   });
 

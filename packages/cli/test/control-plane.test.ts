@@ -55,13 +55,13 @@ describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
     assert.equal(statSync(join(data, 'operator.token')).mode & 0o777, 0o600);
   });
 
-  it('says that another process uses the folder', async () => {
+  it('says that another process uses the folder, and what to do', async () => {
     await using first = start();
     await first.ready();
-    await using second = start();
+    await using second = new CliProcess(['control-plane', '--data', data, '--http', '127.0.0.1:0']);
     const { code, stderr } = await second.end();
-    assert.notEqual(code, 0);
-    assert.match(stderr, /CONFIG_INVALID/);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error CONFIG_INVALID: another control plane uses the data folder .*\n.* --data DIR/m);
   });
 
   it('says that the address is taken', async () => {

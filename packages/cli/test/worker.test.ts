@@ -61,6 +61,7 @@ describe('a cluster on the command line', patience, () => {
     const shown = await command('status', job.job_id);
     assert.match(shown.stdout, /^state +completed$/m);
     assert.match(shown.stdout, /^result +"Hello, Ada!"$/m);
+    assert.doesNotMatch(shown.stdout, /runs after/);
   });
 
   it('prints the id alone, so that a script can use it', async () => {
@@ -118,6 +119,7 @@ describe('a cluster on the command line', patience, () => {
     assert.deepEqual([module?.name, module?.workflows.toSorted()], ['greeter', ['fail', 'greet', 'linger']]);
     const [node] = await json<NodeView[]>('nodes');
     assert.equal(node?.name, 'first');
+    assert.match((await command('nodes')).stdout, /^NODE +NAME +STATE .*\n\w+ +first +here /);
   });
 
   it('says which workflows there are when a wrong one is asked for', async () => {

@@ -13,12 +13,16 @@ const columns: readonly Column<JournalEntryView>[] = [
   { head: 'WHAT', cell: (entry) => detail(entry) },
 ];
 
+const help = `
+What an entry holds is cut after ${detailCharsMax} characters; --json prints all of it.
+${examples('journal 0b9c51', 'journal 0b9c51 --attempt 1 --json')}`;
+
 /** `mvm-ci journal ID` */
 export const registerJournal = ({ program, host }: Registrar): void => {
   const command = program.command('journal <job>');
   withClientOptions(command.description("show a job's journal: what it asked for and what it was told"))
     .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
-    .addHelpText('after', examples('journal 0b9c51', 'journal 0b9c51 --attempt 1 --json'))
+    .addHelpText('after', help)
     .action(async (id: string, flags: { readonly attempt?: number }) => {
       const { terminal, client } = openContext(host, flags);
       const journal = await client().journal(id, { attempt: flags.attempt });

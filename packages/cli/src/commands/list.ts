@@ -8,7 +8,7 @@ import { examples, type Registrar } from './registrar.ts';
 interface ListFlags {
   readonly state?: JobState;
   readonly limit: number;
-  readonly after?: string;
+  readonly after?: number;
 }
 
 /** `mvm-ci list` */
@@ -21,11 +21,16 @@ export const registerList = ({ program, host }: Registrar): void => {
       wholeNumber(1, limits.listRowsMax),
       100,
     )
-    .option('--after <cursor>', 'go on after the page that ended with this cursor')
+    .option(
+      '--after <cursor>',
+      'go on after the page that ended with this cursor',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    )
     .addHelpText('after', examples('list', 'list --state failed --limit 20', 'list --json'))
     .action(async (flags: ListFlags) => {
       const { terminal, client } = openContext(host, flags);
-      const { jobs, next } = await client().list({ state: flags.state, limit: flags.limit, after: flags.after });
+      const after = flags.after?.toString();
+      const { jobs, next } = await client().list({ state: flags.state, limit: flags.limit, after });
       terminal.result({ jobs, next: next ?? null }, () => terminal.table(jobs, jobColumns(terminal.paint), 'no jobs'));
       if (next !== undefined) terminal.note(`more: --after ${next}`);
     });

@@ -2,7 +2,7 @@ import type { Client } from '@mvm-ci/client';
 import { limits, type JobView, type Published, type PublishJob } from '@mvm-ci/protocol';
 import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
 import { cliLimits } from '../limits.ts';
-import { readInput, wholeNumber, type InputFlags } from '../option-value.ts';
+import { jobId, readInput, wholeNumber, type InputFlags } from '../option-value.ts';
 import { exitCodes } from '../output/failure.ts';
 import { jobFacts } from '../output/job-view.ts';
 import { examples, type Registrar } from './registrar.ts';
@@ -20,7 +20,7 @@ export const registerPublish = ({ program, host, exit }: Registrar): void => {
   withClientOptions(command)
     .option('--input <json>', 'what the workflow is called with (default: null)')
     .option('--input-file <file>', 'the same from a file; - is the standard input')
-    .option('--id <job>', 'the job id; publishing the same job with it again changes nothing')
+    .option('--id <job>', 'the job id; publishing the same job with it again changes nothing', jobId)
     .option('--attempts <count>', 'how often the workflow may be tried', wholeNumber(1, limits.attemptsMax))
     .option('--count <count>', 'publish this many jobs alike', wholeNumber(1, cliLimits.publishCountMax))
     .option('--wait', 'wait until the job is over and show it; exit code 1 unless it completed')

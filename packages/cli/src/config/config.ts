@@ -68,8 +68,8 @@ const flagOf = (key: ConfigKey): string => `--${key.replaceAll(/[A-Z]/g, (letter
 const checked = (key: ConfigKey, { value, from }: Given): unknown => {
   const parsed = schemas[key].safeParse(value);
   if (parsed.success) return parsed.data;
-  const rule = parsed.error.issues.map((issue) => issue.message).join('; ');
-  throw mvmError('CONFIG_INVALID', `${from} is ${JSON.stringify(value)}, which is not allowed: ${rule}`, {
+  const rule = [...new Set(parsed.error.issues.map((issue) => issue.message))].join('; ');
+  throw mvmError('CONFIG_INVALID', `${from} is ${JSON.stringify(value)}, which is not allowed; it must be ${rule}`, {
     setting: key,
     from,
     rule,

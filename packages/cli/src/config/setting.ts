@@ -72,16 +72,22 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   flawlessUrl: 'FLAWLESS_URL',
 };
 
-const number = (rule: z.ZodType<number>): z.ZodType<number> =>
-  z.preprocess((value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value), rule);
-const count = (max: number): z.ZodType<number> => number(z.number().int().min(1).max(max));
+const number = (isAllowed: (value: number) => boolean, rule: string): z.ZodType<number> =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+    z.custom<number>((value) => typeof value === 'number' && isAllowed(value), rule),
+  );
+const count = (max: number): z.ZodType<number> =>
+  number((value) => Number.isInteger(value) && value >= 1 && value <= max, `a whole number from 1 to ${max}`);
 const milliseconds = count(3_600_000);
-const text = z.string().min(1);
+const seconds = number((value) => value >= 0 && value <= 3_600, 'a number of seconds from 0 to 3600');
+const text = z.string('text').min(1, 'text that is not empty');
 
+const socketRule = 'HOST:PORT, such as 127.0.0.1:3020 or [::1]:3020';
 const socket = z
-  .string()
-  .regex(/^(?:[^\s:[\]]+|\[[0-9a-fA-F:.%]+\]):\d{1,5}$/, 'HOST:PORT, such as 127.0.0.1:3020 or [::1]:3020')
-  .refine((address) => portOf(address) < 65_536, 'a port is below 65536');
+  .string(socketRule)
+  .regex(/^(?:[^\s:[\]]+|\[[0-9a-fA-F:.%]+\]):\d{1,5}$/, { error: socketRule, abort: true })
+  .refine((address) => portOf(address) < 65_536, 'an address whose port is below 65536');
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
@@ -91,19 +97,26 @@ const listener = z.preprocess(
   socket,
 );
 
-const sockets = z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(socket).min(1));
+const sockets = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',') : value),
+  z.array(socket, `one or more of ${socketRule}`).min(1),
+);
 
 // RUST_LOG may hold directives for parts of a Rust program, such as `warn,mvm_ci=debug`: the one without a part counts.
-const level = z.preprocess((value) => {
-  if (typeof value !== 'string') return value;
-  const general = value.split(',').findLast((directive) => !directive.includes('='));
-  return general?.trim().toLowerCase().replace(/^off$/, 'silent') ?? defaults.logLevel;
-}, z.enum(cliLogLevels));
+const level = z.preprocess(
+  (value) => {
+    if (typeof value !== 'string') return value;
+    const general = value.split(',').findLast((directive) => !directive.includes('='));
+    return general?.trim().toLowerCase().replace(/^off$/, 'silent') ?? defaults.logLevel;
+  },
+  z.enum(cliLogLevels, `one of ${cliLogLevels.join(', ')}`),
+);
 
+const nameRule = `letters, digits and . _ : - only, at most ${limits.idCharsMax}, starting with a letter or digit`;
 const name = z
-  .string()
-  .max(limits.idCharsMax)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits and . _ : - only, starting with a letter or digit');
+  .string(nameRule)
+  .max(limits.idCharsMax, nameRule)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, nameRule);
 
 /** The rule of each setting; text from the environment and from flags is read as what the setting needs. */
 export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[K]>> } = {
@@ -117,7 +130,7 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   slots: count(workerLimits.slotsMax),
   name,
   threads: count(256),
-  grace: number(z.number().min(0).max(3_600)),
+  grace: seconds,
   leaseMs: milliseconds,
   heartbeatMs: milliseconds,
   idleHeartbeatMs: milliseconds,

@@ -75,7 +75,10 @@ const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal
 const untilClosed = async ({ config, terminal, host }: CommandContext, worker: Worker): Promise<number> => {
   const { node, cluster } = worker;
   const ready = { ready: 'worker', node, cluster, name: config.name ?? node.slice(0, 10), slots: config.slots };
-  terminal.result({ ...ready, pid: host.pid }, () => `worker ${ready.name} has joined, with ${config.slots} slots`);
+  terminal.result(
+    { ...ready, pid: host.pid },
+    () => `worker ${ready.name} has joined, with ${config.slots} slots (pid ${host.pid})`,
+  );
   const ended = await worker.closed;
   switch (ended.type) {
     case 'drained':

@@ -1,5 +1,6 @@
 import { asMvmError, errorBody, type MvmError } from '@mvm-ci/protocol';
 import { CommanderError } from 'commander';
+import { ArgumentError } from '../argument-error.ts';
 import type { Host } from '../host.ts';
 
 /** Exit codes: `docs/reference/cli.md`. */
@@ -22,13 +23,23 @@ export const reportFailure = (thrown: unknown, host: Host, isJson: boolean): num
   const error = asMvmError(thrown);
   if (isJson) host.stderr.write(`${JSON.stringify(errorBody(error.toRecord()))}\n`);
   else host.stderr.write(humanText(error));
-  return error.code === 'CONFIG_INVALID' ? exitCodes.usage : exitCodes.failed;
+  return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
 };
 
+// The same codes also come from a control plane, about what a program sent: only those about arguments are the user's.
+const isUsageError = (error: MvmError): boolean =>
+  error instanceof ArgumentError || error.code === 'CONFIG_INVALID' || error.code === 'TICKET_INVALID';
+
 const adviceFor = (error: MvmError): string | undefined =>
-  error.code === 'CONFIG_INVALID' && error.message.includes('EADDRINUSE')
-    ? 'Another program, perhaps another control plane, has this port: give a free one with --http, such as --http 3021.'
-    : advice[error.code];
+  error.code === 'CONFIG_INVALID' ? configAdvice(error.message) : advice[error.code];
+
+const configAdvice = (message: string): string | undefined => {
+  if (message.includes('EADDRINUSE'))
+    return 'Another program, perhaps another control plane, has this port: give a free one with --http, such as --http 3021.';
+  if (message.includes('uses the data folder'))
+    return 'End that one first, or give this one a folder of its own with --data DIR (and a port of its own with --http).';
+  return undefined;
+};
 
 const humanText = (error: MvmError): string => {
   const hint = adviceFor(error);

@@ -1,4 +1,4 @@
-import { isFinal, type JobState, type JobView } from '@mvm-ci/protocol';
+import type { JobState, JobView } from '@mvm-ci/protocol';
 import type { Column, Paint, Terminal } from './terminal.ts';
 
 /** A state in its colour. */
@@ -43,7 +43,7 @@ export const jobFacts = (job: JobView, terminal: Terminal): string => {
     ['journal', `${job.journal_entries} entries, resumed ${job.resumes} times, ${job.lost_leases} leases lost`],
     ['published', timeText(job.created_at_ms)],
     ['updated', timeText(job.updated_at_ms)],
-    ['runs after', isFinal(job.status) ? '' : timeText(job.run_at_ms)],
+    ['runs after', job.status === 'pending' ? timeText(job.run_at_ms) : ''],
     ['error', job.error ? paint.red(`${job.error.code}: ${job.error.message}`) : ''],
     ['result', job.status === 'completed' ? JSON.stringify(job.result) : ''],
   ];
