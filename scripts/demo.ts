@@ -12,11 +12,12 @@ jobs that crawl a web site served on this machine, kills a worker with SIGKILL i
 the others go on with its jobs from their journals. Ends with code 0 when no job was lost and no effect
 was done twice.
 
-  --jobs N       jobs to publish (default 60)
+  --jobs N       jobs to publish, at least 10 (default 60)
   --workers N    workers to start, at least 2 (default 3)
   --http ADDR    address of the HTTP API (default 127.0.0.1:3020; a free port when that one is taken)
   --keep         leave the cluster up at the end, until Ctrl-C
-  --json         print one line of JSON at the end, and nothing else on stdout
+  --json         print one line of JSON at the end, and nothing else on stdout; npm's own lines are
+                 left out with: npm run -s demo -- --json
   --help         this text
 `;
 
