@@ -52,6 +52,8 @@ export const engineLimits = {
   bodyBytesMax: 8_388_608,
   /** Answers that wait for the end of a guest's step, together, in bytes. */
   waitingAnswersBytesMax: 67_108_864,
+  /** Longest wait of a journal entry that nobody waits for; far below the 50 ms that an answer may take to be synced. */
+  rideAlongMs: 5,
   /** Longest time of a request. */
   fetchMsMax: 3_600_000,
   /** Longest sleep: 10 years. */

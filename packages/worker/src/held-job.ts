@@ -144,7 +144,6 @@ export class HeldJob {
       attempt,
       position,
       shipper: this.#options.shipper,
-      clock: this.#options.clock,
       onRefused: (error) => this.#refused(error),
     });
   }

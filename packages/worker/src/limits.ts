@@ -16,8 +16,6 @@ export const workerLimits = {
   shipRequestsMax: 4,
   /** A request takes further batches until it holds this much: large bodies block the transport. */
   shipRequestBytes: 262_144,
-  /** Longest wait of a journal entry that nobody waits for; far below the 50 ms that an answer may take to be synced. */
-  rideAlongMs: 5,
   /** First wait before something is tried again; doubles with each failure. */
   retryMs: 50,
   /** Longest such wait. */

@@ -1,4 +1,3 @@
-import { systemClock } from '@mvm-ci/net';
 import { chainStart } from '@mvm-ci/protocol';
 import { describeJournal, type ConformanceHold, type JournalHarness } from '@mvm-ci/testkit';
 import { ClusterSink } from '../src/journal/cluster-sink.ts';
@@ -35,7 +34,6 @@ const openHarness = (): JournalHarness => {
       attempt,
       position: { nextSeq: entries.length, hash: stored.batches.at(-1)?.hash ?? chainStart(job, attempt) },
       shipper,
-      clock: systemClock,
       onRefused: () => undefined,
     });
     return { sink, entries };

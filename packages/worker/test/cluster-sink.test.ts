@@ -11,24 +11,19 @@ import {
 } from '@mvm-ci/protocol';
 import { ClusterSink } from '../src/journal/cluster-sink.ts';
 import type { Parcel } from '../src/journal/journal-shipper.ts';
-import { workerLimits } from '../src/limits.ts';
 import { logEntry, textsOf } from './fixtures/entry.ts';
-import { FakeClock } from './fixtures/fake-clock.ts';
 
 const lease = { job: 'j1', epoch: 3 };
 const start = chainStart('j1', 1);
-const answered: JournalEntry = { kind: 'answered', at: 1, call: 1, answer: { type: 'slept' } };
 
 describe('ClusterSink', () => {
   let offers = 0;
   let refusals: MvmError[] = [];
   let sink: ClusterSink;
-  let clock: FakeClock;
 
   beforeEach(() => {
     offers = 0;
     refusals = [];
-    clock = new FakeClock();
     sink = openSink({ nextSeq: 0, hash: start });
   });
 
@@ -38,7 +33,6 @@ describe('ClusterSink', () => {
       attempt: 1,
       position,
       shipper: { offer: () => void (offers += 1) },
-      clock,
       onRefused: (error) => refusals.push(error),
     });
 
@@ -52,28 +46,6 @@ describe('ClusterSink', () => {
     answer(sink);
     await second;
     assert.deepEqual(textsOf(readBatches(start, batches)), ['a', 'b', 'c']);
-  });
-
-  it('lets an answer ride along with what the guest wants next', () => {
-    void sink.append([answered]);
-    assert.equal(offers, 0);
-    void sink.append([logEntry('next')]);
-    assert.equal(offers, 1);
-    assert.equal(batchOf(sink.take()).count, 2);
-    assert.equal(clock.pending, 0);
-  });
-
-  it('ships an answer by itself when nothing follows it soon', async () => {
-    void sink.append([answered]);
-    await clock.advance(workerLimits.rideAlongMs);
-    assert.equal(offers, 1);
-    assert.equal(batchOf(sink.take()).count, 1);
-  });
-
-  it('leaves no timer behind when the lease is lost', () => {
-    void sink.append([answered]);
-    sink.lose(mvmError('STALE_LEASE', 'gone'));
-    assert.equal(clock.pending, 0);
   });
 
   it('gathers what comes while a batch is out, in one next batch', () => {

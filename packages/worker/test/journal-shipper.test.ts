@@ -175,14 +175,7 @@ const hold = (cluster: MemoryCluster, shipper: JournalShipper, job: string): Clu
   cluster.publish(job);
   Object.assign(cluster.stored(job), { epoch: 1, holder: 'me' });
   const position = { nextSeq: 0, hash: chainStart(job, 1) };
-  return new ClusterSink({
-    lease: { job, epoch: 1 },
-    attempt: 1,
-    position,
-    shipper,
-    clock: new FakeClock(),
-    onRefused: () => undefined,
-  });
+  return new ClusterSink({ lease: { job, epoch: 1 }, attempt: 1, position, shipper, onRefused: () => undefined });
 };
 
 const paths = (cluster: MemoryCluster): readonly string[] => cluster.requests.map(({ path }) => path);

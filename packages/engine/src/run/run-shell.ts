@@ -4,7 +4,9 @@
  *
  *   1. Outputs are carried out in their order, those of one event before the next event.
  *   2. Effects live here and not with the guest: a guest that is lost or dropped from memory takes none of them along.
- *   3. After the end (a finish that was answered, a drop, a fault) no effect starts, every timer and request is gone, and
+ *   3. Entries that nobody waits for (`started`, `answered`) leave with the entries that follow, or after `rideAlongMs`: what
+ *      the guest wants next is usually there before, and saves a request and a sync.
+ *   4. After the end (a finish that was answered, a drop, a fault) no effect starts, every timer and request is gone, and
  *      the guest is closed; `ended` settles last.
  */
 import {
@@ -14,6 +16,7 @@ import {
   type Answer,
   type FetchIntent,
   type FinishOutcome,
+  type JobProgress,
   type JournalEntry,
 } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
@@ -21,7 +24,7 @@ import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
 import type { GuestHandle, GuestModule } from '../guest/guest-threads.ts';
 import type { Logger } from '../logger.ts';
-import { seedBytes } from '../limits.ts';
+import { engineLimits, seedBytes } from '../limits.ts';
 import type { LoadedModule } from '../module/loaded-module.ts';
 import type { ModuleCache } from '../module/module-cache.ts';
 import type { Random } from '../random.ts';
@@ -55,6 +58,9 @@ export class RunShell implements EngineRun {
   /** Set until the core exists: the end that was asked for before the beginning. */
   #early: FinishOutcome | undefined;
   #journalled: number;
+  /** Entries of rule 3, and the timer that ends their wait. */
+  #riding: readonly JournalEntry[] = [];
+  #ride: Timer | undefined;
   readonly #outputs: RunOutput[] = [];
   #isCarryingOut = false;
 
@@ -149,11 +155,26 @@ export class RunShell implements EngineRun {
 
   #append({ entries, progress }: RunOutput & { readonly type: 'append' }): void {
     this.#journalled += entries.length;
+    this.#riding = [...this.#riding, ...entries];
+    if (!entries.every(ridesAlong)) return this.#ship(progress);
+    this.#ride ??= this.#parts.clock.after(engineLimits.rideAlongMs, () => this.#ship(undefined));
+  }
+
+  #ship(progress: JobProgress | undefined): void {
     const through = this.#journalled;
-    this.#ports.sink.append(entries, progress).then(
+    this.#ports.sink.append(this.#ridden(), progress).then(
       () => this.#tell((core) => core.durable(through)),
       (error: unknown) => this.#lose(error),
     );
+  }
+
+  /** The entries that wait, which wait no longer. */
+  #ridden(): readonly JournalEntry[] {
+    const riding = this.#riding;
+    this.#riding = [];
+    this.#ride?.cancel();
+    this.#ride = undefined;
+    return riding;
   }
 
   #step(): void {
@@ -219,7 +240,7 @@ export class RunShell implements EngineRun {
 
   #finish(entries: readonly JournalEntry[], outcome: FinishOutcome): void {
     this.#guest?.close();
-    this.#ports.sink.finish(entries, outcome).then(
+    this.#ports.sink.finish([...this.#ridden(), ...entries], outcome).then(
       () => this.#end({ type: 'finished', outcome }),
       (error: unknown) => this.#lose(error),
     );
@@ -245,8 +266,11 @@ export class RunShell implements EngineRun {
 
   #free(): void {
     this.#over.abort();
+    this.#ridden();
     for (const abort of this.#effects.values()) abort.abort();
     this.#effects.clear();
     this.#guest?.close();
   }
 }
+
+const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Clock, Intent } from '@mvm-ci/protocol';
 import type { StepOutcome } from '../../src/guest/guest.ts';
 import { MemoryJournal } from '../../src/index.ts';
+import { engineLimits } from '../../src/limits.ts';
 import { silentLogger } from '../../src/logger.ts';
 import type { LoadedModule } from '../../src/module/loaded-module.ts';
 import { RunShell } from '../../src/run/run-shell.ts';
@@ -53,20 +54,39 @@ interface Scene {
   readonly clock: HandClock;
   readonly journal: MemoryJournal;
   readonly shell: RunShell;
+  /** Kinds of the entries of each append, and of the finish. */
+  readonly batches: readonly (readonly string[])[];
 }
 
 /** A run whose guest asks for `steps[n]` in step n. */
 const begin = (...steps: readonly Intent[][]): Scene => {
   const clock = new HandClock();
   const journal = new MemoryJournal();
+  const sink = journal.hold();
+  const batches: (readonly string[])[] = [];
   let taken = 0;
   const guest = {
-    step: (): Promise<StepOutcome> => Promise.resolve({ type: 'stepped', intents: steps[taken++] ?? [] }),
+    step: (): Promise<StepOutcome> => {
+      const intents = steps[taken++];
+      return intents ? Promise.resolve({ type: 'stepped', intents }) : Promise.withResolvers<never>().promise;
+    },
     close: (): void => undefined,
   };
   const shell = new RunShell(
     { job: 'j', attempt: 1, module: 'm', workflow: 'main', input: '{}', journal: [] },
-    { sink: journal.hold(), mayStartEffect: () => true },
+    {
+      sink: {
+        append: (entries, progress) => {
+          batches.push(entries.map(({ kind }) => kind));
+          return sink.append(entries, progress);
+        },
+        finish: (entries, outcome) => {
+          batches.push(entries.map(({ kind }) => kind));
+          return sink.finish(entries, outcome);
+        },
+      },
+      mayStartEffect: () => true,
+    },
     {
       modules: { get: () => Promise.resolve(module) },
       guests: { open: () => guest },
@@ -76,7 +96,7 @@ const begin = (...steps: readonly Intent[][]): Scene => {
       logger: silentLogger,
     },
   );
-  return { clock, journal, shell };
+  return { clock, journal, shell, batches };
 };
 
 const turns = async (): Promise<void> => {
@@ -117,6 +137,7 @@ describe('a timer of a run', () => {
         { type: 'sleep', call: 3, ms: 30 },
       ],
       [{ type: 'abandon', call: 2 }],
+      [],
     );
     await turns();
     assert.equal(clock.delays.length, 3);
@@ -126,5 +147,30 @@ describe('a timer of a run', () => {
     shell.drop();
     assert.deepEqual(clock.delays, []);
     assert.deepEqual(await shell.ended, { type: 'dropped' });
+  });
+});
+
+describe('a journal entry that nobody waits for', () => {
+  it('rides along with what the guest wants next, or with the end', async () => {
+    const { clock, shell, batches } = begin([{ type: 'sleep', call: 1, ms: 10 }], done);
+    await turns();
+    clock.fire();
+    await shell.ended;
+    assert.deepEqual(batches, [
+      ['started', 'intents'],
+      ['answered', 'intents', 'completed'],
+    ]);
+    assert.deepEqual(clock.delays, []);
+  });
+
+  it('leaves by itself when the guest takes long, and not at all when the run is dropped', async () => {
+    const { clock, shell, batches } = begin([{ type: 'sleep', call: 1, ms: 10 }]);
+    await turns();
+    clock.fire();
+    assert.deepEqual(clock.delays, [engineLimits.rideAlongMs]);
+    clock.fire();
+    assert.deepEqual(batches.at(-1), ['answered']);
+    shell.drop();
+    assert.deepEqual(clock.delays, []);
   });
 });

@@ -6,9 +6,7 @@
  *   2. A batch that was taken never changes: it is sent again as it is until it is answered (I3).
  *   3. An append resolves when the batch with its last entry is durable (I2).
  *   4. `finish` carries the entries that are left, in the same transaction (I7).
- *   5. Entries that nobody waits for (`started`, `answered`) leave with the entries that follow, or after `rideAlongMs`: what
- *      the guest wants next is usually there before, and saves a request and a sync.
- *   6. After a refusal, `lose` or `finish`, nothing is sent any more, and every open call has been settled.
+ *   5. After a refusal, `lose` or `finish`, nothing is sent any more, and every open call has been settled.
  */
 import type { JournalSink } from '@mvm-ci/engine';
 import {
@@ -23,8 +21,6 @@ import {
   type LeaseRef,
   type MvmError,
 } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '../clock.ts';
-import { workerLimits } from '../limits.ts';
 import type { JournalShipper, Parcel, ParcelSource } from './journal-shipper.ts';
 
 /** Where an attempt's journal stands. */
@@ -41,7 +37,6 @@ export interface ClusterSinkOptions {
   /** What is stored already. */
   readonly position: JournalPosition;
   readonly shipper: Pick<JournalShipper, 'offer'>;
-  readonly clock: Pick<Clock, 'after'>;
   /** Called once if the control plane refuses a batch or the finish, before the open calls reject. */
   readonly onRefused: (error: MvmError) => void;
 }
@@ -73,7 +68,6 @@ export class ClusterSink implements JournalSink, ParcelSource {
   #ending: Ending | undefined;
   #sent: Sent | undefined;
   #over: MvmError | undefined;
-  #ride: Timer | undefined;
 
   constructor(options: ClusterSinkOptions) {
     this.#options = options;
@@ -101,8 +95,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
     if (this.#over) call.reject(this.#over);
     else if (last) last.calls.push(call);
     else call.resolve();
-    if (entries.every(ridesAlong)) this.#offerLater();
-    else this.#offer();
+    this.#offer();
     return call.promise;
   }
 
@@ -150,15 +143,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
 
   /** Rule 1: while a batch is out, its answer makes the next offer. */
   #offer(): void {
-    this.#ride?.cancel();
-    this.#ride = undefined;
     if (!this.#sent && this.nextKind) this.#options.shipper.offer(this);
-  }
-
-  /** Rule 5. */
-  #offerLater(): void {
-    if (this.#sent || this.#over || this.#ride) return;
-    this.#ride = this.#options.clock.after(workerLimits.rideAlongMs, () => this.#offer());
   }
 
   #gather(entries: readonly JournalEntry[]): void {
@@ -205,15 +190,12 @@ export class ClusterSink implements JournalSink, ParcelSource {
 
   #end(error: MvmError): void {
     this.#over ??= error;
-    this.#ride?.cancel();
     const open = [...(this.#sent?.calls ?? []), ...this.#waiting.flatMap(({ calls }) => calls)];
     if (this.#ending) open.push(this.#ending.call);
     this.#waiting = [];
     for (const call of open) call.reject(error);
   }
 }
-
-const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';
 
 const tooLarge = (bytes: number): MvmError =>
   mvmError('LIMIT_EXCEEDED', `a journal entry has at most ${limits.appendBytesMax} bytes, this one has ${bytes}`, {
