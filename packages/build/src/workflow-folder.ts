@@ -1,6 +1,6 @@
 /** Finds out what a folder or a file builds: name, version and the entry, from package.json where there is one. */
-import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, realpathSync } from 'node:fs';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { mvmError, parseAs, type MvmError } from '@mvm-ci/protocol';
 import { z } from 'zod';
@@ -59,9 +59,11 @@ const extensions = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.jsx'];
  * @throws {MvmError} `BUILD_FAILED` when there is no folder, no valid package.json or no entry file.
  */
 export const readFolder = async (path: string): Promise<WorkflowSource> => {
-  const folder = resolve(path);
-  const facts = await stat(folder).catch(() => undefined);
-  if (facts === undefined) throw mvmError('BUILD_FAILED', `no folder or file at "${path}"`, { path });
+  // The bundler names sources by their real places: through a link they would get other names, and the module another hash.
+  const folder = await realpath(path).catch(() => undefined);
+  const facts = folder === undefined ? undefined : await stat(folder);
+  if (folder === undefined || facts === undefined)
+    throw mvmError('BUILD_FAILED', `no folder or file at "${path}"`, { path });
   if (facts.isFile()) return readEntry(folder);
   const manifest = await readManifest(folder);
   const name = nameOf(manifest.name ?? basename(folder));
@@ -75,7 +77,7 @@ export const readFolder = async (path: string): Promise<WorkflowSource> => {
 
 /** The source that is one file: its name is the module's, its version 0.0.0. */
 export const readEntry = (path: string): ScriptSource => {
-  const entry = resolve(path);
+  const entry = existsSync(path) ? realpathSync(path) : resolve(path);
   if (!existsSync(entry)) throw mvmError('BUILD_FAILED', `no file at "${path}"`, { path });
   const name = basename(entry, extname(entry));
   return { kind: 'javascript', folder: dirname(entry), name, version: versionDefault, entry };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -72,7 +72,10 @@ describe('buildWorkflow', () => {
     await cp(example('01-crawler'), first, { recursive: true });
     await mkdir(join(second, 'deep/er'), { recursive: true });
     await cp(example('01-crawler'), join(second, 'deep/er'), { recursive: true });
-    const built = [first, join(second, 'deep/er'), example('01-crawler')].map((folder) => buildWorkflow({ folder }));
+    await symlink(first, join(second, 'link'));
+    const built = [first, join(second, 'link'), join(second, 'deep/er'), example('01-crawler')].map((folder) =>
+      buildWorkflow({ folder }),
+    );
     const hashes = (await Promise.all(built)).map(({ hash }) => hash);
     assert.equal(new Set(hashes).size, 1, String(hashes));
   });
