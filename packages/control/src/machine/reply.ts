@@ -1,16 +1,9 @@
-import type { DeployedModule, ItemAnswer, JobState, Published } from '@mvm-ci/protocol';
+import type { ClaimedJob, DeployedModule, ItemAnswer, JobState, Published } from '@mvm-ci/protocol';
 import type { Command } from './command.ts';
 import type { JobRow } from './job-row.ts';
 
 /** A claimed job, with what is needed to check that its input is as it was published. */
-export interface ClaimedRow {
-  readonly job: string;
-  readonly epoch: number;
-  readonly attempt: number;
-  readonly module: string;
-  readonly workflow: string;
-  readonly input: string;
-  readonly journalEntries: number;
+export interface ClaimedRow extends ClaimedJob {
   readonly content: PublishedContent;
 }
 

@@ -21,6 +21,7 @@ import type {
   Intent,
   JobProgress,
   JournalEntry,
+  StartedEntry,
 } from '@mvm-ci/protocol';
 import { isIdempotent } from '../effects/performer.ts';
 import { engineLimits } from '../limits.ts';
@@ -54,16 +55,8 @@ export type RunOutput =
   | { readonly type: 'finish'; readonly entries: readonly JournalEntry[]; readonly outcome: FinishOutcome };
 
 /** What the attempt starts from. */
-export interface RunStart {
-  readonly job: string;
-  readonly attempt: number;
-  readonly module: string;
-  readonly runtime: string;
-  readonly workflow: string;
-  /** JSON text. */
-  readonly input: string;
-  /** 32 random bytes; used only when the journal is empty. */
-  readonly seed: Uint8Array;
+export interface RunStart extends Omit<StartedEntry, 'kind' | 'at'> {
+  /** What is recorded of the attempt; only when this is empty are `seed` and `module` written down. */
   readonly journal: readonly JournalEntry[];
 }
 
