@@ -14,5 +14,6 @@ export * from './api/peer.ts';
 export * from './api/module.ts';
 export * from './api/route.ts';
 export type * from './port/clock.ts';
+export type * from './port/conversation.ts';
 export type * from './port/logger.ts';
 export type * from './port/random.ts';
