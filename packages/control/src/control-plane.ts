@@ -1,9 +1,9 @@
 /**
  * A whole control plane: data folder, core, API, and its two listeners. Owns all of them, and the order of their ends.
  */
+import { isLoopback, listenHttp, operatorGate, type HttpListener } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { DataFolder } from './adapters/data-folder.ts';
-import { listenHttp, type HttpListener } from './adapters/http-listener.ts';
 import { listenPeers, type PeerListener } from './adapters/peer-listener.ts';
 import { createApi, type Api } from './api/api.ts';
 import { answerType, errorResponse } from './api/response.ts';
@@ -16,7 +16,6 @@ import type { Random } from './random.ts';
 import { openThreadStore } from './store/thread-store.ts';
 import { systemClock } from './system-clock.ts';
 import { systemRandom } from './system-random.ts';
-import { isLoopback, operatorGate } from './trust/operator-gate.ts';
 
 /** How a control plane is started. */
 export interface ControlPlaneOptions {

@@ -1,6 +1,8 @@
 export type * from './clock.ts';
 export * from './content-coding.ts';
 export * from './endpoint-address.ts';
+export { listenHttp, type HttpListener, type HttpListenerOptions } from './http/adapters/http-listener.ts';
+export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';

@@ -1,5 +1,5 @@
 /**
- * Who counts as the operator on the HTTP listener (design, "Trust"): whoever reaches a loopback address, unless a token is
+ * Who counts as the operator on an HTTP listener (design, "Trust"): whoever reaches a loopback address, unless a token is
  * set; with a token, whoever sends it. On loopback, what a browser sends on behalf of another site is refused.
  */
 import { mvmError, routes } from '@mvm-ci/protocol';
@@ -42,7 +42,7 @@ const demandSameSite = (request: Request, bound: string): void => {
   }
   const origin = request.headers.get('origin');
   if (origin === null || URL.parse(origin)?.host === host) return;
-  throw mvmError('FORBIDDEN', `a page of ${origin} may not use this control plane`, { received: origin });
+  throw mvmError('FORBIDDEN', `a page of ${origin} may not use this server`, { received: origin });
 };
 
 const demandToken = (request: Request, digest: Uint8Array): void => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { isLoopback, operatorGate } from '../../src/trust/operator-gate.ts';
+import { isLoopback, operatorGate } from '../../src/http/operator-gate.ts';
 
 const request = (headers: Readonly<Record<string, string>>, path = '/queue/list'): Request =>
   new Request(`http://127.0.0.1:3020${path}`, { headers });
