@@ -6,3 +6,10 @@ export type { Random } from './random.ts';
 export type { Peer, PeerInit } from './peer-control-plane.ts';
 export type { ModuleSource } from './module-source.ts';
 export type { HeldJobEnd } from './held-job.ts';
+export {
+  parseEngineSetting,
+  peerEngineUrl,
+  type EngineScheme,
+  type EngineSetting,
+  type MemberSource,
+} from './engine-hosts/engine-setting.ts';
