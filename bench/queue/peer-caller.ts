@@ -67,6 +67,12 @@ export class PeerCaller implements AsyncDisposable {
     parseAs(heartbeatAnswerSchema, answer, 'the answer to a heartbeat');
   }
 
+  /** A module file, by its hash. */
+  async module(hash: string): Promise<Uint8Array> {
+    const response = await this.#client.fetch(routePath('peerModule', { hash }));
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
     await this.#endpoint.close();

@@ -31,6 +31,20 @@ const figures = {
     ],
     bounds: ['sync_per_s'],
   },
+  peers: {
+    metrics: [
+      'workers',
+      'control_rss_mib',
+      'claim_idle_p50_ms',
+      'claim_idle_p99_ms',
+      'jobs_batch_per_s',
+      'jobs_single_per_s',
+      'module_10mb_s',
+      'recovery_default_s',
+      'recovery_fast_s',
+    ],
+    bounds: ['iroh_frames_per_s'],
+  },
 } as const;
 
 for (const [name, expected] of Object.entries(figures)) {
