@@ -55,7 +55,12 @@ export const measureCrowd = async (parts: CrowdParts): Promise<readonly Figure[]
     {
       name: 'control_rss_mib',
       value: rss,
-      what: `resident memory of the control plane ${each}, the figures of single callers behind it`,
+      what: `resident memory of the control plane ${each}`,
+    },
+    {
+      name: 'control_kib_per_worker',
+      value: ((rss - aloneMib) * 1_024) / size.crowd,
+      what: 'how much that memory grew for each of them',
     },
     { name: 'control_idle_cpu_percent', value: idle, what: `processor time of the control plane at rest ${each}` },
     {
