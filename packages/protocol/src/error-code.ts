@@ -44,6 +44,7 @@ export const errorCodes = {
   // Nothing is wrong with the request: try again later.
   QUEUE_FULL: { status: 429, reaction: 'retry' },
   UNAVAILABLE: { status: 503, reaction: 'retry' },
+  ENGINE_BUSY: { status: 503, reaction: 'retry' },
   DEADLINE_EXCEEDED: { status: 504, reaction: 'retry' },
   CONNECTION_LOST: { status: 503, reaction: 'retry' },
 

@@ -1,6 +1,6 @@
-import { CancelledError, type ClaimedJob } from '@mvm-ci/protocol';
+import { CancelledError, type ClaimedJob, type MvmError } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { workerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
@@ -11,6 +11,8 @@ export interface ClaimLoopOptions {
   readonly controlPlane: Pick<ControlPlane, 'claim'>;
   readonly incarnation: string;
   readonly slots: Slots;
+  /** Why no job should be claimed now; see `EngineHost.obstacle`. */
+  readonly obstacle: () => MvmError | undefined;
   /** Begins a claimed job, which takes a slot; `sentMs` is when the claim was sent, on the monotonic clock. */
   readonly begin: (job: ClaimedJob, sentMs: number) => void;
   readonly clock: Clock;
@@ -29,6 +31,7 @@ export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => 
   const backoff = new Backoff(options.clock, options.random);
   while (!signal.aborted) {
     await slots.untilFree(signal);
+    await untilClear(options);
     try {
       if (!signal.aborted) await claim(options);
       backoff.reset();
@@ -47,4 +50,16 @@ const claim = async ({ controlPlane, incarnation, slots, begin, clock, signal }:
     { signal, deadlineMs: workerLimits.claimWaitMs + workerLimits.requestMs },
   );
   for (const job of jobs) begin(job, sentMs);
+};
+
+/** Resolves when nothing stands against a claim, or `signal` fires. */
+const untilClear = async ({ obstacle, clock, logger, signal }: ClaimLoopOptions): Promise<void> => {
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  for (let error = obstacle(); error && !signal.aborted; error = obstacle()) {
+    if (clock.monotonicMs() - loggedAtMs >= workerLimits.unreachableLogMs) {
+      loggedAtMs = clock.monotonicMs();
+      logger.warn({ err: error }, 'no job is claimed: there is no engine for it');
+    }
+    await pause(clock, workerLimits.obstacleCheckMs, signal);
+  }
 };

@@ -1,31 +1,22 @@
 /**
  * One claimed job from its claim to the moment at which the control plane has taken it back: the lease, the journal so far,
- * the engine's run, and what happens when one of them fails.
+ * the runs one after another, and what happens when one of them fails.
  *
  *   1. `ended` settles only when the finish was accepted or refused, or the lease is gone: until then its slot is taken.
  *   2. A lost lease ends everything at once and says nothing more (I3), except while the finish is on its way: then the
  *      finish's own answer tells whether it was in time.
  *   3. What the control plane refuses for good (the journal is full, say) fails the job. A fault of our own fails nobody's
  *      job: its lease runs out, the job goes on elsewhere, and the control plane counts the lost lease.
+ *   4. An interrupted run is followed by another one, from the journal as it is stored once all that was sent is answered. A
+ *      job that finds no engine for long is given back.
  */
-import type { Engine, EngineRun, RunEnd } from '@mvm-ci/engine';
-import {
-  asMvmError,
-  chainStart,
-  mvmError,
-  readBatches,
-  RetryLaterError,
-  StaleLeaseError,
-  type ClaimedJob,
-  type FinishOutcome,
-  type JournalAnswer,
-  type JournalEntry,
-  type MvmError,
-} from '@mvm-ci/protocol';
+import { asMvmError, StaleLeaseError, type ClaimedJob, type FinishOutcome, type MvmError } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { ClusterSink, type JournalPosition } from './journal/cluster-sink.ts';
+import { EngineAbsence } from './engine-absence.ts';
+import type { EngineHost, HostRun, HostRunEnd } from './engine-host.ts';
+import { HeldJournal } from './journal/held-journal.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
 import { staleLease, type KeptLease, type LeaseKeeper } from './lease-keeper.ts';
 import type { Logger } from './logger.ts';
@@ -36,7 +27,7 @@ export type HeldJobEnd = FinishOutcome['type'] | 'lost' | 'abandoned';
 
 export interface HeldJobOptions {
   readonly controlPlane: Pick<ControlPlane, 'journal'>;
-  readonly engine: Engine;
+  readonly host: Pick<EngineHost, 'run'>;
   readonly keeper: LeaseKeeper;
   readonly shipper: JournalShipper;
   readonly clock: Clock;
@@ -50,17 +41,23 @@ export class HeldJob {
   readonly #claimed: ClaimedJob;
   readonly #options: HeldJobOptions;
   readonly #lease: KeptLease;
+  readonly #journal: HeldJournal;
+  readonly #absence: EngineAbsence;
+  readonly #backoff: Backoff;
   /** Fires when the job is dropped. */
   readonly #dropped = new AbortController();
-  #sink: ClusterSink | undefined;
-  #run: EngineRun | undefined;
+  /** Fires when the job shall run no further: a wait between two runs ends. */
+  readonly #wished = new AbortController();
+  #run: HostRun | undefined;
   #wish: 'run' | 'cancel' | 'release' = 'run';
-  #refusal: MvmError | undefined;
 
   /** Begins at once; `sentMs` is when the claim was sent. */
   constructor(claimed: ClaimedJob, sentMs: number, options: HeldJobOptions) {
     this.#claimed = claimed;
     this.#options = options;
+    this.#absence = new EngineAbsence(options.clock);
+    this.#backoff = new Backoff(options.clock, options.random);
+    this.#journal = new HeldJournal({ ...options, claimed, onRefused: (error) => this.#refused(error) });
     this.#lease = options.keeper.hold({ job: claimed.job, epoch: claimed.epoch }, sentMs, {
       onLost: () => this.#lose(),
       onCancel: (reason) => this.#cancel(reason),
@@ -72,6 +69,7 @@ export class HeldJob {
   release(): void {
     if (this.#wish !== 'run' || this.#dropped.signal.aborted) return;
     this.#wish = 'release';
+    this.#wished.abort();
     this.#run?.release();
   }
 
@@ -79,77 +77,71 @@ export class HeldJob {
   drop(): void {
     this.#dropped.abort();
     this.#run?.drop();
-    this.#sink?.lose(mvmError('STALE_LEASE', `the worker has dropped job "${this.#claimed.job}"`));
+    this.#journal.lose();
   }
 
   async #hold(): Promise<HeldJobEnd> {
+    // So that a wish of the turn that claimed the job (a drain) needs no run.
+    await Promise.resolve();
     try {
-      const journal = await this.#fetchJournal();
-      const end = await this.#runFrom(journal);
-      if (end.type === 'finished') return end.outcome.type;
-      return this.#refusal ? await this.#fail(this.#refusal) : 'lost';
+      for (;;) {
+        const end = await this.#goOn();
+        if (end) return end;
+      }
     } catch (thrown) {
       return this.#fail(asMvmError(thrown));
     }
   }
 
-  async #runFrom(journal: readonly JournalEntry[]): Promise<RunEnd> {
-    const { job, attempt, module, workflow, input } = this.#claimed;
-    const { engine } = this.#options;
-    const sink = this.#sink;
-    if (!sink || this.#dropped.signal.aborted) return { type: 'dropped' };
-    if (this.#wish !== 'run') return this.#finishUnstarted(sink);
-    this.#run = engine.run(
-      { job, attempt, module, workflow, input, journal },
-      { sink, mayStartEffect: (signal) => this.#lease.mayStartEffect(signal) },
-    );
-    return this.#run.ended;
-  }
-
-  async #finishUnstarted(sink: ClusterSink): Promise<RunEnd> {
-    const outcome: FinishOutcome = { type: this.#wish === 'cancel' ? 'cancelled' : 'released' };
-    await sink.finish([], outcome);
-    return { type: 'finished', outcome };
-  }
-
-  /** The stored entries, and the sink that goes on after them. */
-  async #fetchJournal(): Promise<readonly JournalEntry[]> {
-    const { job, attempt, journalEntries } = this.#claimed;
-    const start = chainStart(job, attempt);
-    const batches = journalEntries > 0 ? (await this.#askForJournal()).batches : [];
-    const entries = readBatches(start, batches);
-    this.#sink = this.#openSink({ nextSeq: entries.length, hash: batches.at(-1)?.hash ?? start });
-    return entries;
-  }
-
-  async #askForJournal(): Promise<JournalAnswer> {
-    const { controlPlane, clock, random } = this.#options;
-    const { signal } = this.#dropped;
-    const backoff = new Backoff(clock, random);
-    while (!signal.aborted) {
-      try {
-        return await controlPlane.journal(this.#claimed, { signal });
-      } catch (error) {
-        if (!(error instanceof RetryLaterError)) throw error;
-        await backoff.wait(signal);
-      }
+  /** One run, or the end that needs none. @returns undefined when another run must follow */
+  async #goOn(): Promise<HeldJobEnd | undefined> {
+    if (this.#dropped.signal.aborted) return 'lost';
+    if (this.#wish !== 'run') return this.#finish({ type: this.#wish === 'cancel' ? 'cancelled' : 'released' });
+    const end = await this.#runOnce();
+    switch (end.type) {
+      case 'finished':
+        return end.outcome.type;
+      case 'dropped':
+        return this.#journal.refusal ? this.#fail(this.#journal.refusal) : 'lost';
+      case 'interrupted':
+        return this.#interrupted(end.error);
     }
-    throw mvmError('STALE_LEASE', `job "${this.#claimed.job}" was dropped before its journal came`);
   }
 
-  #openSink(position: JournalPosition): ClusterSink {
-    const { job, epoch, attempt } = this.#claimed;
-    return new ClusterSink({
-      lease: { job, epoch },
-      attempt,
-      position,
-      shipper: this.#options.shipper,
-      onRefused: (error) => this.#refused(error),
+  async #runOnce(): Promise<HostRunEnd> {
+    this.#absence.runBegins();
+    const run = this.#options.host.run(this.#claimed, {
+      openJournal: () => this.#journal.open(),
+      mayStartEffect: (signal) => this.#lease.mayStartEffect(signal),
+      leaseLeftMs: () => this.#lease.leftMs(),
     });
+    this.#run = run;
+    try {
+      return await run.ended;
+    } finally {
+      this.#run = undefined;
+    }
+  }
+
+  /** Rule 4. */
+  async #interrupted(error: MvmError): Promise<HeldJobEnd | undefined> {
+    const settled = await this.#journal.settle(error);
+    if (settled.type === 'finished') return settled.outcome.type;
+    if (settled.type === 'refused') return this.#fail(settled.error);
+    if (this.#absence.interrupted(settled.hasAppended)) this.#backoff.reset();
+    this.#sayInterrupted(error);
+    if (this.#absence.isTooLong) this.release();
+    await this.#backoff.wait(AbortSignal.any([this.#dropped.signal, this.#wished.signal]));
+    return undefined;
+  }
+
+  async #finish(outcome: FinishOutcome): Promise<HeldJobEnd> {
+    await this.#journal.finish(outcome);
+    return outcome.type;
   }
 
   #lose(): void {
-    if (this.#sink?.isFinishing) return;
+    if (this.#journal.isFinishing) return;
     this.#sayLost(staleLease(this.#claimed));
     this.drop();
   }
@@ -159,14 +151,22 @@ export class HeldJob {
     this.#options.logger.warn({ job, epoch, err: error }, 'a lease is lost: the job goes on elsewhere');
   }
 
+  #sayInterrupted(error: MvmError): void {
+    const { job, epoch } = this.#claimed;
+    const { logger } = this.#options;
+    const fields = { job, epoch, err: error };
+    if (this.#absence.isTooLong) logger.warn(fields, 'a job finds no engine: it is given back');
+    else logger.info(fields, 'a run was interrupted: the job goes on from its journal');
+  }
+
   #cancel(reason: string): void {
     if (this.#wish === 'cancel') return;
     this.#wish = 'cancel';
+    this.#wished.abort();
     this.#run?.cancel(reason);
   }
 
   #refused(error: MvmError): void {
-    this.#refusal = error;
     if (error instanceof StaleLeaseError) this.#sayLost(error);
     this.#run?.drop();
   }
@@ -181,10 +181,7 @@ export class HeldJob {
       return 'abandoned';
     }
     try {
-      const sink = this.#openSink({ nextSeq: 0, hash: chainStart(job, this.#claimed.attempt) });
-      this.#sink = sink;
-      await sink.finish([], { type: 'failed', error: error.toRecord(), retryable: false });
-      return 'failed';
+      return await this.#finish({ type: 'failed', error: error.toRecord(), retryable: false });
     } catch (thrown) {
       logger.error({ job, epoch, err: thrown }, 'a job could not be ended: its lease runs out');
       return 'abandoned';

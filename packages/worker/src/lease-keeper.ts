@@ -34,6 +34,8 @@ export interface LeaseHolder {
 export interface KeptLease {
   /** See `RunPorts.mayStartEffect` of the engine. */
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  /** Time to the deadline, in ms; 0 when it has passed, or the lease isn't kept any more. */
+  leftMs(): number;
   /** Stops the heartbeats for it. Idempotent. */
   release(): void;
 }
@@ -77,6 +79,7 @@ export class LeaseKeeper {
     else this.#schedule();
     return {
       mayStartEffect: (signal) => this.#mayStartEffect(lease, signal),
+      leftMs: () => (this.#keeps(lease) ? Math.max(0, lease.deadlineMs - clock.monotonicMs()) : 0),
       release: () => this.#forget(lease),
     };
   }
@@ -89,7 +92,7 @@ export class LeaseKeeper {
   }
 
   #mayStartEffect(lease: Lease, signal: AbortSignal): boolean | Promise<boolean> {
-    if (this.#leases.get(keyOf(lease.ref)) !== lease || signal.aborted) return false;
+    if (!this.#keeps(lease) || signal.aborted) return false;
     if (this.#options.clock.monotonicMs() < lease.deadlineMs) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const shut = (): void => resolve(false);
@@ -102,8 +105,12 @@ export class LeaseKeeper {
     });
   }
 
+  #keeps(lease: Lease): boolean {
+    return this.#leases.get(keyOf(lease.ref)) === lease;
+  }
+
   #forget(lease: Lease): void {
-    if (this.#leases.get(keyOf(lease.ref)) === lease) this.#leases.delete(keyOf(lease.ref));
+    if (this.#keeps(lease)) this.#leases.delete(keyOf(lease.ref));
     for (const open of lease.gates) open(false);
   }
 
@@ -148,7 +155,7 @@ export class LeaseKeeper {
   }
 
   #renew(lease: Lease, sentMs: number, answer: HeartbeatAnswer): void {
-    if (this.#leases.get(keyOf(lease.ref)) !== lease) return;
+    if (!this.#keeps(lease)) return;
     if (answer.lost.some((ref) => keyOf(ref) === keyOf(lease.ref))) {
       this.#forget(lease);
       lease.holder.onLost();

@@ -22,6 +22,12 @@ export const workerLimits = {
   retryMsMax: 2_000,
   /** Shortest time between two log lines about the same unreachable control plane. */
   unreachableLogMs: 5_000,
+  /** How long a job may find no engine before it is given back. */
+  engineAbsenceMsMax: 60_000,
+  /** A run that lasted this long had an engine, though it may have appended nothing. */
+  engineSteadyMs: 5_000,
+  /** How soon the claim loop looks again whether there is an engine. */
+  obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */
   drainGraceMs: 10_000,
   /** Time that giving back may take before a drain ends without an answer. */

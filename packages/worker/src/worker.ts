@@ -1,6 +1,6 @@
 /**
- * A worker: joins, claims jobs for its slots, runs each in the engine, and keeps their leases, until it is drained or
- * stopped. It owns the peer connection and the engine, and ends both.
+ * A worker: joins, claims jobs for its slots, runs each in its engine host, and keeps their leases, until it is drained
+ * or stopped. It owns the peer connection and the host, and ends both.
  *
  *   joining → running → draining → stopped
  *                    ↘──────────↗
@@ -9,10 +9,10 @@
  *   2. After `closed` has settled nothing of the worker is left: no timer, no request, no run.
  *   3. `drain` and `stop` may be called at any time and any number of times.
  */
-import type { Engine } from '@mvm-ci/engine';
 import type { ClaimedJob, JoinAnswer, MvmError } from '@mvm-ci/protocol';
 import { runClaimLoop } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
+import type { EngineHost } from './engine-host.ts';
 import { HeldJob, type HeldJobEnd } from './held-job.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -28,8 +28,8 @@ import { Slots } from './slots.ts';
 export interface WorkerOptions {
   /** The connection to the control plane; the worker closes it. */
   readonly peer: Peer;
-  /** Makes the engine, which gets its modules from the control plane; the worker stops it. */
-  readonly openEngine: (modules: ModuleSource) => Engine | Promise<Engine>;
+  /** Makes the place where jobs run, given the control plane's modules; the worker stops it. */
+  readonly openHost: (modules: ModuleSource) => EngineHost | Promise<EngineHost>;
   /** Jobs at once. @default workerLimits.slotsDefault */
   readonly slots?: number | undefined;
   /** The ticket's join token; not needed by a node that joined before. */
@@ -100,8 +100,8 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {
     const joined = await membership.joined();
-    const engine = await options.openEngine(moduleSource({ controlPlane: membership, clock, random }));
-    return new RunningWorker(options, { membership, engine, incarnation, joined, leave: joining });
+    const host = await options.openHost(moduleSource({ controlPlane: membership, clock, random }));
+    return new RunningWorker(options, { membership, host, incarnation, joined, leave: joining });
   } catch (error) {
     await options.peer.close();
     throw error;
@@ -112,7 +112,7 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
 
 interface Parts {
   readonly membership: Membership;
-  readonly engine: Engine;
+  readonly host: EngineHost;
   readonly incarnation: string;
   readonly joined: JoinAnswer;
   /** Ends the membership's tries to join again. */
@@ -182,10 +182,21 @@ class RunningWorker implements Worker {
 
   async #claim(): Promise<void> {
     const { clock, random, logger } = this.#options;
-    const { membership: controlPlane, incarnation } = this.#parts;
+    const { membership: controlPlane, incarnation, host } = this.#parts;
+    const obstacle = (): MvmError | undefined => host.obstacle;
     const signal = this.#claiming.signal;
     const begin = (job: ClaimedJob, sentMs: number): void => void this.#hold(job, sentMs);
-    await runClaimLoop({ controlPlane, incarnation, slots: this.#slots, begin, clock, random, logger, signal });
+    await runClaimLoop({
+      controlPlane,
+      incarnation,
+      slots: this.#slots,
+      obstacle,
+      begin,
+      clock,
+      random,
+      logger,
+      signal,
+    });
   }
 
   async #hold(claimed: ClaimedJob, sentMs: number): Promise<void> {
@@ -197,7 +208,7 @@ class RunningWorker implements Worker {
     logger.info({ job, epoch, attempt, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
     const held = new HeldJob(claimed, sentMs, {
       controlPlane: this.#parts.membership,
-      engine: this.#parts.engine,
+      host: this.#parts.host,
       keeper: this.#keeper,
       shipper: this.#shipper,
       clock,
@@ -245,7 +256,7 @@ class RunningWorker implements Worker {
     this.#keeper.stop();
     this.#shipper.stop();
     this.#parts.leave.abort();
-    await this.#parts.engine.stop();
+    await this.#parts.host.stop();
     await Promise.all([...this.#jobs].map((job) => job.ended));
     await this.#options.peer.close();
     this.#closed.resolve(end);

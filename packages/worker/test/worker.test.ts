@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { mvmError } from '@mvm-ci/protocol';
+import { embeddedHost } from '../src/engine-hosts/embedded.ts';
 import { startWorker, type Worker } from '../src/worker.ts';
 import { logEntry, textsOf } from './fixtures/entry.ts';
 import { FakeClock, settled } from './fixtures/fake-clock.ts';
@@ -23,7 +24,14 @@ describe('startWorker', () => {
   });
 
   const start = (options: { slots?: number; token?: string; signal?: AbortSignal } = {}): Promise<Worker> =>
-    startWorker({ peer: cluster, openEngine: () => engine, clock, random: fixedRandom, logger, ...options });
+    startWorker({
+      peer: cluster,
+      openHost: () => embeddedHost(engine),
+      clock,
+      random: fixedRandom,
+      logger,
+      ...options,
+    });
 
   it('claims a job, runs it, and has its journal and result stored', async () => {
     await using worker = await start();

@@ -1,7 +1,7 @@
 import { openEngine } from '@mvm-ci/engine';
 import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock, type PeerEndpoint, type Ticket } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
-import { startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
+import { embeddedHost, startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
@@ -60,8 +60,10 @@ const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal
   });
   return startWorker({
     peer,
-    openEngine: (modules) =>
-      openEngine({ modules, threads: config.threads, clock: systemClock, random: systemRandom, logger }),
+    openHost: async (modules) =>
+      embeddedHost(
+        await openEngine({ modules, threads: config.threads, clock: systemClock, random: systemRandom, logger }),
+      ),
     slots: config.slots,
     token: ticket.token,
     name: config.name,

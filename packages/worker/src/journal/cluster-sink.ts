@@ -7,6 +7,7 @@
  *   3. An append resolves when the batch with its last entry is durable (I2).
  *   4. `finish` carries the entries that are left, in the same transaction (I7).
  *   5. After a refusal, `lose` or `finish`, nothing is sent any more, and every open call has been settled.
+ *   6. After `withdraw` nothing new is sent; a batch that was taken is sent until it is answered.
  */
 import type { JournalSink } from '@mvm-ci/engine';
 import {
@@ -68,6 +69,10 @@ export class ClusterSink implements JournalSink, ParcelSource {
   #ending: Ending | undefined;
   #sent: Sent | undefined;
   #over: MvmError | undefined;
+  #hasAppended = false;
+  #finished: FinishOutcome | undefined;
+  /** Settles when nothing is out. */
+  #withdrawn: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ClusterSinkOptions) {
     this.#options = options;
@@ -79,9 +84,19 @@ export class ClusterSink implements JournalSink, ParcelSource {
     return this.#sent?.parcel.kind === 'finish';
   }
 
+  /** Whether anything was made durable. */
+  get hasAppended(): boolean {
+    return this.#hasAppended;
+  }
+
+  /** The finish that was accepted. */
+  get finished(): FinishOutcome | undefined {
+    return this.#finished;
+  }
+
   get nextKind(): Parcel['kind'] | undefined {
-    if (this.#over) return undefined;
     if (this.#sent) return this.#sent.parcel.kind;
+    if (this.#over) return undefined;
     if (this.#ending && this.#fitting() === this.#waiting.length) return 'finish';
     return this.#waiting.length > 0 ? 'append' : undefined;
   }
@@ -116,19 +131,33 @@ export class ClusterSink implements JournalSink, ParcelSource {
     this.#end(error);
   }
 
+  /**
+   * Whoever makes the entries is gone: rejects what wasn't sent with `reason`, and all calls to come.
+   *
+   * @returns when what was sent is accepted or refused, or `lose` was called
+   */
+  withdraw(reason: MvmError): Promise<void> {
+    this.#withdrawn ??= Promise.withResolvers();
+    if (!this.#over) this.#giveUp(reason);
+    if (!this.#sent) this.#withdrawn.resolve();
+    return this.#withdrawn.promise;
+  }
+
   take(): Parcel | undefined {
-    if (this.#over) return undefined;
-    this.#sent ??= this.#pack();
+    if (!this.#over) this.#sent ??= this.#pack();
     return this.#sent?.parcel;
   }
 
   accepted(parcel: Parcel): void {
     const sent = this.#sent;
-    if (sent?.parcel !== parcel || this.#over) return;
+    if (sent?.parcel !== parcel) return;
     this.#sent = undefined;
+    this.#hasAppended = true;
+    if (parcel.kind === 'finish') this.#finished = parcel.item.outcome;
     for (const call of sent.calls) call.resolve();
     if (parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
     else this.#offer();
+    this.#withdrawn?.resolve();
   }
 
   refused(parcel: Parcel, error: MvmError): void {
@@ -136,7 +165,6 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   #refuse(error: MvmError): void {
-    if (this.#over) return;
     this.#options.onRefused(error);
     this.#end(error);
   }
@@ -147,6 +175,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   #gather(entries: readonly JournalEntry[]): void {
+    if (this.#over) return;
     const chunks = entries.map((entry): Chunk => ({ bytes: encodeEntry(entry), progress: undefined, calls: [] }));
     const large = chunks.find(({ bytes }) => bytes.length > limits.appendBytesMax);
     if (large) this.#refuse(tooLarge(large.bytes.length));
@@ -189,11 +218,20 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   #end(error: MvmError): void {
+    const calls = this.#sent?.calls ?? [];
+    this.#sent = undefined;
+    this.#giveUp(error);
+    for (const call of calls) call.reject(error);
+    this.#withdrawn?.resolve();
+  }
+
+  /** Sends nothing more than what was taken. */
+  #giveUp(error: MvmError): void {
     this.#over ??= error;
-    const open = [...(this.#sent?.calls ?? []), ...this.#waiting.flatMap(({ calls }) => calls)];
-    if (this.#ending) open.push(this.#ending.call);
+    const calls = this.#waiting.flatMap((chunk) => chunk.calls);
+    if (this.#ending && !this.isFinishing) calls.push(this.#ending.call);
     this.#waiting = [];
-    for (const call of open) call.reject(error);
+    for (const call of calls) call.reject(error);
   }
 }
 

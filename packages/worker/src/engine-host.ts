@@ -1,0 +1,72 @@
+/**
+ * Where a worker's jobs run: the contract behind the four places for an engine (design section 2). Implementations are in
+ * `engine-hosts/`; one conformance suite of the test kit holds for all of them.
+ *
+ *   1. A host decides nothing about a job: whose it is, and what its end means, the holder knows (`held-job.ts`).
+ *   2. A run that ends as `interrupted` has finished nothing: its engine, or the link to it, is gone, and no effect starts
+ *      in it any more. The holder goes on from the stored journal, with another run.
+ *   3. After `stop` no run goes on, and nothing of the host is left.
+ */
+import type { EngineRun, JournalSink, RunEnd } from '@mvm-ci/engine';
+import type { ClaimedJob, JournalEntry, MvmError } from '@mvm-ci/protocol';
+
+/** A journal to go on with. */
+export interface OpenedJournal {
+  /** What is stored. */
+  readonly entries: readonly JournalEntry[];
+  /** Goes on after them. */
+  readonly sink: JournalSink;
+}
+
+/** What a host needs from whoever holds the job. */
+export interface HostPorts {
+  /**
+   * Reads the stored journal and opens the sink that goes on after it; at most once per run. A host whose engine reads and
+   * writes the journal itself never calls it.
+   *
+   * @throws STALE_LEASE when the job isn't held any more; JOURNAL_CORRUPT
+   */
+  openJournal(): Promise<OpenedJournal>;
+  /** See `RunPorts.mayStartEffect` of the engine. */
+  mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  /** How long the lease is known to last from now, in ms; 0 when its deadline has passed. */
+  leaseLeftMs(): number;
+}
+
+/**
+ * How a run ended. `interrupted`: the engine is busy (ENGINE_BUSY), or it or the link to it is gone (CONNECTION_LOST); run
+ * the job again.
+ */
+export type HostRunEnd = RunEnd | { readonly type: 'interrupted'; readonly error: MvmError };
+
+/** A run in progress: an `EngineRun` that may also be interrupted. */
+export interface HostRun extends Omit<EngineRun, 'ended'> {
+  /** Settles when the run is over. Rejects on a fault of the engine (INTERNAL), and with what `openJournal` throws. */
+  readonly ended: Promise<HostRunEnd>;
+}
+
+/** A place where jobs run. */
+export interface EngineHost extends AsyncDisposable {
+  /** Begins an attempt, or goes on with it. */
+  run(job: ClaimedJob, ports: HostPorts): HostRun;
+  /** Why no job should be claimed now (no engine can be reached, all are busy); undefined when all is well. */
+  readonly obstacle: MvmError | undefined;
+  /** Drops all runs and ends what the host holds. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** What is known about one engine server. */
+export interface MemberHealth {
+  /** Runs in progress, of all its workers. */
+  readonly runs: number;
+  readonly runsMax: number;
+  readonly version: string;
+}
+
+/** One engine server: the only one, or a member of a pool. */
+export interface EngineMember extends EngineHost {
+  /** Its base URL, such as `http://engine:27288`. */
+  readonly url: string;
+  /** Asks its health route. @throws when it can't be reached or isn't ready */
+  probe(signal: AbortSignal): Promise<MemberHealth>;
+}

@@ -1,0 +1,137 @@
+/**
+ * The journal of a held job through all its runs. It reads what is stored, opens the sink that goes on after it, and knows
+ * what became of what was sent.
+ *
+ *   1. One sink at a time: the next one is opened only after `settle` (design section 2: two engines never extend one journal).
+ *   2. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
+ */
+import {
+  chainStart,
+  mvmError,
+  readBatches,
+  RetryLaterError,
+  type ClaimedJob,
+  type FinishOutcome,
+  type JournalAnswer,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import { Backoff } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { OpenedJournal } from '../engine-host.ts';
+import type { Random } from '../random.ts';
+import { ClusterSink, type JournalPosition } from './cluster-sink.ts';
+import type { JournalShipper } from './journal-shipper.ts';
+
+export interface HeldJournalOptions {
+  readonly claimed: ClaimedJob;
+  readonly controlPlane: Pick<ControlPlane, 'journal'>;
+  readonly shipper: Pick<JournalShipper, 'offer'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called once if the control plane refuses a batch or the finish, before the open calls reject. */
+  readonly onRefused: (error: MvmError) => void;
+}
+
+/** What became of all that an interrupted run had sent. */
+export type SettledJournal =
+  | { readonly type: 'finished'; readonly outcome: FinishOutcome }
+  | { readonly type: 'refused'; readonly error: MvmError }
+  /** The job goes on; `hasAppended` says whether entries of the run are durable. */
+  | { readonly type: 'open'; readonly hasAppended: boolean };
+
+export class HeldJournal {
+  readonly #options: HeldJournalOptions;
+  /** Fires when the job is dropped. */
+  readonly #lost = new AbortController();
+  #sink: ClusterSink | undefined;
+  #wasOpened = false;
+  #refusal: MvmError | undefined;
+
+  constructor(options: HeldJournalOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the finish may have reached the control plane: its answer, not a heartbeat, tells what became of it. */
+  get isFinishing(): boolean {
+    return this.#sink?.isFinishing ?? false;
+  }
+
+  /** What the control plane refused. */
+  get refusal(): MvmError | undefined {
+    return this.#refusal;
+  }
+
+  /**
+   * The stored entries, and a sink that goes on after them.
+   *
+   * @throws JOURNAL_CORRUPT when what is stored is damaged; STALE_LEASE after `lose`
+   */
+  async open(): Promise<OpenedJournal> {
+    const { job, attempt, journalEntries } = this.#options.claimed;
+    const start = chainStart(job, attempt);
+    // A former run of this claim may have added to a journal that was empty.
+    const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask()).batches : [];
+    const entries = readBatches(start, batches);
+    if (this.#lost.signal.aborted) throw this.#dropped();
+    this.#wasOpened = true;
+    return { entries, sink: this.#openSink({ nextSeq: entries.length, hash: batches.at(-1)?.hash ?? start }) };
+  }
+
+  /** Gives up what wasn't sent, because of `error`, and resolves when all that was sent is answered. */
+  async settle(error: MvmError): Promise<SettledJournal> {
+    const sink = this.#sink;
+    await sink?.withdraw(error);
+    this.#sink = undefined;
+    if (this.#refusal) return { type: 'refused', error: this.#refusal };
+    if (sink?.finished) return { type: 'finished', outcome: sink.finished };
+    return { type: 'open', hasAppended: sink?.hasAppended ?? false };
+  }
+
+  /** Ends the hold without a run: nothing is added to the journal. @throws what the control plane refuses it with */
+  async finish(outcome: FinishOutcome): Promise<void> {
+    const { job, attempt } = this.#options.claimed;
+    await this.#openSink({ nextSeq: 0, hash: chainStart(job, attempt) }).finish([], outcome);
+  }
+
+  /** The job is another's now: nothing more is sent. Idempotent. */
+  lose(): void {
+    this.#lost.abort();
+    this.#sink?.lose(this.#dropped());
+  }
+
+  async #ask(): Promise<JournalAnswer> {
+    const { controlPlane, claimed, clock, random } = this.#options;
+    const { signal } = this.#lost;
+    const backoff = new Backoff(clock, random);
+    while (!signal.aborted) {
+      try {
+        return await controlPlane.journal(claimed, { signal });
+      } catch (error) {
+        if (!(error instanceof RetryLaterError)) throw error;
+        await backoff.wait(signal);
+      }
+    }
+    throw this.#dropped();
+  }
+
+  #openSink(position: JournalPosition): ClusterSink {
+    const { claimed, shipper, onRefused } = this.#options;
+    const { job, epoch, attempt } = claimed;
+    this.#sink = new ClusterSink({
+      lease: { job, epoch },
+      attempt,
+      position,
+      shipper,
+      onRefused: (error) => {
+        this.#refusal = error;
+        onRefused(error);
+      },
+    });
+    return this.#sink;
+  }
+
+  #dropped(): MvmError {
+    return mvmError('STALE_LEASE', `the worker has dropped job "${this.#options.claimed.job}"`);
+  }
+}

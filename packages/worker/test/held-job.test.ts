@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { mvmError } from '@mvm-ci/protocol';
+import { workerLimits } from '../src/limits.ts';
+import { startWorker, type Worker } from '../src/worker.ts';
+import { textsOf } from './fixtures/entry.ts';
+import { FakeClock, settled } from './fixtures/fake-clock.ts';
+import { fixedRandom } from './fixtures/fixed-random.ts';
+import { KeptLogger } from './fixtures/kept-logger.ts';
+import { MemoryCluster } from './fixtures/memory-cluster.ts';
+import { ScriptEngine } from './fixtures/script-engine.ts';
+import { ScriptHost } from './fixtures/script-host.ts';
+
+const lost = mvmError('CONNECTION_LOST', 'the engine is gone');
+
+describe('HeldJob, when its engine is lost', () => {
+  let cluster: MemoryCluster;
+  let clock: FakeClock;
+  let engine: ScriptEngine;
+  let host: ScriptHost;
+  let logger: KeptLogger;
+
+  beforeEach(() => {
+    cluster = new MemoryCluster();
+    clock = new FakeClock();
+    engine = new ScriptEngine();
+    host = new ScriptHost(engine);
+    logger = new KeptLogger();
+  });
+
+  const start = (slots = 1): Promise<Worker> =>
+    startWorker({ peer: cluster, openHost: () => host, clock, random: fixedRandom, logger, slots });
+
+  it('goes on from the stored journal, under the same lease', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    await (await engine.begun(0)).effect('one');
+    host.interrupt(0, lost);
+    await clock.advance(100);
+    const second = await engine.begun(1);
+    assert.deepEqual(textsOf(second.request.journal), ['one']);
+    await second.effect('two');
+    await second.finish();
+    await settled();
+    assert.deepEqual(textsOf(cluster.entries('a')), ['one', 'two', 'end']);
+    assert.deepEqual([cluster.stored('a').epoch, worker.state.claimed, worker.state.ended.completed], [1, 1, 1]);
+  });
+
+  it('waits until what was sent is answered, and drops what was not sent', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    const first = await engine.begun(0);
+    const gate = Promise.withResolvers<undefined>();
+    cluster.fault = (path) => (path === '/peer/append' ? gate.promise : undefined);
+    const sent = first.effect('sent');
+    await settled();
+    const unsent = assert.rejects(first.effect('unsent'), { code: 'CONNECTION_LOST' });
+    host.interrupt(0, lost);
+    await clock.advance(1_000);
+    assert.equal(engine.runs.length, 1);
+    await unsent;
+    gate.resolve(undefined);
+    await sent;
+    await clock.advance(1_000);
+    assert.deepEqual(textsOf((await engine.begun(1)).request.journal), ['sent']);
+    assert.equal(worker.state.held, 1);
+  });
+
+  it('counts a finish that was on its way', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    const first = await engine.begun(0);
+    const gate = Promise.withResolvers<undefined>();
+    cluster.fault = (path) => (path === '/peer/finish' ? gate.promise : undefined);
+    const finished = first.finish();
+    await settled();
+    host.interrupt(0, lost);
+    gate.resolve(undefined);
+    await finished;
+    await clock.advance(1_000);
+    assert.deepEqual([worker.state.ended.completed, engine.runs.length, cluster.stored('a').finishes], [1, 1, 1]);
+  });
+
+  it('hears that what was on its way is refused', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    const first = await engine.begun(0);
+    const gate = Promise.withResolvers<undefined>();
+    cluster.fault = (path) => (path === '/peer/append' ? gate.promise : undefined);
+    const refused = assert.rejects(first.effect('late'), { code: 'STALE_LEASE' });
+    await settled();
+    host.interrupt(0, lost);
+    cluster.stored('a').epoch += 1;
+    gate.resolve(undefined);
+    await refused;
+    await settled();
+    assert.deepEqual([worker.state.ended.lost, engine.runs.length], [1, 1]);
+  });
+
+  it('gives the job back between two runs when it is asked to', async () => {
+    const worker = await start();
+    cluster.publish('a');
+    await (await engine.begun(0)).effect('one');
+    host.interrupt(0, lost);
+    await settled();
+    const drained = worker.drain({ graceMs: 0 });
+    await clock.advance(10);
+    await drained;
+    assert.deepEqual([worker.state.ended.released, engine.runs.length], [1, 1]);
+    assert.deepEqual(textsOf(cluster.entries('a')), ['one']);
+  });
+
+  it('cancels the job between two runs', async () => {
+    host.refusal = mvmError('ENGINE_BUSY', 'all places are taken');
+    await using worker = await start();
+    cluster.publish('a');
+    await clock.advance(3_000);
+    cluster.stored('a').cancelReason = 'enough';
+    await clock.advance(600);
+    assert.deepEqual(cluster.stored('a').outcome, { type: 'cancelled' });
+    assert.equal(worker.state.ended.cancelled, 1);
+  });
+
+  it('keeps the lease while it looks for an engine, and gives the job back when there is none for long', async () => {
+    host.refusal = mvmError('ENGINE_BUSY', 'all places are taken');
+    await using worker = await start();
+    cluster.publish('a');
+    await clock.advance(workerLimits.engineAbsenceMsMax - 5_000);
+    assert.deepEqual([worker.state.held, cluster.stored('a').epoch], [1, 1]);
+    assert.ok(host.runs > 10);
+    await clock.advance(10_000);
+    assert.equal(worker.state.ended.released, 1);
+    assert.ok(logger.lines.some(({ text }) => text === 'a job finds no engine: it is given back'));
+  });
+
+  it('does not give back a job that gets on, however often its engine is lost', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    const rounds = 50;
+    for (let round = 0; round < rounds; round += 1) {
+      await (await engine.begun(round)).effect(`${round}`);
+      host.interrupt(round, lost);
+      await clock.advance(workerLimits.retryMsMax);
+    }
+    await (await engine.begun(rounds)).finish();
+    await settled();
+    assert.deepEqual([worker.state.ended.completed, cluster.stored('a').epoch], [1, 1]);
+    assert.equal(cluster.entries('a').length, rounds + 1);
+  });
+
+  it('lets go of a lost job while it waits for an answer', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    const first = await engine.begun(0);
+    cluster.fault = (path) => (path === '/peer/append' ? new Promise(() => undefined) : undefined);
+    const refused = assert.rejects(first.effect('never answered'), { code: 'STALE_LEASE' });
+    await settled();
+    host.interrupt(0, lost);
+    cluster.stored('a').epoch += 1;
+    await clock.advance(600);
+    await refused;
+    assert.deepEqual([worker.state.ended.lost, worker.state.held], [1, 0]);
+  });
+
+  it('claims nothing while there is an obstacle, and says so now and then', async () => {
+    host.obstacle = mvmError('UNAVAILABLE', 'no engine answers');
+    await using worker = await start();
+    cluster.publish('a');
+    await clock.advance(11_000);
+    assert.equal(worker.state.claimed, 0);
+    assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 3);
+    host.obstacle = undefined;
+    await clock.advance(300);
+    await (await engine.begun(0)).finish();
+  });
+});
