@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Engine, EngineRun } from '@mvm-ci/engine';
 import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock } from '@mvm-ci/net';
 import type { Logger, Random } from '@mvm-ci/protocol';
-import { startWorker } from '@mvm-ci/worker';
+import { embeddedHost, startWorker } from '@mvm-ci/worker';
 
 const [ticketText = '', count = '1'] = process.argv.slice(2);
 const ticket = decodeTicket(ticketText);
@@ -31,7 +31,15 @@ const joinOne = async (): Promise<void> => {
   const endpoint = await openEndpoint({ secretKey: randomBytes(32), bind: ['127.0.0.1:0'] });
   const peer = new ReconnectingPeer({ endpoint, addresses: [ticket.address], random: () => random.unit() });
   const { token } = ticket;
-  await startWorker({ peer, openEngine: () => instantEngine, slots, token, clock: systemClock, random, logger });
+  await startWorker({
+    peer,
+    openHost: () => embeddedHost(instantEngine),
+    slots,
+    token,
+    clock: systemClock,
+    random,
+    logger,
+  });
 };
 
 let left = Number(count);
