@@ -12,12 +12,13 @@ import {
 } from '@mvm-ci/testkit';
 
 /** Modules that tests deploy. */
-export type ModuleName = 'crawler' | 'core-fetches' | 'probe' | 'changed-v1' | 'changed-v2';
+export type ModuleName = 'crawler' | 'core-fetches' | 'probe' | 'journey' | 'changed-v1' | 'changed-v2';
 
 const folders: Readonly<Record<ModuleName, string>> = {
   crawler: '../../examples/01-crawler',
   'core-fetches': '../../examples/02-core-assemblyscript',
   probe: 'fixtures/probe',
+  journey: 'fixtures/journey',
   'changed-v1': 'fixtures/changed-v1',
   'changed-v2': 'fixtures/changed-v2',
 };

@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly controlPlaneArgs?: readonly string[];
   /** More arguments for each `mvm-ci worker`. @default [] */
   readonly workerArgs?: readonly string[];
+  /** Environment of each worker, on top of the caller's. @default {} */
+  readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Working directory of each worker. @default the caller's */
+  readonly workerCwd?: string;
 }
 
 /** How one worker differs from the cluster's others. */
@@ -103,9 +107,11 @@ export class Cluster implements AsyncDisposable {
     const name = options.name ?? `worker-${this.#started}`;
     const slots = String(options.slots ?? this.#options.slots ?? 8);
     const data = options.data === undefined ? [] : ['--data', options.data];
-    const more = this.#options.workerArgs ?? [];
+    const { workerArgs = [], workerEnv = {}, workerCwd } = this.#options;
     const worker = await ReadyProcess.start({
-      args: ['worker', '--ticket', this.ticket, '--name', name, '--slots', slots, ...data, ...more],
+      args: ['worker', '--ticket', this.ticket, '--name', name, '--slots', slots, ...data, ...workerArgs],
+      env: workerEnv,
+      cwd: workerCwd,
     });
     this.#workers.add(worker);
     return worker;

@@ -24,6 +24,8 @@ export interface ReadyProcessOptions {
   readonly args: readonly string[];
   /** On top of the caller's environment. @default {} */
   readonly env?: Readonly<Record<string, string>>;
+  /** Working directory. @default the caller's */
+  readonly cwd?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -116,9 +118,10 @@ interface StartedChild {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-const spawnCli = ({ args, env = {} }: ReadyProcessOptions): StartedChild => {
+const spawnCli = ({ args, env = {}, cwd }: ReadyProcessOptions): StartedChild => {
   const child = spawn(process.execPath, [cli, ...args, '--json'], {
     env: { ...process.env, ...env },
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output: string[] = [];
