@@ -33,3 +33,53 @@ export const workerLimits = {
   /** Time that giving back may take before a drain ends without an answer. */
   releaseMsMax: 5_000,
 } as const;
+
+/** Limits and times of a pool of engine servers. */
+export const poolLimits = {
+  /** Servers in one pool. */
+  membersMax: 256,
+  /** How often a server is asked for its health, times a random 0.8–1.2. */
+  probeMs: 5_000,
+  /** How soon it is asked again while its last answer, or its last run, was a failure. */
+  probeSuspectMs: 250,
+  /** Time for the answer to a probe. */
+  probeDeadlineMs: 2_000,
+  /** Failures in a row, of probes or of runs, after which a server is ejected. */
+  failuresToEject: 3,
+  /** Runs that the failure ratio looks back on. */
+  ratioRuns: 20,
+  /** Runs below which there is no ratio. */
+  ratioRunsMin: 10,
+  /** Share of failed runs at which a server is ejected. */
+  ratioToEject: 0.5,
+  /** Failed runs this close together are one failure: one broken connection ends all runs on it. */
+  failureMergeMs: 50,
+  /** How long a server that failed is used only if there is no other. */
+  suspectMs: 1_000,
+  /** First time of an ejection; doubles with each that follows. */
+  ejectMs: 1_000,
+  /** Longest ejection. */
+  ejectMsMax: 30_000,
+  /** A server that served this long after its return starts with the shortest ejection again. */
+  ejectForgetMs: 60_000,
+  /** Share of the pool that may be ejected because of failed runs; servers that fail their probes are not counted. */
+  ejectedShareMax: 0.5,
+  /** How long a server that said it is busy gets no run; doubles with each that follows. */
+  busyMs: 100,
+  /** Longest such time. */
+  busyMsMax: 2_000,
+  /** Time in which a new or returned server comes to its full share. */
+  slowStartMs: 5_000,
+  /** Its share at the beginning. */
+  slowStartShareMin: 0.1,
+  /** Runs that a server is taken to have room for before it has said so. */
+  runsMaxAssumed: 16,
+  /** How often a name is looked up when its records say nothing. */
+  resolveMs: 15_000,
+  /** Shortest time between two lookups, and the wait after the first one that failed. */
+  resolveMsMin: 1_000,
+  /** Longest time between two lookups, whatever the records say. */
+  resolveMsMax: 60_000,
+  /** Time for one lookup. */
+  lookupMs: 5_000,
+} as const;
