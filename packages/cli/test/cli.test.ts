@@ -16,7 +16,13 @@ const commands = {
   cancel: ['j1'],
   events: [],
   modules: [],
-  nodes: [],
+  'nodes list': [],
+  'nodes ban': ['n1'],
+  'nodes allow': ['n1'],
+  'nodes rename': ['n1', 'n2'],
+  'ticket create': [],
+  'ticket list': [],
+  'ticket revoke': ['t1'],
 } as const;
 
 /** Nothing listens there. */
@@ -26,19 +32,20 @@ describe('runCli', { concurrency: true }, () => {
   it('lists every command in its help', async () => {
     const { code, stdout } = await runCommand(['--help']);
     assert.equal(code, 0);
-    for (const command of Object.keys(commands)) assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
+    const names = Object.keys(commands).map((command) => command.split(' ', 1)[0]);
+    for (const name of names) assert.match(stdout, new RegExp(`^  ${name}\\b`, 'm'));
   });
 
   for (const command of Object.keys(commands)) {
     it(`explains ${command}, with examples that name it, and --json`, async () => {
-      const { code, stdout, stderr } = await runCommand([command, '--help']);
+      const { code, stdout, stderr } = await runCommand([...command.split(' '), '--help']);
       assert.deepEqual([code, stderr], [0, '']);
       assert.match(stdout, new RegExp(`Examples:\\n  \\$ npx mvm-ci ${command}\\b`));
       assert.match(stdout, /--json/);
     });
 
     it(`refuses an unknown flag of ${command} as a usage error`, async () => {
-      const { code, stdout, stderr } = await runCommand([command, '--bogus']);
+      const { code, stdout, stderr } = await runCommand([...command.split(' '), '--bogus']);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /unknown option '--bogus'/);
     });
@@ -53,10 +60,11 @@ describe('runCli', { concurrency: true }, () => {
     'logs',
     'cancel',
     'modules',
-    'nodes',
+    'nodes list',
+    'ticket list',
   ] as const)
     it(`says that ${command} found no control plane, where, and how to start one`, async () => {
-      const args = [command, ...commands[command], '--url', nowhere];
+      const args = [...command.split(' '), ...commands[command], '--url', nowhere];
       const human = await runCommand(args);
       assert.deepEqual([human.code, human.stdout], [1, '']);
       assert.match(human.stderr, /^error CONNECTION_LOST: no control plane answers at http:\/\/127\.0\.0\.1:9: /);

@@ -6,7 +6,6 @@ import {
   type DeployedModule,
   type JobView,
   type LogLevel,
-  type NodeView,
   type Published,
   type QueueStats,
 } from '@mvm-ci/protocol';
@@ -55,10 +54,6 @@ export const queueStatsSchema: z.ZodType<QueueStats> = z.object({
 });
 
 export const modulesSchema: z.ZodType<readonly DeployedModule[]> = z.array(deployedModuleSchema);
-
-export const nodesSchema: z.ZodType<readonly NodeView[]> = z.array(
-  z.object({ node: text, name: text, joined_at_ms: number, seen_at_ms: number, jobs: number }),
-);
 
 /** A line of a job's log. */
 export interface LogLine {

@@ -1,7 +1,12 @@
 import {
+  createdTicketSchema,
   deployedModuleSchema,
   isFinal,
+  nodeViewSchema,
   routePath,
+  ticketViewSchema,
+  type CreatedTicket,
+  type CreateTicket,
   type DeployedModule,
   type JobState,
   type JobView,
@@ -9,6 +14,7 @@ import {
   type Published,
   type PublishJob,
   type QueueStats,
+  type TicketView,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import {
@@ -16,7 +22,6 @@ import {
   journalViewSchema,
   logLinesSchema,
   modulesSchema,
-  nodesSchema,
   publishedSchema,
   queueStatsSchema,
   type JournalView,
@@ -28,7 +33,7 @@ import { clientLimits } from './limits.ts';
 
 /** Which control plane, and how to reach it. */
 export interface ClientOptions {
-  /** Base URL, such as `http://localhost:3020`. */
+  /** Base URL, such as `http://localhost:3020`; with a `fetch` of another transport `iroh+h3://NODE`. */
   readonly url: string;
   /** The operator's token, where the control plane demands one. */
   readonly token?: string | undefined;
@@ -93,6 +98,18 @@ export interface Client {
   deploy(module: Deployment, options?: CallOptions): Promise<DeployedModule>;
   modules(options?: CallOptions): Promise<readonly DeployedModule[]>;
   nodes(options?: CallOptions): Promise<readonly NodeView[]>;
+  /** Shuts a node out: by its id, the beginning of its id, or its name. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  banNode(node: string, options?: CallOptions & { readonly reason?: string | undefined }): Promise<NodeView>;
+  /** Ends a ban. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  allowNode(node: string, options?: CallOptions): Promise<NodeView>;
+  /** @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  renameNode(node: string, name: string, options?: CallOptions): Promise<NodeView>;
+  /** Makes a ticket; only this answer has its text. Sent once: what gets lost is a ticket that nobody knows. */
+  createTicket(ticket?: CreateTicket, options?: CallOptions): Promise<CreatedTicket>;
+  /** The latest first. */
+  tickets(options?: CallOptions): Promise<readonly TicketView[]>;
+  /** @throws TICKET_NOT_FOUND */
+  revokeTicket(id: string, options?: CallOptions): Promise<TicketView>;
 }
 
 /**
@@ -190,7 +207,34 @@ class HttpClient implements Client {
   }
 
   nodes({ signal }: CallOptions = {}): Promise<readonly NodeView[]> {
-    return this.#connection.call(routePath('nodes'), nodesSchema, { signal });
+    return this.#connection.call(routePath('nodes'), z.array(nodeViewSchema), { signal });
+  }
+
+  banNode(node: string, { reason, signal }: CancelOptions = {}): Promise<NodeView> {
+    const body = reason === undefined ? {} : { reason };
+    return this.#connection.call(routePath('nodeBan', { node }), nodeViewSchema, { method: 'POST', body, signal });
+  }
+
+  allowNode(node: string, { signal }: CallOptions = {}): Promise<NodeView> {
+    return this.#connection.call(routePath('nodeAllow', { node }), nodeViewSchema, { method: 'POST', signal });
+  }
+
+  renameNode(node: string, name: string, { signal }: CallOptions = {}): Promise<NodeView> {
+    const body = { name };
+    return this.#connection.call(routePath('nodeRename', { node }), nodeViewSchema, { method: 'POST', body, signal });
+  }
+
+  createTicket(body: CreateTicket = {}, { signal }: CallOptions = {}): Promise<CreatedTicket> {
+    const options = { method: 'POST', body, signal, repeatable: false } as const;
+    return this.#connection.call(routePath('tickets'), createdTicketSchema, options);
+  }
+
+  tickets({ signal }: CallOptions = {}): Promise<readonly TicketView[]> {
+    return this.#connection.call(routePath('tickets'), z.array(ticketViewSchema), { signal });
+  }
+
+  revokeTicket(ticket: string, { signal }: CallOptions = {}): Promise<TicketView> {
+    return this.#connection.call(routePath('ticketRevoke', { ticket }), ticketViewSchema, { method: 'POST', signal });
   }
 }
 

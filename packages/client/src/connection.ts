@@ -99,9 +99,11 @@ export const pause = async (ms: number, signal: AbortSignal | undefined): Promis
   signal?.removeEventListener('abort', end);
 };
 
+const protocols: ReadonlySet<string> = new Set(['http:', 'https:', 'iroh+h3:']);
+
 const checkedUrl = (text: string): string => {
   const url = URL.parse(text);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  if (url && protocols.has(url.protocol)) return url.href.replace(/\/+$/, '');
   throw mvmError('INVALID_ARGUMENT', `the control plane's URL begins with http:// or https://, not "${text}"`, {
     received: text,
   });

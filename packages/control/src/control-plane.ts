@@ -113,16 +113,18 @@ interface PeerPlaneParts {
 const openPeerPlane = async (options: ControlPlaneOptions, parts: PeerPlaneParts): Promise<PeerPlane> => {
   const { folder, core, api, random, logger } = parts;
   const joinToken = folder.joinToken(random);
-  await core.nodes.createToken(joinToken);
+  await core.tickets.keepOwn(joinToken);
   const listener = await listenPeers({
     ...options.peer,
     secretKey: folder.nodeKey(random),
     lastPorts: folder.peerPorts,
     logger,
     fetch: (request, node) => api.fetch(request, { kind: 'peer', node }),
+    onConnection: (connection) => core.peers.add(connection),
   });
   folder.savePeerPorts(listener.ports);
-  const ticket = listener.ticket(joinToken, core.cluster);
+  core.tickets.serveAt((token, expiresAtMs) => listener.ticket({ token, cluster: core.cluster, expiresAtMs }));
+  const ticket = listener.ticket({ token: joinToken, cluster: core.cluster });
   folder.writeTicket(ticket);
   return { listener, ticket };
 };

@@ -9,7 +9,9 @@ import { ClaimQueue } from './lease/claim-queue.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
 import { ModuleRegistry, type Admit } from './modules/module-registry.ts';
+import { ConnectedPeers } from './nodes/connected-peers.ts';
 import { NodeRegistry } from './nodes/node-registry.ts';
+import { TicketOffice } from './nodes/ticket-office.ts';
 import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
@@ -37,6 +39,8 @@ export interface Core {
   readonly queue: JobQueue;
   readonly modules: ModuleRegistry;
   readonly nodes: NodeRegistry;
+  readonly peers: ConnectedPeers;
+  readonly tickets: TicketOffice;
   readonly leases: LeaseKeeper;
   readonly claims: ClaimQueue;
   readonly feed: ChangeFeed;
@@ -68,6 +72,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
   const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
   await nodes.load();
+  const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
+  const tickets = new TicketOffice({ store, clock, random });
   const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
   const queue = new JobQueue({
     store,
@@ -87,10 +93,26 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const stop = async (): Promise<void> => {
     endWaits();
     leases.stop();
+    peers.stop();
     await nodes.stop();
     await store.close();
   };
-  return { cluster, periods, queue, modules, nodes, leases, claims, feed, clock, random, endWaits, stop };
+  return {
+    cluster,
+    periods,
+    queue,
+    modules,
+    nodes,
+    peers,
+    tickets,
+    leases,
+    claims,
+    feed,
+    clock,
+    random,
+    endWaits,
+    stop,
+  };
 };
 
 const leaseKeeper = (parts: {

@@ -26,6 +26,14 @@ export const controlLimits = {
   listedTextBytesMax: 65_536,
   /** The body of a join, in bytes, also once it is unpacked: strangers send it. */
   joinBytesMax: 4_096,
+  /** Tickets that are kept; dead ones make room. */
+  ticketsMax: 10_000,
+  /** Time that a connection gets to become a member's: a stranger's ends after it. */
+  strangerMs: 15_000,
+  /** Connections of strangers at the same time; further ones are closed. */
+  strangersMax: 1_024,
+  /** How often the paths of connections are looked at. */
+  pathPollMs: 5_000,
   /** Nodes that may join. */
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */

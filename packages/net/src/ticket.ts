@@ -31,7 +31,7 @@ export interface Ticket {
 }
 
 /** What is wrong with a text that should be a ticket. */
-export type TicketFault = 'not-a-ticket' | 'damaged' | 'newer-version' | 'expired';
+export type TicketFault = 'not-a-ticket' | 'damaged' | 'newer-version';
 
 const PREFIX = 'mvm1';
 const CHECKSUM_BYTES = 8;
@@ -69,7 +69,7 @@ export const encodeTicket = (ticket: Ticket): string => {
  * Reads a ticket of ours, a plain iroh ticket (`endpoint…`), or one as a URL (`iroh+h3://endpoint…/`); the latter two
  * carry no token. Space around it is ignored.
  *
- * @throws TICKET_INVALID with `details.fault`: not-a-ticket, damaged, newer-version or expired
+ * @throws TICKET_INVALID with `details.fault`: not-a-ticket, damaged or newer-version; TICKET_EXPIRED by this machine's clock
  */
 export const decodeTicket = (text: string, options: { readonly clock?: Clock } = {}): Ticket => {
   const trimmed = text.trim();
@@ -146,7 +146,9 @@ const readFields = (bytes: Uint8Array): Map<number, Uint8Array[]> => {
 const checkExpiry = ({ expiresAtMs }: Ticket, clock: Clock): void => {
   if (expiresAtMs === undefined || clock.wallMs() < expiresAtMs) return;
   const date = new Date(expiresAtMs).toISOString();
-  throw invalid('expired', `it expired at ${date}; ask for a new one`, { expiresAtMs });
+  throw mvmError('TICKET_EXPIRED', `the ticket expired at ${date} by this machine's clock: ask for a new one`, {
+    expires_at_ms: expiresAtMs,
+  });
 };
 
 const nothing = new Uint8Array(0);
@@ -170,8 +172,7 @@ const words: Readonly<Record<TicketFault, string>> = {
   'not-a-ticket': 'this is not a ticket',
   damaged: 'the ticket is damaged',
   'newer-version': 'the ticket is of a newer version',
-  expired: 'the ticket has expired',
 };
 
-const invalid = (fault: TicketFault, detail: string, details: object = {}): MvmError =>
-  mvmError('TICKET_INVALID', `${words[fault]}: ${detail}`, { fault, ...details });
+const invalid = (fault: TicketFault, detail: string): MvmError =>
+  mvmError('TICKET_INVALID', `${words[fault]}: ${detail}`, { fault });

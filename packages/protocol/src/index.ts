@@ -12,6 +12,8 @@ export * from './journal/batch.ts';
 export * from './api/publish.ts';
 export * from './api/peer.ts';
 export * from './api/module.ts';
+export * from './api/node.ts';
+export * from './api/ticket.ts';
 export * from './api/route.ts';
 export type * from './port/clock.ts';
 export type * from './port/conversation.ts';

@@ -34,6 +34,10 @@ export const limits = {
   textCharsMax: 1_000,
   /** Tags of a worker or a job. */
   tagsMax: 32,
+  /** Nodes that may join by one ticket that counts them. */
+  ticketUsesMax: 1_000_000,
+  /** Longest life of a ticket that expires: ten years. */
+  ticketLifetimeMsMax: 315_360_000_000,
   /** An error message that is stored: characters, the rest is cut. */
   errorMessageCharsMax: 4_000,
   /** Attempts of a job. */

@@ -13,6 +13,7 @@ import { registerNodes } from './nodes.ts';
 import { registerPublish } from './publish.ts';
 import { registerStats } from './stats.ts';
 import { registerStatus } from './status.ts';
+import { registerTicket } from './ticket.ts';
 import { registerWorker } from './worker.ts';
 
 const commands = [
@@ -30,6 +31,7 @@ const commands = [
   registerEvents,
   registerModules,
   registerNodes,
+  registerTicket,
 ];
 
 /** Puts every command on the command line, in the order in which a new user meets them. */

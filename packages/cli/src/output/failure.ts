@@ -6,12 +6,20 @@ import type { Host } from '../host.ts';
 /** Exit codes: `docs/reference/cli.md`. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
+const newTicket = 'Whoever operates the control plane makes tickets with: npx mvm-ci ticket create';
+
 /** What to do about an error, where the message alone doesn't say. */
 const advice: Readonly<Record<string, string>> = {
   CONNECTION_LOST:
     'Start a control plane with: npx mvm-ci control-plane. Or name another one with --url or MVM_CI_URL.',
   UNAUTHENTICATED: 'Give the operator token with --token or MVM_CI_TOKEN, or name the data folder with --data.',
   TICKET_INVALID: 'The control plane prints its ticket when it starts, and keeps it in <data>/endpoint.ticket.',
+  TICKET_EXPIRED: newTicket,
+  TICKET_REVOKED: newTicket,
+  TICKET_USED_UP: `${newTicket}. A worker with a folder for its key (--data) is the same node when it comes again.`,
+  TICKET_OF_ANOTHER_CLUSTER: newTicket,
+  TICKET_NOT_FOUND: 'List the tickets with: npx mvm-ci ticket list',
+  NODE_NOT_FOUND: 'List the nodes with: npx mvm-ci nodes',
   JOB_NOT_FOUND: 'List the jobs with: npx mvm-ci list',
   MODULE_NOT_FOUND: 'List the modules with: npx mvm-ci modules. Deploy one with: npx mvm-ci deploy DIR',
   MODULE_EXISTS: 'A version never changes: raise "version" in package.json and deploy again.',
@@ -27,8 +35,16 @@ export const reportFailure = (thrown: unknown, host: Host, isJson: boolean): num
 };
 
 // The same codes also come from a control plane, about what a program sent: only those about arguments are the user's.
-const isUsageError = (error: MvmError): boolean =>
-  error instanceof ArgumentError || error.code === 'CONFIG_INVALID' || error.code === 'TICKET_INVALID';
+const isUsageError = (error: MvmError): boolean => error instanceof ArgumentError || usageCodes.has(error.code);
+
+const usageCodes: ReadonlySet<string> = new Set([
+  'CONFIG_INVALID',
+  'TICKET_INVALID',
+  'TICKET_EXPIRED',
+  'TICKET_REVOKED',
+  'TICKET_USED_UP',
+  'TICKET_OF_ANOTHER_CLUSTER',
+]);
 
 const adviceFor = (error: MvmError): string | undefined =>
   error.code === 'CONFIG_INVALID' ? configAdvice(error.message) : advice[error.code];

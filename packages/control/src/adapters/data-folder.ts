@@ -17,6 +17,7 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Random } from '../random.ts';
+import { newToken } from '../trust/token-hash.ts';
 
 /** The UDP ports of a peer endpoint, by address family. */
 export interface PeerPorts {
@@ -142,6 +143,3 @@ const lock = (folder: string): DatabaseSync => {
     );
   }
 };
-
-const newToken = (random: Random): string =>
-  random.bytes(keyBytes).toBase64({ alphabet: 'base64url', omitPadding: true });

@@ -10,7 +10,9 @@ import {
   openEndpoint,
   serveHttp3,
   type EndpointAddress,
+  type PeerConnection,
   type PeerEndpoint,
+  type Ticket,
 } from '@mvm-ci/net';
 import { limits } from '@mvm-ci/protocol';
 import { isIPv4 } from 'node:net';
@@ -27,6 +29,8 @@ export interface PeerListenerOptions {
   readonly lastPorts: PeerPorts;
   readonly logger: Logger;
   readonly fetch: (request: Request, node: string) => Promise<Response>;
+  /** Told of each connection when it begins. */
+  readonly onConnection: (connection: PeerConnection) => void;
 }
 
 /** An open listener for peers. */
@@ -34,8 +38,8 @@ export interface PeerListener {
   /** The control plane's node id. */
   readonly node: string;
   readonly ports: PeerPorts;
-  /** A ticket with a join token in it. */
-  ticket(token: string, cluster: string): string;
+  /** A ticket that leads here. */
+  ticket(parts: Omit<Ticket, 'address'>): string;
   /** Takes no more requests, waits up to `drainMs` for those under way, closes the endpoint. */
   stop(drainMs: number): Promise<void>;
 }
@@ -46,11 +50,14 @@ export const listenPeers = async (options: PeerListenerOptions): Promise<PeerLis
   const server = serveHttp3(endpoint, {
     handler: (request, peer) => options.fetch(request, peer.nodeId),
     requestBodyBytesMax: limits.moduleBytesMax,
+    onPeer: (change, _, connection) => {
+      if (change === 'joined') options.onConnection(connection);
+    },
   });
   return {
     node: endpoint.id,
     ports: portsOf(endpoint.address()),
-    ticket: (token, cluster) => encodeTicket({ address: endpoint.address(), token, cluster }),
+    ticket: (parts) => encodeTicket({ ...parts, address: endpoint.address() }),
     stop: async (drainMs) => {
       await server.stop({ drainMs });
       await endpoint.close();

@@ -1,14 +1,16 @@
 /**
  * The API: one fetch-style handler for both listeners (HTTP and HTTP/3 over iroh). The listener says who calls; the
- * operations say who may; everything that is refused is answered as `{ "error": { code, message, details } }`.
+ * operations say who may (`trust/access.ts`); everything that is refused is answered as `{ "error": { code, message, details } }`.
  */
 import { bodyTypeOf, decodeBody, mvmError, MvmError, routes } from '@mvm-ci/protocol';
 import { Hono, type Context } from 'hono';
 import type { Core } from '../core.ts';
 import type { Logger } from '../logger.ts';
+import { admit } from '../trust/access.ts';
 import type { Caller } from './caller.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { eventOperation } from './event-operation.ts';
+import { nodeOperations } from './node-operations.ts';
 import { openapiOperation } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { peerOperations } from './peer-operations.ts';
@@ -32,7 +34,13 @@ interface Bound {
   readonly Bindings: { readonly caller: Caller };
 }
 
-const described: readonly Operation[] = [...queueOperations, eventOperation, ...peerOperations, ...clusterOperations];
+const described: readonly Operation[] = [
+  ...queueOperations,
+  eventOperation,
+  ...peerOperations,
+  ...nodeOperations,
+  ...clusterOperations,
+];
 
 /** Every operation of the API. */
 export const operations: readonly Operation[] = [...described, openapiOperation(described)];
@@ -48,8 +56,7 @@ export const createApi = (parts: ApiParts): Api => {
 
 const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): Promise<Response> => {
   const { core } = parts;
-  const { caller } = context.env;
-  demandAccess(core, one, caller);
+  const caller = admit(core.nodes, one, context.env.caller);
   const request = context.req.raw;
   const outcome = await one.invoke({
     core,
@@ -60,13 +67,6 @@ const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): 
     parameter: Object.values(context.req.param())[0] ?? '',
   });
   return outcomeResponse(outcome, request);
-};
-
-const demandAccess = (core: Core, one: Operation, caller: Caller): void => {
-  if (caller.kind === 'operator' || one.access === 'anybody') return;
-  core.nodes.demandJoined(caller.node);
-  if (one.access === 'member') return;
-  throw mvmError('FORBIDDEN', `${one.method} ${routes[one.route]} is the operator's: a worker may not use it`);
 };
 
 const bodyOf = async (one: Operation, request: Request): Promise<unknown> => {

@@ -1,9 +1,9 @@
-/** Modules, nodes, and what the control plane says of itself. */
+/** Modules, and what the control plane says of itself. */
 import { deployedModuleSchema, idSchema, limits, mvmError } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { noBody, rawBody } from './body-spec.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
-import { infoSchema, modulesSchema, nodesSchema, readySchema } from './schemas.ts';
+import { infoSchema, modulesSchema, readySchema } from './schemas.ts';
 
 /** What the control plane calls itself. */
 export const product = { name: 'mvm-ci', version: '0.1.0' } as const;
@@ -51,17 +51,6 @@ const module = operation({
   run: async ({ core, parameter }) => value(await core.modules.get(parameter)),
 });
 
-const nodes = operation({
-  method: 'GET',
-  route: 'nodes',
-  access: 'operator',
-  summary: 'Nodes that have joined, and how many jobs each holds.',
-  body: noBody,
-  search: noSearch,
-  answers: nodesSchema,
-  run: ({ core }) => value(core.nodes.list(core.leases.heldByWorker())),
-});
-
 const info = operation({
   method: 'GET',
   route: 'info',
@@ -100,4 +89,4 @@ const ready = operation({
 });
 
 /** The operations of this file. */
-export const clusterOperations: readonly Operation[] = [deploy, modules, module, nodes, info, health, ready];
+export const clusterOperations: readonly Operation[] = [deploy, modules, module, info, health, ready];

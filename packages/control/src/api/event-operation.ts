@@ -17,7 +17,7 @@ const openStreams: WeakMap<Core, number> = new WeakMap();
 export const eventOperation: Operation = operation({
   method: 'GET',
   route: 'events',
-  access: 'operator',
+  access: 'publisher',
   summary:
     'Jobs as they change, as server-sent events; from now on, or after the change that `after` or Last-Event-ID names.',
   body: noBody,

@@ -12,7 +12,7 @@ export const openapiOperation = (others: readonly Operation[]): Operation => {
   const self: Operation = operation({
     method: 'GET',
     route: 'openapi',
-    access: 'operator',
+    access: 'member',
     summary: 'This description.',
     body: noBody,
     search: noSearch,

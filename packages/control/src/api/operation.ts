@@ -3,12 +3,13 @@ import { limits, parseAs, type routes } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
 import type { BodySpec } from './body-spec.ts';
-import type { Access, Caller } from './caller.ts';
+import type { Access } from '../trust/access.ts';
+import type { Admitted } from './caller.ts';
 
 /** A request that was let in. */
 export interface Call<Body, Search> {
   readonly core: Core;
-  readonly caller: Caller;
+  readonly caller: Admitted;
   readonly request: Request;
   readonly body: Body;
   readonly search: Search;

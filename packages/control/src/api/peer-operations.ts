@@ -18,23 +18,16 @@ import {
 import { z } from 'zod';
 import { controlLimits } from '../limits.ts';
 import { bodyOf, noBody } from './body-spec.ts';
-import type { Caller } from './caller.ts';
+import { workerOf } from './caller.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
 
 const nameDigits = 10;
-
-/** Whom the caller speaks for: a peer for itself alone. */
-const workerOf = (caller: Caller, named: string | undefined): string => {
-  if (caller.kind === 'peer') return caller.node;
-  if (named !== undefined) return named;
-  throw mvmError('INVALID_ARGUMENT', 'an operator who speaks for a worker names it in "worker"');
-};
 
 const join = operation({
   method: 'POST',
   route: 'join',
   access: 'anybody',
-  summary: 'Become a member: by the ticket’s join token the first time, by the proven node id later.',
+  summary: 'Become a member: by a ticket’s join token the first time, by the proven node id later.',
   body: bodyOf(joinRequestSchema),
   bodyBytesMax: controlLimits.joinBytesMax,
   search: noSearch,
@@ -48,19 +41,30 @@ const join = operation({
         `this control plane speaks peer protocol ${peerProtocol}, not ${body.protocol}: run the same release on both sides`,
       );
     }
+    demandSameCluster(core.cluster, body.cluster);
     const { node } = caller;
-    await core.nodes.join({ node, name: body.name ?? node.slice(0, nameDigits), token: body.token ?? null });
+    const name = body.name ?? node.slice(0, nameDigits);
+    const { role } = await core.nodes.join({ node, name, token: body.token ?? null });
     // What an earlier process of this node asked for, nobody waits for any more.
     core.claims.dismiss((wish) => wish.worker === node && wish.incarnation !== body.incarnation);
     const { leaseMs, heartbeatMs, idleHeartbeatMs } = core.periods;
-    return value({ node, cluster: core.cluster, leaseMs, heartbeatMs, idleHeartbeatMs });
+    return value({ node, cluster: core.cluster, role, leaseMs, heartbeatMs, idleHeartbeatMs });
   },
 });
+
+const demandSameCluster = (own: string, wanted: string | undefined): void => {
+  if (wanted === undefined || wanted === own) return;
+  throw mvmError(
+    'TICKET_OF_ANOTHER_CLUSTER',
+    `the ticket is for cluster ${wanted}, and this control plane is of cluster ${own}: take a ticket of this one`,
+    { cluster: own, ticket_cluster: wanted },
+  );
+};
 
 const claim = operation({
   method: 'POST',
   route: 'claim',
-  access: 'member',
+  access: 'worker',
   summary: 'Claim up to `capacity` workflow jobs, waiting up to `waitMs` for the first one.',
   body: bodyOf(claimRequestSchema),
   search: noSearch,
@@ -75,7 +79,7 @@ const claim = operation({
 const heartbeat = operation({
   method: 'POST',
   route: 'heartbeat',
-  access: 'member',
+  access: 'worker',
   summary: 'Extend the named leases, and only those; learn which are lost and which jobs should be cancelled.',
   body: bodyOf(heartbeatRequestSchema),
   search: noSearch,
@@ -89,7 +93,7 @@ const heartbeat = operation({
 const append = operation({
   method: 'POST',
   route: 'append',
-  access: 'member',
+  access: 'worker',
   summary: 'Add batches to the journals of held jobs; one answer per item, in order.',
   body: bodyOf(appendRequestSchema),
   search: noSearch,
@@ -101,7 +105,7 @@ const append = operation({
 const finish = operation({
   method: 'POST',
   route: 'finish',
-  access: 'member',
+  access: 'worker',
   summary: 'End the hold on jobs, with a last append each; one answer per item, in order.',
   body: bodyOf(finishRequestSchema),
   search: noSearch,
@@ -124,7 +128,7 @@ const demandJson = ({ job, outcome }: FinishItem): void => {
 const journal = operation({
   method: 'GET',
   route: 'peerJournal',
-  access: 'member',
+  access: 'worker',
   summary: 'The journal of a job that the caller holds, to be checked and replayed.',
   body: noBody,
   search: z.object({ epoch: z.coerce.number().int().positive(), worker: idSchema.optional() }),
@@ -142,7 +146,7 @@ const journal = operation({
 const module = operation({
   method: 'GET',
   route: 'peerModule',
-  access: 'member',
+  access: 'worker',
   summary: 'A module file, by its hash.',
   body: noBody,
   search: noSearch,

@@ -9,12 +9,14 @@ import {
   publishManySchema,
   statusReportSchema,
   type JobState,
+  type JobView,
   type StatusReport,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { controlLimits } from '../limits.ts';
 import { journalEntryView, logLines } from '../queue/journal-view.ts';
 import { bodyOf, noBody } from './body-spec.ts';
+import { speaksForOthers, type Admitted } from './caller.ts';
 import { noSearch, operation, value, type Call, type Operation, type Outcome } from './operation.ts';
 import {
   jobListSchema,
@@ -56,7 +58,7 @@ const refuseState = (text: string, context: z.RefinementCtx): never => {
 const publish = operation({
   method: 'POST',
   route: 'publish',
-  access: 'operator',
+  access: 'publisher',
   summary: 'Publish a job: a run of a workflow, or a bare payload. Idempotent by job_id.',
   body: bodyOf(publishJobSchema),
   search: noSearch,
@@ -67,7 +69,7 @@ const publish = operation({
 const publishMany = operation({
   method: 'POST',
   route: 'publishMany',
-  access: 'operator',
+  access: 'publisher',
   summary: 'Publish up to 1,000 jobs at once: all of them, or none.',
   body: bodyOf(publishManySchema),
   search: noSearch,
@@ -78,7 +80,7 @@ const publishMany = operation({
 const claimBare = operation({
   method: 'POST',
   route: 'claimBare',
-  access: 'member',
+  access: 'worker',
   summary: 'Claim one payload job for five minutes; its end is reported to /queue/status/{job}.',
   body: noBody,
   search: noSearch,
@@ -93,7 +95,7 @@ const claimBare = operation({
 const list = operation({
   method: 'GET',
   route: 'list',
-  access: 'operator',
+  access: 'publisher',
   summary: 'Jobs, newest first. The header X-Next, when there is one, is the `after` of the next page.',
   body: noBody,
   search: listSearch,
@@ -108,7 +110,7 @@ const list = operation({
 const stats = operation({
   method: 'GET',
   route: 'stats',
-  access: 'operator',
+  access: 'publisher',
   summary: 'How many jobs are in each state, and how many workers are alive.',
   body: noBody,
   search: noSearch,
@@ -124,18 +126,26 @@ const status = operation({
   body: noBody,
   search: statusSearch,
   answers: jobViewSchema,
-  run: async ({ core, parameter, search, request }) =>
-    value(
-      search.wait_ms === 0
-        ? await core.queue.status(parameter)
-        : await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal: request.signal }),
-    ),
+  run: async ({ core, caller, parameter, search, request }) => {
+    const job = await core.queue.status(parameter);
+    demandVisible(job, caller);
+    if (search.wait_ms === 0) return value(job);
+    return value(await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal: request.signal }));
+  },
 });
+
+// A job's payload and result are for those who publish; a worker sees what it has worked on anyway.
+const demandVisible = (job: JobView, caller: Admitted): void => {
+  if (caller.kind === 'operator' || caller.role !== 'worker' || job.claimed_by === caller.node) return;
+  throw mvmError('FORBIDDEN', `job "${job.job_id}" is not one of this worker: it sees only those that it claimed`, {
+    job_id: job.job_id,
+  });
+};
 
 const report = operation({
   method: 'POST',
   route: 'status',
-  access: 'member',
+  access: 'worker',
   summary: 'Report on a payload job whose bare claim is current.',
   body: bodyOf(statusReportSchema),
   search: noSearch,
@@ -159,14 +169,14 @@ const bareReport = ({
   if (result !== null && Buffer.byteLength(result) > limits.resultBytesMax) {
     throw mvmError('PAYLOAD_TOO_LARGE', `a result has at most ${limits.resultBytesMax} bytes as JSON`);
   }
-  const worker = caller.kind === 'peer' ? caller.node : null;
+  const worker = caller.kind === 'operator' || speaksForOthers(caller) ? null : caller.node;
   return { job: parameter, worker, status: state, result: isFinal(state) ? result : null, error: body.error ?? null };
 };
 
 const cancel = operation({
   method: 'POST',
   route: 'cancel',
-  access: 'operator',
+  access: 'publisher',
   summary: 'Cancel a job: at once when nobody runs it, else as soon as its worker hears of it.',
   body: bodyOf(cancelSchema.default({})),
   search: noSearch,

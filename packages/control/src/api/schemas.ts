@@ -4,7 +4,6 @@ import {
   jobStates,
   logLevels,
   type JobView,
-  type NodeView,
   type Published,
   type QueueStats,
 } from '@mvm-ci/protocol';
@@ -77,10 +76,6 @@ export const logsSchema: z.ZodType<readonly LogLineView[]> = z.array(
 );
 
 export const modulesSchema: z.ZodType = z.array(deployedModuleSchema);
-
-export const nodesSchema: z.ZodType<readonly NodeView[]> = z.array(
-  z.object({ node: z.string(), name: z.string(), joined_at_ms: time, seen_at_ms: time, jobs: count }),
-);
 
 export const infoSchema: z.ZodType = z.object({
   name: z.string(),

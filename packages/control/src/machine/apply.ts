@@ -6,16 +6,17 @@ import { append } from './append.ts';
 import type { Application } from './application.ts';
 import { cancel } from './cancel.ts';
 import { claim, claimBare } from './claim.ts';
-import type { Command } from './command.ts';
+import type { Command, MembershipCommand } from './command.ts';
 import { deploy } from './deploy.ts';
 import { noEffects, type Effects } from './effects.ts';
 import { expire } from './expire.ts';
 import { finish } from './finish.ts';
-import { createToken, found, join, touchNodes } from './membership.ts';
+import { allowNode, banNode, found, join, renameNode, touchNodes } from './membership.ts';
 import { publish } from './publish.ts';
 import { report } from './report.ts';
 import type { Reply } from './reply.ts';
 import type { Tables } from './tables.ts';
+import { createTicket, revokeTicket } from './ticket.ts';
 
 /** What applying a command gives. */
 export interface Applied {
@@ -55,10 +56,25 @@ const dispatch = (app: Application, command: Command): Reply => {
       return cancel(app, command);
     case 'deploy':
       return deploy(app, command);
+    default:
+      return dispatchMembership(app, command);
+  }
+};
+
+const dispatchMembership = (app: Application, command: MembershipCommand): Reply => {
+  switch (command.type) {
     case 'join':
       return join(app, command);
-    case 'create-token':
-      return createToken(app, command);
+    case 'create-ticket':
+      return createTicket(app, command);
+    case 'revoke-ticket':
+      return revokeTicket(app, command);
+    case 'ban-node':
+      return banNode(app, command);
+    case 'allow-node':
+      return allowNode(app, command);
+    case 'rename-node':
+      return renameNode(app, command);
     case 'touch-nodes':
       return touchNodes(app, command);
     case 'found':

@@ -2,13 +2,19 @@
 import { mvmError } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import { commit, noteAvailable, type Application } from './application.ts';
+import { demandAllowed } from './ban.ts';
 import type { ClaimBareCommand, ClaimCommand } from './command.ts';
 import type { JobRow } from './job-row.ts';
 import type { ClaimedRow, ReplyTo } from './reply.ts';
 import { claimed } from './transition.ts';
 
-/** Gives the worker up to `capacity` workflow jobs, at most one suspect among them; fewer when their inputs are long. */
+/**
+ * Gives the worker up to `capacity` workflow jobs, at most one suspect among them; fewer when their inputs are long.
+ *
+ * @throws FORBIDDEN when the worker is banned
+ */
 export const claim = (app: Application, command: ClaimCommand): ReplyTo<'claim'> => {
+  demandAllowed(app, command.worker);
   const rows = readySuspect(app, command).map((row) => take(app, row, command));
   const isCut = takeReady(app, command, rows);
   if (isCut) noteAvailable(app.effects, command.at, command.at);
@@ -50,6 +56,7 @@ const nextLook = (app: Application, at: number): number | null => {
 /** Gives one payload job to a worker that reports without an epoch. */
 export const claimBare = (app: Application, command: ClaimBareCommand): ReplyTo<'claim-bare'> => {
   const { jobs } = app.tables;
+  demandAllowed(app, command.worker);
   const row = jobs.ready(false, command.at, 1)[0] ?? jobs.suspect(false, command.at);
   return { type: 'claim-bare', row: row === undefined ? null : take(app, row, command) };
 };

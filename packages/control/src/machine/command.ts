@@ -2,7 +2,7 @@
  * Commands: every way in which the control plane's state can change (I1). A command carries all that its effect depends
  * on, time (`at`, Unix ms), ids and randomness included, so that the same commands in the same order give the same state.
  */
-import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind } from '@mvm-ci/protocol';
+import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind, NodeRole } from '@mvm-ci/protocol';
 
 /** A job to store. The hash covers all that makes two publishes of one id "the same" (`content-hash.ts`). */
 export interface PublishItem {
@@ -100,7 +100,7 @@ export interface DeployCommand {
   readonly file: Uint8Array;
 }
 
-/** A node asks to be let in: by the hash of a token, or because it was let in before. */
+/** A node asks to be let in: by the hash of a ticket's token, or because it was let in before. */
 export interface JoinCommand {
   readonly type: 'join';
   readonly at: number;
@@ -110,10 +110,49 @@ export interface JoinCommand {
   readonly nodesMax: number;
 }
 
-export interface CreateTokenCommand {
-  readonly type: 'create-token';
+/** Makes a ticket; the same token again changes nothing. */
+export interface CreateTicketCommand {
+  readonly type: 'create-ticket';
   readonly at: number;
+  readonly id: string;
+  /** SHA-256 of the token. */
   readonly hash: Uint8Array;
+  readonly name: string | null;
+  readonly role: NodeRole;
+  readonly tags: readonly string[];
+  /** Null: any number of nodes. */
+  readonly usesMax: number | null;
+  /** Null: never. */
+  readonly expiresAt: number | null;
+  readonly ticketsMax: number;
+}
+
+export interface RevokeTicketCommand {
+  readonly type: 'revoke-ticket';
+  readonly at: number;
+  readonly id: string;
+}
+
+/** Shuts a node out, and ends its leases. */
+export interface BanNodeCommand {
+  readonly type: 'ban-node';
+  readonly at: number;
+  readonly node: string;
+  readonly reason: string;
+}
+
+export interface AllowNodeCommand {
+  readonly type: 'allow-node';
+  readonly at: number;
+  readonly node: string;
+}
+
+/** Gives a node a name that its own joins don't change. */
+export interface RenameNodeCommand {
+  readonly type: 'rename-node';
+  readonly at: number;
+  readonly node: string;
+  readonly name: string;
 }
 
 /** When nodes were last seen; sent rarely, for many nodes at once. */
@@ -130,6 +169,17 @@ export interface FoundCommand {
   readonly cluster: string;
 }
 
+/** Changes of who belongs to the cluster. */
+export type MembershipCommand =
+  | JoinCommand
+  | CreateTicketCommand
+  | RevokeTicketCommand
+  | BanNodeCommand
+  | AllowNodeCommand
+  | RenameNodeCommand
+  | TouchNodesCommand
+  | FoundCommand;
+
 /** Any change of state. */
 export type Command =
   | PublishCommand
@@ -141,7 +191,4 @@ export type Command =
   | ReportCommand
   | CancelCommand
   | DeployCommand
-  | JoinCommand
-  | CreateTokenCommand
-  | TouchNodesCommand
-  | FoundCommand;
+  | MembershipCommand;

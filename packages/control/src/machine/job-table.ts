@@ -64,6 +64,7 @@ export class JobTable {
   readonly #suspect: StatementSync;
   readonly #holdsSuspect: StatementSync;
   readonly #nextRunAt: StatementSync;
+  readonly #heldBy: StatementSync;
 
   constructor(db: DatabaseSync, counters: Counters) {
     this.#counters = counters;
@@ -76,6 +77,9 @@ export class JobTable {
     this.#suspect = db.prepare(suspectSql);
     this.#holdsSuspect = db.prepare(holdsSuspectSql);
     this.#nextRunAt = db.prepare(nextRunAtSql);
+    this.#heldBy = db.prepare(
+      "SELECT * FROM jobs WHERE state IN ('claimed', 'in_progress') AND worker = ? ORDER BY number",
+    );
   }
 
   find(id: string): JobRecord | undefined {
@@ -163,6 +167,11 @@ export class JobTable {
   suspect(durable: boolean, at: number): JobRow | undefined {
     const row = this.#suspect.get(durable ? 1 : 0, at);
     return row === undefined ? undefined : jobRow(row);
+  }
+
+  /** The jobs that `worker` holds. */
+  heldBy(worker: string): readonly JobRecord[] {
+    return this.#heldBy.all(worker).map(jobRecord);
   }
 
   /** Whether `worker` holds a suspect that it claimed after `since`. */

@@ -1,6 +1,8 @@
 import type { ClaimedJob, DeployedModule, ItemAnswer, JobState, Published } from '@mvm-ci/protocol';
 import type { Command } from './command.ts';
 import type { JobRow } from './job-row.ts';
+import type { NodeRecord } from './node-table.ts';
+import type { TicketRecord } from './ticket-table.ts';
 
 /** A claimed job, with what is needed to check that its input is as it was published. */
 export interface ClaimedRow extends ClaimedJob {
@@ -28,8 +30,12 @@ export type Reply =
   | { readonly type: 'report'; readonly row: JobRow }
   | { readonly type: 'cancel'; readonly row: JobRow }
   | { readonly type: 'deploy'; readonly module: DeployedModule; readonly created: boolean }
-  | { readonly type: 'join'; readonly known: boolean }
-  | { readonly type: 'create-token' }
+  | { readonly type: 'join'; readonly known: boolean; readonly node: NodeRecord }
+  | { readonly type: 'create-ticket'; readonly ticket: TicketRecord }
+  | { readonly type: 'revoke-ticket'; readonly ticket: TicketRecord }
+  | { readonly type: 'ban-node'; readonly node: NodeRecord }
+  | { readonly type: 'allow-node'; readonly node: NodeRecord }
+  | { readonly type: 'rename-node'; readonly node: NodeRecord }
   | { readonly type: 'touch-nodes' }
   | { readonly type: 'found'; readonly cluster: string };
 

@@ -4,6 +4,7 @@ import { JobTable } from './job-table.ts';
 import { JournalTable } from './journal-table.ts';
 import { ModuleTable } from './module-table.ts';
 import { NodeTable } from './node-table.ts';
+import { TicketTable } from './ticket-table.ts';
 
 /** Everything that a command may read and change. */
 export interface Tables {
@@ -12,6 +13,7 @@ export interface Tables {
   readonly journal: JournalTable;
   readonly modules: ModuleTable;
   readonly nodes: NodeTable;
+  readonly tickets: TicketTable;
 }
 
 /** The tables of a database whose schema is up to date. */
@@ -23,5 +25,6 @@ export const openTables = (db: DatabaseSync): Tables => {
     journal: new JournalTable(db),
     modules: new ModuleTable(db, counters),
     nodes: new NodeTable(db),
+    tickets: new TicketTable(db),
   };
 };

@@ -1,19 +1,23 @@
 /**
- * Which nodes belong to the cluster and when they were last seen. Owns a copy of the `nodes` table in memory; joins are
- * commands, sightings are stored rarely and many at once.
+ * Which nodes belong to the cluster, what they may do, and when they were last seen. Owns a copy of the `nodes` table in
+ * memory; joins, bans and names are commands, sightings are stored rarely and many at once.
+ *
+ * 1. A node that is not in the copy, or is banned there, is no member; the state machine says the same at joins and claims.
  */
-import { mvmError, type NodeView } from '@mvm-ci/protocol';
-import { createHash } from 'node:crypto';
+import { mvmError } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
+import { bannedError } from '../machine/ban.ts';
 import type { NodeRecord } from '../machine/node-table.ts';
 import type { Store } from '../store/store.ts';
+import { tokenHash } from '../trust/token-hash.ts';
+import { findNode } from './find-node.ts';
 
 /** What the registry works with. */
 export interface NodeRegistryParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** A node is counted as a worker while its last sign of life is younger than this. */
+  /** A node is alive while its last sign of life is younger than this. */
   readonly aliveMs: number;
 }
 
@@ -23,9 +27,6 @@ export interface JoinWish {
   readonly name: string;
   readonly token: string | null;
 }
-
-/** The hash under which a token is stored. */
-const tokenHash = (token: string): Uint8Array => new Uint8Array(createHash('sha256').update(token).digest());
 
 /** See the head of this file. */
 export class NodeRegistry {
@@ -45,52 +46,89 @@ export class NodeRegistry {
     for (const node of nodes) this.#nodes.set(node.node, node);
   }
 
-  /** Lets a node in. @throws UNAUTHENTICATED without a valid token, unless it joined before */
-  async join({ node, name, token }: JoinWish): Promise<void> {
+  /**
+   * Lets a node in.
+   *
+   * @throws UNAUTHENTICATED, TICKET_REVOKED, TICKET_EXPIRED, TICKET_USED_UP without a token that lets it in, unless it joined
+   * before; FORBIDDEN when it is banned; ROLE_CONFLICT
+   */
+  async join({ node, name, token }: JoinWish): Promise<NodeRecord> {
     const at = this.#parts.clock.wallMs();
     const { nodesMax } = controlLimits;
     const hash = token === null ? null : tokenHash(token);
-    await this.#parts.store.apply<'join'>({ type: 'join', at, node, name, tokenHash: hash, nodesMax });
-    this.#nodes.set(node, { node, name, joinedAt: this.#nodes.get(node)?.joinedAt ?? at, seenAt: at });
+    const joined = await this.#parts.store.apply<'join'>({ type: 'join', at, node, name, tokenHash: hash, nodesMax });
+    return this.#keep(joined.node);
   }
 
-  /** Stores a join token; only its hash is kept. */
-  async createToken(token: string): Promise<void> {
+  /** Shuts a node out and ends its leases. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  async ban(text: string, reason: string): Promise<NodeRecord> {
+    const { node } = this.find(text);
     const at = this.#parts.clock.wallMs();
-    await this.#parts.store.apply<'create-token'>({ type: 'create-token', at, hash: tokenHash(token) });
+    return this.#keep((await this.#parts.store.apply<'ban-node'>({ type: 'ban-node', at, node, reason })).node);
   }
 
-  /** Notes a sign of life. @throws NOT_JOINED when the node is not one of the cluster's */
-  demandJoined(node: string): void {
+  /** Lets a banned node in again. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  async allow(text: string): Promise<NodeRecord> {
+    const { node } = this.find(text);
+    const at = this.#parts.clock.wallMs();
+    return this.#keep((await this.#parts.store.apply<'allow-node'>({ type: 'allow-node', at, node })).node);
+  }
+
+  /** @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  async rename(text: string, name: string): Promise<NodeRecord> {
+    const { node } = this.find(text);
+    const at = this.#parts.clock.wallMs();
+    return this.#keep((await this.#parts.store.apply<'rename-node'>({ type: 'rename-node', at, node, name })).node);
+  }
+
+  /** Whether the node has joined and is not banned. */
+  isMember(node: string): boolean {
+    return this.#nodes.get(node)?.bannedAt === null;
+  }
+
+  /** Notes a sign of life. @throws NOT_JOINED when the node is not one of the cluster's, FORBIDDEN when it is banned */
+  demandMember(node: string): NodeRecord {
     const known = this.#nodes.get(node);
     if (known === undefined)
       throw mvmError('NOT_JOINED', `node ${node} is not a member: POST /peer/join comes first`, { node });
+    if (known.bannedAt !== null) throw bannedError(known);
     this.#nodes.set(node, { ...known, seenAt: this.#parts.clock.wallMs() });
     this.#seen.add(node);
     if (!this.#stopped) this.#timer ??= this.#parts.clock.after(controlLimits.nodeTouchMs, () => void this.#flush());
+    return known;
   }
 
-  /** Nodes that were seen lately. */
+  /** The node with this id, the only one whose id begins so, or that has this name. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
+  find(text: string): NodeRecord {
+    return this.#nodes.get(text) ?? findNode([...this.#nodes.values()], text);
+  }
+
+  /** Whether a node was seen lately. */
+  isAlive({ seenAt, bannedAt }: NodeRecord): boolean {
+    return bannedAt === null && seenAt > this.#parts.clock.wallMs() - this.#parts.aliveMs;
+  }
+
+  /** Workers that were seen lately. */
   countAlive(): number {
-    const since = this.#parts.clock.wallMs() - this.#parts.aliveMs;
-    return [...this.#nodes.values()].filter((node) => node.seenAt > since).length;
+    return this.list().filter((node) => node.role === 'worker' && this.isAlive(node)).length;
   }
 
-  /** All nodes, with the number of jobs that each holds. */
-  list(held: ReadonlyMap<string, number>): readonly NodeView[] {
-    return [...this.#nodes.values()].map(({ node, name, joinedAt, seenAt }) => ({
-      node,
-      name,
-      joined_at_ms: joinedAt,
-      seen_at_ms: seenAt,
-      jobs: held.get(node) ?? 0,
-    }));
+  /** All nodes, in the order in which they joined. */
+  list(): readonly NodeRecord[] {
+    return [...this.#nodes.values()];
   }
 
   /** Stores what is not stored yet. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#flush();
+  }
+
+  // The table learns of sightings late: the copy's is the newer one.
+  #keep(stored: NodeRecord): NodeRecord {
+    const kept = { ...stored, seenAt: Math.max(stored.seenAt, this.#nodes.get(stored.node)?.seenAt ?? 0) };
+    this.#nodes.set(kept.node, kept);
+    return kept;
   }
 
   async #flush(): Promise<void> {

@@ -99,14 +99,42 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       CREATE TABLE tokens (hash BLOB PRIMARY KEY, created_at INTEGER NOT NULL) WITHOUT ROWID;
     `,
   },
+  {
+    name: 'tickets, roles, tags and bans',
+    sql: `
+      ALTER TABLE nodes ADD COLUMN role TEXT NOT NULL DEFAULT 'worker';
+      ALTER TABLE nodes ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+      ALTER TABLE nodes ADD COLUMN ticket TEXT;
+      ALTER TABLE nodes ADD COLUMN renamed INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE nodes ADD COLUMN banned_at INTEGER;
+      ALTER TABLE nodes ADD COLUMN ban_reason TEXT;
+      CREATE TABLE tickets (
+        id TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        name TEXT,
+        role TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        uses INTEGER NOT NULL,
+        uses_max INTEGER,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER,
+        revoked_at INTEGER
+      ) WITHOUT ROWID;
+      INSERT INTO tickets
+        SELECT lower(hex(substr(hash, 1, 6))), hash, 'endpoint.ticket', 'worker', '', 0, NULL, created_at, NULL, NULL
+        FROM tokens;
+      DROP TABLE tokens;
+    `,
+  },
 ];
 
 /**
  * Brings the schema up to date, in one transaction.
  *
+ * @param target number of the last step; tests stop earlier. @default all steps
  * @throws {MvmError} `CONFIG_INVALID` when a newer release has written the database.
  */
-export const migrate = (db: DatabaseSync): void => {
+export const migrate = (db: DatabaseSync, target: number = migrations.length): void => {
   const version = schemaVersion(db);
   if (version > migrations.length) {
     throw mvmError(
@@ -115,14 +143,14 @@ export const migrate = (db: DatabaseSync): void => {
       { found: version, known: migrations.length },
     );
   }
-  if (version === migrations.length) return;
+  if (version >= target) return;
   db.exec('BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL);');
-  for (const [index, step] of migrations.entries()) {
+  for (const [index, step] of migrations.slice(0, target).entries()) {
     if (index < version) continue;
     db.exec(step.sql);
     db.prepare('INSERT INTO migrations VALUES (?, ?)').run(index + 1, step.name);
   }
-  db.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`);
+  db.exec(`PRAGMA user_version = ${target}; COMMIT`);
 };
 
 const schemaVersion = (db: DatabaseSync): number => {

@@ -4,6 +4,7 @@ import type { CounterValues } from '../machine/counters.ts';
 import type { JobRow } from '../machine/job-row.ts';
 import type { LeaseEffect } from '../machine/effects.ts';
 import type { NodeRecord } from '../machine/node-table.ts';
+import type { TicketRecord } from '../machine/ticket-table.ts';
 
 /** A read. In `jobs` and `changes`, inputs and results longer than a list takes are null. */
 export type Query =
@@ -19,6 +20,8 @@ export type Query =
   | { readonly type: 'module'; readonly hash: string }
   | { readonly type: 'module-file'; readonly hash: string }
   | { readonly type: 'nodes' }
+  /** The latest first. */
+  | { readonly type: 'tickets' }
   | { readonly type: 'leases' };
 
 /** A journal as it is stored; its chain is not checked yet. */
@@ -45,6 +48,7 @@ export type Answer =
   | { readonly type: 'module'; readonly module: DeployedModule | null }
   | { readonly type: 'module-file'; readonly file: Uint8Array | null }
   | { readonly type: 'nodes'; readonly nodes: readonly NodeRecord[] }
+  | { readonly type: 'tickets'; readonly tickets: readonly TicketRecord[] }
   | { readonly type: 'leases'; readonly leases: readonly StoredLease[] };
 
 /** The answer to a query of type `T`. */

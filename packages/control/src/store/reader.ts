@@ -8,6 +8,7 @@ import { jobRowSql } from '../machine/job-table.ts';
 import { batchesSql, storedBatch } from '../machine/journal-table.ts';
 import { deployedModule, deployedModuleSql } from '../machine/module-table.ts';
 import { nodeRecord } from '../machine/node-table.ts';
+import { ticketRecord } from '../machine/ticket-table.ts';
 import type { Answer, Query, StoredJournal, StoredLease } from './query.ts';
 
 const listed = (column: string): string =>
@@ -53,6 +54,11 @@ export class Reader {
         return { type: 'module-file', file: this.#file(query.hash) };
       case 'nodes':
         return { type: 'nodes', nodes: this.#prepared('SELECT * FROM nodes ORDER BY joined_at').all().map(nodeRecord) };
+      case 'tickets':
+        return {
+          type: 'tickets',
+          tickets: this.#prepared('SELECT * FROM tickets ORDER BY created_at DESC, id').all().map(ticketRecord),
+        };
       case 'leases':
         return { type: 'leases', leases: this.#leases() };
     }

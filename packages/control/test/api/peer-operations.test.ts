@@ -12,7 +12,7 @@ const token = 'a-join-token';
 
 const joinedPlane = async (): Promise<TestPlane> => {
   const plane = await TestPlane.open();
-  await plane.core.nodes.createToken(token);
+  await plane.core.tickets.keepOwn(token);
   for (const caller of [n1, n2]) {
     await plane.packed('/peer/join', { protocol: peerProtocol, token, incarnation: 'i1', name: 'bench' }, caller);
   }
@@ -29,7 +29,7 @@ const claim = (plane: TestPlane, caller = n1, more: object = {}): ReturnType<Tes
 suite('join', () => {
   test('takes a token the first time and the proven node id later, also after a restart', async () => {
     await using plane = await TestPlane.open();
-    await plane.core.nodes.createToken(token);
+    await plane.core.tickets.keepOwn(token);
     const join = (body: object): ReturnType<TestPlane['call']> =>
       plane.packed('/peer/join', { protocol: peerProtocol, incarnation: 'i1', ...body }, n1);
     for (const wrong of [{}, { token: 'another' }]) {
@@ -41,6 +41,7 @@ suite('join', () => {
     assert.deepEqual(welcome.body, {
       node: '1'.repeat(64),
       cluster: plane.core.cluster,
+      role: 'worker',
       leaseMs,
       heartbeatMs,
       idleHeartbeatMs,

@@ -11,6 +11,7 @@ import {
   jobStates,
   moduleHash,
   MvmError,
+  nodeRoles,
   type FinishOutcome,
   type JobState,
   type JournalBatch,
@@ -21,7 +22,9 @@ import { apply } from '../../src/machine/apply.ts';
 import type { Command } from '../../src/machine/command.ts';
 import type { Effects } from '../../src/machine/effects.ts';
 import type { JobRecord } from '../../src/machine/job-row.ts';
+import type { NodeRecord } from '../../src/machine/node-table.ts';
 import { openTables, type Tables } from '../../src/machine/tables.ts';
+import type { TicketRecord } from '../../src/machine/ticket-table.ts';
 import type { Reply } from '../../src/machine/reply.ts';
 import { contentHash } from '../../src/queue/content-hash.ts';
 import { outcomeHash } from '../../src/queue/outcome-hash.ts';
@@ -111,14 +114,22 @@ export class Transcript {
         return reportCommand(line, at);
       case 'cancel':
         return { type: 'cancel', at, job: first, reason: second };
-      case 'token':
-        return { type: 'create-token', at, hash: hashOf(first) };
+      case 'ticket':
+        return ticketCommand(line, at);
+      case 'revoke':
+        return { type: 'revoke-ticket', at, id: first };
+      case 'ban':
+        return { type: 'ban-node', at, node: first, reason: second };
+      case 'allow':
+        return { type: 'allow-node', at, node: first };
+      case 'rename':
+        return { type: 'rename-node', at, node: first, name: second };
       case 'join':
         return {
           type: 'join',
           at,
           node: first,
-          name: first,
+          name: line.pairs.get('name') ?? first,
           tokenHash: second === '' ? null : hashOf(second),
           nodesMax: 3,
         };
@@ -194,6 +205,25 @@ const publishCommand = (line: Line, at: number): Command => {
   return { type: 'publish', at, jobs, pendingJobsMax: numberOf(line, 'room', 1_000) };
 };
 
+const ticketCommand = (line: Line, at: number): Command => {
+  const [token = ''] = line.words;
+  const role = nodeRoles.find((one) => one === (line.pairs.get('role') ?? 'worker'));
+  if (role === undefined) throw new Error('no such role');
+  const [uses, expires] = [line.pairs.get('uses'), line.pairs.get('expires')];
+  return {
+    type: 'create-ticket',
+    at,
+    id: `id-${token}`,
+    hash: hashOf(token),
+    name: null,
+    role,
+    tags: line.pairs.get('tags')?.split(',') ?? [],
+    usesMax: uses === undefined ? null : Number(uses),
+    expiresAt: expires === undefined ? null : at + Number(expires),
+    ticketsMax: numberOf(line, 'room', 100),
+  };
+};
+
 const reportCommand = (line: Line, at: number): Command => {
   const [job = '', status = ''] = line.words;
   const result = line.pairs.get('result') ?? null;
@@ -248,9 +278,15 @@ const replyText = (reply: Reply): readonly string[] => {
     case 'deploy':
       return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
     case 'join':
-      return [reply.known ? 'known' : 'let in'];
+      return [`${reply.known ? 'known' : 'let in'}: ${nodeText(reply.node)}`];
+    case 'create-ticket':
+    case 'revoke-ticket':
+      return [ticketText(reply.ticket)];
+    case 'ban-node':
+    case 'allow-node':
+    case 'rename-node':
+      return [nodeText(reply.node)];
     case 'expire':
-    case 'create-token':
     case 'touch-nodes':
     case 'found':
       return ['ok'];
@@ -273,6 +309,30 @@ const errorText = (error: unknown): string => {
   if (error instanceof MvmError) return `${error.code}: ${error.message}`;
   throw error;
 };
+
+const nodeText = ({ node, name, role, tags, ticket, bannedAt, banReason }: NodeRecord): string =>
+  [
+    node,
+    name === node ? '' : `name=${name}`,
+    role,
+    tags.length === 0 ? '' : `tags=${tags.join(',')}`,
+    `by ${ticket}`,
+    bannedAt === null ? '' : `banned at ${bannedAt - start}${banReason ? `: ${banReason}` : ''}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+
+const ticketText = ({ id, role, tags, uses, usesMax, expiresAt, revokedAt }: TicketRecord): string =>
+  [
+    id,
+    role,
+    tags.length === 0 ? '' : `tags=${tags.join(',')}`,
+    `uses=${uses}/${usesMax ?? 'any'}`,
+    expiresAt === null ? '' : `expires at ${expiresAt - start}`,
+    revokedAt === null ? '' : `revoked at ${revokedAt - start}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
 
 const stateText = (job: JobRecord): string =>
   [

@@ -32,7 +32,7 @@ const memoryDatabase = (): DatabaseSync => {
 };
 
 const content = (db: DatabaseSync): unknown =>
-  ['jobs', 'content', 'journal', 'modules', 'deployments', 'nodes', 'tokens', 'facts', 'counters'].map((table) =>
+  ['jobs', 'content', 'journal', 'modules', 'deployments', 'nodes', 'tickets', 'facts', 'counters'].map((table) =>
     db.prepare(`SELECT * FROM ${table}`).all(),
   );
 

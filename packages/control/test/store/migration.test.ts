@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
+import { GroupCommit } from '../../src/store/group-commit.ts';
 import { migrate, migrations } from '../../src/store/migration.ts';
 
 suite('migrations', () => {
@@ -16,5 +18,48 @@ suite('migrations', () => {
     db.exec(`PRAGMA user_version = ${migrations.length + 1}`);
     assert.throws(() => migrate(db), { code: 'CONFIG_INVALID', message: /written by a newer release/ });
     assert.deepEqual(db.prepare('SELECT name FROM sqlite_master').all(), []);
+  });
+
+  test('make a ticket of each token of version 1, and workers of its nodes, and keep its jobs', () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, 1);
+    const hash = new Uint8Array(createHash('sha256').update('secret').digest());
+    db.prepare('INSERT INTO tokens VALUES (?, ?)').run(hash, 7);
+    db.prepare('INSERT INTO nodes VALUES (?, ?, ?, ?)').run('n1', 'one', 8, 9);
+    const group = (): GroupCommit => new GroupCommit(db);
+    db.exec("UPDATE counters SET value = 1 WHERE name IN ('job', 'change', 'pending')");
+    db.exec(`INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries,
+      resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change)
+      VALUES (1, 'a', 'pending', 0, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 5, 1)`);
+    migrate(db);
+    assert.equal(db.prepare('PRAGMA user_version').get()?.['user_version'], migrations.length);
+    const [ticket] = db.prepare('SELECT * FROM tickets').all();
+    assert.deepEqual(
+      { ...ticket, hash: undefined },
+      {
+        id: hash.toHex().slice(0, 12),
+        hash: undefined,
+        name: 'endpoint.ticket',
+        role: 'worker',
+        tags: '',
+        uses: 0,
+        uses_max: null,
+        created_at: 7,
+        expires_at: null,
+        revoked_at: null,
+      },
+    );
+    const join = { type: 'join', at: 10, name: 'two', nodesMax: 10 } as const;
+    const outcomes = group().run([
+      { ...join, node: 'n1', tokenHash: null },
+      { ...join, node: 'n2', tokenHash: hash },
+    ]);
+    const nodes = outcomes.map((outcome) => outcome.ok && outcome.reply.type === 'join' && outcome.reply.node);
+    const common = { name: 'two', role: 'worker', tags: [], seenAt: 10, bannedAt: null, banReason: null };
+    assert.deepEqual(nodes, [
+      { ...common, node: 'n1', ticket: null, joinedAt: 8 },
+      { ...common, node: 'n2', ticket: hash.toHex().slice(0, 12), joinedAt: 10 },
+    ]);
+    assert.equal(db.prepare("SELECT count(*) AS jobs FROM jobs WHERE id = 'a'").get()?.['jobs'], 1);
   });
 });

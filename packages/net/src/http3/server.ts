@@ -32,7 +32,7 @@ export interface ServeHttp3Options {
   /** Told of what the handler threw that is none of our errors; the peer sees `INTERNAL`. @default ignored */
   readonly onHandlerError?: (thrown: unknown, request: Request) => void;
   /** Told of each connection when it begins and ends. @default ignored */
-  readonly onPeer?: (change: 'joined' | 'left', nodeId: string) => void;
+  readonly onPeer?: (change: 'joined' | 'left', nodeId: string, connection: PeerConnection) => void;
   /** @default the system's clock */
   readonly clock?: Clock;
 }
@@ -102,14 +102,14 @@ class Server implements Http3Server {
 
   #serve(connection: PeerConnection): void {
     const served = new ServedConnection(connection, this.#options, this.#clock);
-    this.#options.onPeer?.('joined', connection.peerId);
+    this.#options.onPeer?.('joined', connection.peerId, connection);
     this.#served.set(connection, { served, ended: this.#follow(served, connection) });
   }
 
   async #follow(served: ServedConnection, connection: PeerConnection): Promise<void> {
     await served.run();
     this.#served.delete(connection);
-    this.#options.onPeer?.('left', connection.peerId);
+    this.#options.onPeer?.('left', connection.peerId, connection);
   }
 }
 

@@ -25,13 +25,3 @@ export const deployedModuleSchema: z.ZodType<DeployedModule> = z.object({
   bytes: z.number(),
   deployed_at_ms: z.number(),
 });
-
-/** A node as the operator sees it. */
-export interface NodeView {
-  readonly node: string;
-  readonly name: string;
-  readonly joined_at_ms: number;
-  readonly seen_at_ms: number;
-  /** Jobs that it holds now. */
-  readonly jobs: number;
-}

@@ -7,6 +7,7 @@ import { bytesSchema } from '../wire.ts';
 import { hashBytes } from '../hash.ts';
 import { idSchema, type JobProgress } from '../job.ts';
 import { limits } from '../limits.ts';
+import { nodeRoles, type NodeRole } from './node.ts';
 import type { JournalBatch } from '../journal/batch.ts';
 import type { ErrorRecord } from '../error.ts';
 import { isErrorCode, type ErrorCode } from '../error-code.ts';
@@ -19,6 +20,8 @@ export interface JoinRequest {
   readonly protocol: number;
   /** Join token of the ticket. A node that joined before is known by its proven node id and may leave it out. */
   readonly token?: string | undefined;
+  /** The cluster that the ticket is for: another one refuses the node. */
+  readonly cluster?: string | undefined;
   /** Made at the start of the process: a restarted worker is another one, though its key is the same. */
   readonly incarnation: string;
   /** For people. @default the node id's first ten digits */
@@ -29,6 +32,8 @@ export interface JoinRequest {
 export interface JoinAnswer {
   readonly node: string;
   readonly cluster: string;
+  /** What the node may do. @default 'worker' */
+  readonly role?: NodeRole | undefined;
   /** A lease runs out this long after the last claim or heartbeat that named it. */
   readonly leaseMs: number;
   /** How often a worker that holds jobs sends a heartbeat. */
@@ -150,6 +155,7 @@ const batch = {
 export const joinRequestSchema: z.ZodType<JoinRequest> = z.object({
   protocol: positive,
   token: z.string().max(limits.idCharsMax).optional(),
+  cluster: z.string().max(limits.idCharsMax).optional(),
   incarnation: idSchema,
   name: idSchema.optional(),
 });
@@ -199,6 +205,7 @@ export const finishRequestSchema: z.ZodType<FinishRequest> = z.object({
 export const joinAnswerSchema: z.ZodType<JoinAnswer> = z.object({
   node: z.string(),
   cluster: z.string(),
+  role: z.enum(nodeRoles).optional(),
   leaseMs: positive,
   heartbeatMs: positive,
   idleHeartbeatMs: positive,

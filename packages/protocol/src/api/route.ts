@@ -21,6 +21,11 @@ export const routes = {
   modules: '/modules',
   module: '/modules/:hash',
   nodes: '/nodes',
+  nodeBan: '/nodes/:node/ban',
+  nodeAllow: '/nodes/:node/allow',
+  nodeRename: '/nodes/:node/rename',
+  tickets: '/tickets',
+  ticketRevoke: '/tickets/:ticket/revoke',
 
   join: '/peer/join',
   claim: '/peer/claim',
