@@ -1,7 +1,11 @@
 export type * from './clock.ts';
 export * from './content-coding.ts';
 export * from './endpoint-address.ts';
+export { openHttpAgents, type HttpAgents } from './http/adapters/http-agents.ts';
+export { openHttpDuplex, type HttpDuplexOptions } from './http/adapters/http-duplex.ts';
+export { requestHttp, type HttpAnswer, type HttpRequestOptions } from './http/adapters/http-request.ts';
 export { listenHttp, type HttpListener, type HttpListenerOptions } from './http/adapters/http-listener.ts';
+export type * from './http/byte-duplex.ts';
 export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';

@@ -49,6 +49,22 @@ export const netLimits = {
   cancelGraceMs: 2_000,
   /** Default time that `stop` waits for the requests under way. */
   drainMs: 5_000,
-  /** After the last response, time for the client to take it and close. */
+  /** After the last response, time for the client to take it and close; after a byte stream's end, for the other side to end its half. */
   lingerMs: 1_000,
+  /** Plain HTTP, server: time for the head of a request. */
+  httpHeadMs: 60_000,
+  /** Plain HTTP, server: time for a whole request. */
+  httpRequestMs: 300_000,
+  /** Plain HTTP, server: how often late requests are looked for. */
+  httpCheckMs: 30_000,
+  /** Plain HTTP, server: how long a connection without a request stays open. */
+  httpKeepAliveMs: 30_000,
+  /** Plain HTTP: silence after which TCP asks whether the other host is still there. */
+  tcpKeepAliveMs: 15_000,
+  /** Plain HTTP, client: connections to one server. */
+  httpSocketsMax: 256,
+  /** Plain HTTP, client: connections to one server that wait for the next request. */
+  httpIdleSocketsMax: 8,
+  /** How much of a refusal's text is read. */
+  refusalBytesRead: 8_192,
 } as const;

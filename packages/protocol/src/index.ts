@@ -9,6 +9,7 @@ export * from './module-file.ts';
 export * from './journal/intent.ts';
 export * from './journal/entry.ts';
 export * from './journal/batch.ts';
+export * from './api/engine-server.ts';
 export * from './api/publish.ts';
 export * from './api/peer.ts';
 export * from './api/module.ts';

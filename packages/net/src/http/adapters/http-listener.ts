@@ -1,8 +1,10 @@
 import { mvmError } from '@mvm-ci/protocol';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { once } from 'node:events';
-import { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { netLimits } from '../../limits.ts';
+import { isLinkRequest, serveLink, type DuplexRoute, type RawExchange } from './duplex-route.ts';
 
 /** Where to listen, and who answers. */
 export interface HttpListenerOptions {
@@ -10,6 +12,19 @@ export interface HttpListenerOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly fetch: (request: Request) => Promise<Response>;
+  /** Who takes engine links. @default nobody: their route is like any other */
+  readonly links?: DuplexRoute | undefined;
+  readonly times?: Partial<HttpListenerTimes> | undefined;
+}
+
+/** How long a client may take. */
+interface HttpListenerTimes {
+  /** For the head of a request. @default netLimits.httpHeadMs */
+  readonly headMs: number;
+  /** For a whole request; a link's is never over. @default netLimits.httpRequestMs */
+  readonly requestMs: number;
+  /** How often both are looked at. @default netLimits.httpCheckMs */
+  readonly checkMs: number;
 }
 
 /** An open HTTP listener. */
@@ -25,8 +40,7 @@ export interface HttpListener {
  * @throws CONFIG_INVALID when the address can't be bound
  */
 export const listenHttp = async (options: HttpListenerOptions): Promise<HttpListener> => {
-  const server = createAdaptorServer({ fetch: options.fetch, hostname: options.host, overrideGlobalObjects: false });
-  if (!(server instanceof Server)) throw mvmError('INTERNAL', 'the HTTP server is of an unexpected kind');
+  const server = serverOf(options);
   const listening = once(server, 'listening');
   server.listen(options.port, options.host);
   try {
@@ -43,6 +57,33 @@ export const listenHttp = async (options: HttpListenerOptions): Promise<HttpList
     url: urlOf(options.host, server),
     stop: (drainMs) => (stopping ??= close(server, drainMs)),
   };
+};
+
+const serverOf = ({ host, fetch, links, times = {} }: HttpListenerOptions): Server => {
+  const { headMs = netLimits.httpHeadMs, requestMs = netLimits.httpRequestMs, checkMs = netLimits.httpCheckMs } = times;
+  const settings = {
+    headersTimeout: headMs,
+    // Node would end a link after this time: where links are served, ordinary requests are timed one by one.
+    requestTimeout: links ? 0 : requestMs,
+    connectionsCheckingInterval: checkMs,
+    keepAliveTimeout: netLimits.httpKeepAliveMs,
+    keepAlive: true,
+    keepAliveInitialDelay: netLimits.tcpKeepAliveMs,
+  };
+  const serve = getRequestListener(fetch, { hostname: host, overrideGlobalObjects: false });
+  const server = createServer(settings, (incoming, outgoing) => {
+    if (links && isLinkRequest(incoming)) return void serveLink({ incoming, outgoing }, fetch, links);
+    if (links) limitTime({ incoming, outgoing }, requestMs);
+    void serve(incoming, outgoing);
+  });
+  server.maxConnections = netLimits.connectionsMax;
+  return server;
+};
+
+const limitTime = ({ incoming, outgoing }: RawExchange, requestMs: number): void => {
+  const timer = setTimeout(() => outgoing.destroy(), requestMs);
+  const done = (): void => clearTimeout(timer);
+  incoming.once('end', done).once('close', done);
 };
 
 const urlOf = (host: string, server: Server): string => {
