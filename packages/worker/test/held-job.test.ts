@@ -66,6 +66,33 @@ describe('HeldJob, when its engine is lost', () => {
     assert.equal(worker.state.held, 1);
   });
 
+  it('does not mistake a journal that comes too late, for a run that is gone, for that of the run that goes on', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    await (await engine.begun(0)).effect('one');
+    const late = Promise.withResolvers<undefined>();
+    cluster.fault = (path) => (path.startsWith('/peer/journal') ? late.promise : undefined);
+    host.interrupt(0, lost);
+    await clock.advance(100);
+    assert.equal(host.runs, 2);
+    const gate = Promise.withResolvers<undefined>();
+    cluster.fault = (path) => (path === '/peer/append' ? gate.promise : undefined);
+    host.interrupt(1, lost);
+    await clock.advance(500);
+    const sent = (await engine.begun(1)).effect('two');
+    await settled();
+    late.resolve(undefined);
+    await settled();
+    host.interrupt(2, lost);
+    await clock.advance(1_000);
+    assert.equal(host.runs, 3, 'a run began before all that was sent was answered');
+    gate.resolve(undefined);
+    await sent;
+    await clock.advance(1_000);
+    assert.deepEqual(textsOf((await engine.begun(2)).request.journal), ['one', 'two']);
+    assert.equal(worker.state.held, 1);
+  });
+
   it('counts a finish that was on its way', async () => {
     await using worker = await start();
     cluster.publish('a');

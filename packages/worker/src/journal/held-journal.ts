@@ -46,6 +46,8 @@ export class HeldJournal {
   readonly #lost = new AbortController();
   #sink: ClusterSink | undefined;
   #wasOpened = false;
+  /** Runs that were settled: an `open` of one of them comes too late. */
+  #settled = 0;
   #refusal: MvmError | undefined;
 
   constructor(options: HeldJournalOptions) {
@@ -65,15 +67,19 @@ export class HeldJournal {
   /**
    * The stored entries, and a sink that goes on after them.
    *
-   * @throws JOURNAL_CORRUPT when what is stored is damaged; STALE_LEASE after `lose`
+   * @throws JOURNAL_CORRUPT when what is stored is damaged; STALE_LEASE after `lose`; CONNECTION_LOST when the run that asks
+   * was settled meanwhile
    */
   async open(): Promise<OpenedJournal> {
     const { job, attempt, journalEntries } = this.#options.claimed;
     const start = chainStart(job, attempt);
+    const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
     const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask()).batches : [];
     const entries = readBatches(start, batches);
     if (this.#lost.signal.aborted) throw this.#dropped();
+    // Rule 1: the journal may be open for the next run already.
+    if (run !== this.#settled) throw mvmError('CONNECTION_LOST', 'the run that asked for this journal is over');
     this.#wasOpened = true;
     return { entries, sink: this.#openSink({ nextSeq: entries.length, hash: batches.at(-1)?.hash ?? start }) };
   }
@@ -81,6 +87,7 @@ export class HeldJournal {
   /** Gives up what wasn't sent, because of `error`, and resolves when all that was sent is answered. */
   async settle(error: MvmError): Promise<SettledJournal> {
     const sink = this.#sink;
+    this.#settled += 1;
     await sink?.withdraw(error);
     this.#sink = undefined;
     if (this.#refusal) return { type: 'refused', error: this.#refusal };
