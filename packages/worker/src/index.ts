@@ -20,3 +20,13 @@ export type { PoolMemberState } from './engine-hosts/pool/pool-member.ts';
 export type { Dns, Found } from './engine-hosts/pool/dns.ts';
 export type { MemberTarget, ServiceRecord } from './engine-hosts/pool/member-target.ts';
 export { systemDns, type SystemDnsOptions } from './engine-hosts/pool/system-dns.ts';
+export {
+  ForeignHost,
+  identifyEngineServer,
+  missingGuarantees,
+  type EngineServerIdentity,
+  type ForeignHostOptions,
+  type IdentifyOptions,
+} from './engine-hosts/foreign.ts';
+export type { HttpAnswer, HttpRequest, SendHttp } from './engine-hosts/foreign/http.ts';
+export { systemHttp } from './engine-hosts/foreign/system-http.ts';

@@ -83,3 +83,19 @@ export const poolLimits = {
   /** Time for one lookup. */
   lookupMs: 5_000,
 } as const;
+
+/** Limits and times of an engine server that doesn't speak the engine link. */
+export const foreignLimits = {
+  /** Time for the answer of `GET /version`. */
+  versionMs: 5_000,
+  /** Time for the deployment of a module. */
+  deployMs: 60_000,
+  /** Starts of one job that could not be sent, after which it is given back. */
+  startTriesMax: 20,
+  /** Longest answer, in bytes: a result in quotes, and a little around it. */
+  answerBytesMax: 4_194_304,
+  /** How much of an answer that says no goes into a message, in characters. */
+  shownCharsMax: 500,
+  /** Silence on a connection after which the kernel asks whether the other side is still there. */
+  keepAliveMs: 15_000,
+} as const;
