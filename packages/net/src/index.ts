@@ -1,3 +1,5 @@
+export { outgoingBody, type OutgoingBody } from './channel/body-duplex.ts';
+export { openFrameChannel, type FrameChannel, type FrameChannelOptions } from './channel/frame-channel.ts';
 export type * from './clock.ts';
 export * from './content-coding.ts';
 export * from './endpoint-address.ts';
@@ -12,7 +14,7 @@ export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from 
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';
 export { openEndpoint, type OpenEndpointOptions } from './iroh/endpoint.ts';
 export { readEndpointTicket, writeEndpointTicket } from './iroh/address.ts';
-export { netLimits } from './limits.ts';
+export { channelLimits, netLimits, type ChannelLimits } from './limits.ts';
 export type * from './peer-connection.ts';
 export { systemClock } from './system-clock.ts';
 export * from './reconnecting-peer.ts';

@@ -68,3 +68,40 @@ export const netLimits = {
   /** How much of a refusal's text is read. */
   refusalBytesRead: 8_192,
 } as const;
+
+/** Limits of a frame channel (I8). `docs/internals/peer-stream.md` lists them with their reasons. */
+export interface ChannelLimits {
+  /** Conversations that the other side may have open. */
+  readonly conversationsMax: number;
+  /** Conversations of this side that wait for a place. */
+  readonly waitingMax: number;
+  /** A message, once it is unpacked: the largest request, with room for its envelope. */
+  readonly messageBytesMax: number;
+  /** Received and not yet consumed, over all conversations; a single message may go beyond. */
+  readonly bufferedBytesMax: number;
+  /** Queued to be sent, over all conversations. */
+  readonly queuedBytesMax: number;
+  /** Queued in one conversation before its sender is asked to wait. */
+  readonly sendAheadBytes: number;
+  /** Control frames that wait to be sent: more means that the other side does not read. */
+  readonly controlFramesMax: number;
+  /** Longest silence of ours. Well below the deadline for the next piece of an HTTP body. */
+  readonly pingMs: number;
+  /** Longest silence of the other side. */
+  readonly silenceMs: number;
+  /** Time for the last frame to leave when the channel is closed. */
+  readonly closeMs: number;
+}
+
+export const channelLimits: ChannelLimits = {
+  conversationsMax: 1_024,
+  waitingMax: 10_000,
+  messageBytesMax: 35_651_584,
+  bufferedBytesMax: 67_108_864,
+  queuedBytesMax: 67_108_864,
+  sendAheadBytes: 262_144,
+  controlFramesMax: 8_192,
+  pingMs: 3_000,
+  silenceMs: 10_000,
+  closeMs: 1_000,
+};
