@@ -30,3 +30,4 @@ export {
 } from './engine-hosts/foreign.ts';
 export type { HttpAnswer, HttpRequest, SendHttp } from './engine-hosts/foreign/http.ts';
 export { systemHttp } from './engine-hosts/foreign/system-http.ts';
+export { SingleServer, type SingleServerOptions } from './engine-hosts/single-server.ts';

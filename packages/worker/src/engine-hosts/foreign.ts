@@ -58,14 +58,14 @@ export interface EngineServerIdentity {
  * Asks a server what it is (`GET /version`).
  *
  * @throws CONNECTION_LOST or DEADLINE_EXCEEDED when it can't be reached, UNAUTHENTICATED when it wants another token,
- *   UNAVAILABLE when what answers is no engine server
+ *   CONFIG_INVALID when what answers is no engine server
  */
 export const identifyEngineServer = async (options: IdentifyOptions): Promise<EngineServerIdentity> => {
   const answer = await sendWithin(options, versionRequest(options), foreignLimits.versionMs);
   const reply = readVersion(answer);
   if (reply.type === 'ok') return { type: reply.value.hasLink ? 'link' : 'foreign', version: reply.value.version };
   if (reply.type === 'unauthenticated') throw wrongToken(options, reply.message);
-  throw mvmError('UNAVAILABLE', `${options.url} is no engine server: ${reply.message}`, { url: options.url });
+  throw mvmError('CONFIG_INVALID', `${options.url} is no engine server: ${reply.message}`, { url: options.url });
 };
 
 export interface ForeignHostOptions extends ForeignServer {

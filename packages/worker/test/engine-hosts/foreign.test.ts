@@ -323,7 +323,7 @@ describe('identifyEngineServer', () => {
   for (const [what, status, body] of strangers)
     it(`is no engine server: ${what}`, async () => {
       Object.assign(server, { versionStatus: status, versionBody: body });
-      await assert.rejects(identify(), { code: 'UNAVAILABLE', message: /is no engine server: GET \/version/ });
+      await assert.rejects(identify(), { code: 'CONFIG_INVALID', message: /is no engine server: GET \/version/ });
     });
 
   it('says that nothing listens there', async () => {

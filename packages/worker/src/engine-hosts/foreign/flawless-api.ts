@@ -5,12 +5,10 @@
  * What happens to a started workflow is known only from an answer in the server's own format. Any other answer (a proxy's
  * error page, say) leaves it open: `unclear`.
  */
+import { linkHeader } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { foreignLimits } from '../../limits.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
-
-/** The header by which an engine server says that it speaks the engine link. */
-const linkHeader = 'mvm-ci-link';
 
 /** A deployed module, as the server names it. */
 export interface Deployed {
