@@ -13,3 +13,6 @@ export { admitModule, type AdmissionOptions, type AdmittedModule } from './modul
 export { openEngine, type EngineOptions } from './open-engine.ts';
 export { MemoryJournal } from './journals/memory.ts';
 export { SqliteJournals, type HeldJournal } from './journals/sqlite.ts';
+export { LinkServer, type LinkServerOptions } from './link/link-server.ts';
+export { ModuleDesk } from './link/module-desk.ts';
+export type { JournalKeeper, KeptJournal } from './link/journal-keeper.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JournalEntry } from '@mvm-ci/protocol';
 import { MemoryJournal } from '../src/index.ts';
-import { workflowModule } from './fixtures/script-module.ts';
+import { workflowModule } from '@mvm-ci/testkit';
 import { EchoPerformer, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
 const modules = {

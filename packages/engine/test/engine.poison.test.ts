@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ModuleFile } from '@mvm-ci/protocol';
-import { scriptModule, workflowModule } from './fixtures/script-module.ts';
+import { scriptModule, workflowModule } from '@mvm-ci/testkit';
 import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
 interface Poison {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mvmError, type JournalEntry } from '@mvm-ci/protocol';
 import { MemoryJournal, type JournalSink } from '../src/index.ts';
-import { workflowModule } from './fixtures/script-module.ts';
+import { workflowModule } from '@mvm-ci/testkit';
 import { EchoPerformer, failureOf, HeldPerformer, openTestEngine, resultOf } from './fixtures/test-engine.ts';
 
 const modules = {

@@ -12,8 +12,12 @@ import type { ClaimedJob, JournalEntry, MvmError } from '@mvm-ci/protocol';
 
 /** A journal to go on with. */
 export interface OpenedJournal {
-  /** What is stored. */
+  /** How many entries are stored. */
+  readonly count: number;
+  /** What is stored, decoded when it is first asked for. @throws JOURNAL_CORRUPT */
   readonly entries: readonly JournalEntry[];
+  /** What is stored, encoded: parts of whole entries. */
+  readonly parts: Iterable<Uint8Array>;
   /** Goes on after them. */
   readonly sink: JournalSink;
 }

@@ -26,6 +26,8 @@ export const workerLimits = {
   engineAbsenceMsMax: 60_000,
   /** A run that lasted this long had an engine, though it may have appended nothing. */
   engineSteadyMs: 5_000,
+  /** How long an engine that had no place for a run is taken for full. */
+  busyMs: 500,
   /** How soon the claim loop looks again whether there is an engine. */
   obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */

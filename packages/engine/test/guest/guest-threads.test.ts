@@ -5,7 +5,7 @@ import { defaultGuestLimits } from '../../src/limits.ts';
 import type { GuestStep } from '../../src/run/activation.ts';
 import { systemClock } from '../../src/system-clock.ts';
 import { compileQuickjs } from '../../src/system-quickjs.ts';
-import { workflowModule } from '../fixtures/script-module.ts';
+import { workflowModule } from '@mvm-ci/testkit';
 
 const counter: GuestModule = {
   id: 1,

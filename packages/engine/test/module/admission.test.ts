@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { admitModule } from '../../src/index.ts';
-import { coreModule, coreWasm } from '../fixtures/core-wasm.ts';
-import { scriptModule, workflowModule } from '../fixtures/script-module.ts';
+import { coreModule, coreWasm } from '@mvm-ci/testkit';
+import { scriptModule, workflowModule } from '@mvm-ci/testkit';
 
 const limits = { stepMsMax: 500, stepGraceMs: 300 };
 /** `workflow.js:2:…` is line 7 of `src/flow.ts`. */

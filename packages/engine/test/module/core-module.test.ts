@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { prepareCore } from '../../src/module/core-module.ts';
 import { scanCore } from '../../src/module/core-scan.ts';
-import { coreModule, coreWasm, i32 } from '../fixtures/core-wasm.ts';
+import { coreModule, coreWasm, i32 } from '@mvm-ci/testkit';
 
 const memoryBytesMax = 4 * 65_536;
 const prepare = (parts: Parameters<typeof coreWasm>[0]): Promise<WebAssembly.Module> =>

@@ -4,7 +4,7 @@ import { encodeModule, moduleHash, mvmError } from '@mvm-ci/protocol';
 import type { LoadedModule } from '../../src/module/loaded-module.ts';
 import { ModuleCache, type ModuleSource } from '../../src/module/module-cache.ts';
 import { guestRuntime } from '../../src/system-quickjs.ts';
-import { scriptModule } from '../fixtures/script-module.ts';
+import { scriptModule } from '@mvm-ci/testkit';
 
 const never = new AbortController().signal;
 const files = ['1', '2', '3'].map((text) => encodeModule(scriptModule(`// ${text.repeat(1_000)}`)));

@@ -142,7 +142,8 @@ const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const worker = idSchema.optional();
 const lease = { job: idSchema, epoch: positive };
-const progress = z
+/** How far a job is. */
+export const progressSchema: z.ZodType<JobProgress | undefined> = z
   .object({ percent: z.number().min(0).max(100), text: z.string().max(limits.textCharsMax) })
   .optional();
 const batch = {
@@ -175,28 +176,37 @@ export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({
 
 export const appendRequestSchema: z.ZodType<AppendRequest> = z.object({
   appends: z
-    .array(z.object({ ...lease, ...batch, attempt: positive, progress }))
+    .array(z.object({ ...lease, ...batch, attempt: positive, progress: progressSchema }))
     .min(1)
     .max(limits.appendsMax),
   worker,
 });
 
-const errorRecord: z.ZodType<ErrorRecord> = z.object({
+/** An error as it crosses a boundary. */
+export const errorRecordSchema: z.ZodType<ErrorRecord> = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && isErrorCode(code), 'not an error code'),
   message: z.string(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
 
-const outcome: z.ZodType<FinishOutcome> = z.discriminatedUnion('type', [
+/** How a hold on a job ends. */
+export const finishOutcomeSchema: z.ZodType<FinishOutcome> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('completed'), result: z.string() }),
-  z.object({ type: z.literal('failed'), error: errorRecord, retryable: z.boolean() }),
+  z.object({ type: z.literal('failed'), error: errorRecordSchema, retryable: z.boolean() }),
   z.object({ type: z.literal('cancelled') }),
   z.object({ type: z.literal('released') }),
 ]);
 
 export const finishRequestSchema: z.ZodType<FinishRequest> = z.object({
   finishes: z
-    .array(z.object({ ...lease, attempt: positive, append: z.object({ ...batch, progress }).optional(), outcome }))
+    .array(
+      z.object({
+        ...lease,
+        attempt: positive,
+        append: z.object({ ...batch, progress: progressSchema }).optional(),
+        outcome: finishOutcomeSchema,
+      }),
+    )
     .min(1)
     .max(limits.appendsMax),
   worker,
@@ -234,7 +244,7 @@ export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
   results: z.array(
     z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),
-      z.object({ ok: z.literal(false), error: errorRecord }),
+      z.object({ ok: z.literal(false), error: errorRecordSchema }),
     ]),
   ),
 });

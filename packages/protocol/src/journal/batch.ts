@@ -32,18 +32,36 @@ export const chainHash = (previous: Uint8Array, batch: Omit<JournalBatch, 'hash'
  * @throws {MvmError} `JOURNAL_CORRUPT` naming the first batch that doesn't follow from the one before.
  */
 export const readBatches = (start: Uint8Array, batches: readonly JournalBatch[]): readonly JournalEntry[] => {
-  const entries: JournalEntry[] = [];
+  checkBatches(start, batches);
+  return batchEntries(batches);
+};
+
+/**
+ * Checks numbers and chain of an attempt's batches, without looking into their entries.
+ *
+ * @throws {MvmError} `JOURNAL_CORRUPT` naming the first batch that doesn't follow from the one before.
+ */
+export const checkBatches = (start: Uint8Array, batches: readonly JournalBatch[]): void => {
   let previous = start;
+  let seq = 0;
   for (const batch of batches) {
-    if (batch.firstSeq !== entries.length) throw corrupt(batch, `entry ${entries.length} was expected`);
+    if (batch.firstSeq !== seq) throw corrupt(batch, `entry ${seq} was expected`);
     if (!bytesEqual(chainHash(previous, batch), batch.hash))
       throw corrupt(batch, 'its hash does not match its content');
+    previous = batch.hash;
+    seq += batch.count;
+  }
+};
+
+/** The entries of batches that were checked. @throws {MvmError} `JOURNAL_CORRUPT` when one holds other than it says. */
+export const batchEntries = (batches: readonly JournalBatch[]): readonly JournalEntry[] => {
+  const entries: JournalEntry[] = [];
+  for (const batch of batches) {
     const decoded = decodeEntries(batch.bytes);
     if (decoded.length !== batch.count)
       throw corrupt(batch, `it holds ${decoded.length} entries and says ${batch.count}`);
     // One by one: a batch may hold more entries than a call takes arguments.
     for (const entry of decoded) entries.push(entry);
-    previous = batch.hash;
   }
   return entries;
 };

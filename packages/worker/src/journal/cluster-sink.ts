@@ -13,6 +13,7 @@ import type { JournalSink } from '@mvm-ci/engine';
 import {
   chainHash,
   encodeEntry,
+  joinByteStrings,
   limits,
   mvmError,
   type FinishOutcome,
@@ -210,7 +211,11 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   #link(chunks: readonly Chunk[]): JournalBatch & { readonly progress?: JobProgress } {
-    const header = { firstSeq: this.#position.nextSeq, count: chunks.length, bytes: joined(chunks) };
+    const header = {
+      firstSeq: this.#position.nextSeq,
+      count: chunks.length,
+      bytes: joinByteStrings(chunks.map(({ bytes }) => bytes)),
+    };
     const hash = chainHash(this.#position.hash, header);
     this.#position = { nextSeq: header.firstSeq + header.count, hash };
     const progress = chunks.findLast((chunk) => chunk.progress)?.progress;
@@ -240,16 +245,6 @@ const tooLarge = (bytes: number): MvmError =>
     limit: limits.appendBytesMax,
     received: bytes,
   });
-
-const joined = (chunks: readonly Chunk[]): Uint8Array => {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk.bytes, at);
-    at += chunk.bytes.length;
-  }
-  return bytes;
-};
 
 // The engine doesn't wait for entries that ride along (I4): their refusal must not end the process.
 const handled = (call: PromiseWithResolvers<void>): PromiseWithResolvers<void> => {

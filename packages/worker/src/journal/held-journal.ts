@@ -6,18 +6,22 @@
  *   2. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
  */
 import {
+  batchEntries,
   chainStart,
+  checkBatches,
   mvmError,
-  readBatches,
   RetryLaterError,
   type ClaimedJob,
   type FinishOutcome,
   type JournalAnswer,
+  type JournalBatch,
+  type JournalEntry,
   type MvmError,
 } from '@mvm-ci/protocol';
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { JournalSink } from '@mvm-ci/engine';
 import type { OpenedJournal } from '../engine-host.ts';
 import type { Random } from '../random.ts';
 import { ClusterSink, type JournalPosition } from './cluster-sink.ts';
@@ -76,12 +80,14 @@ export class HeldJournal {
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
     const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask()).batches : [];
-    const entries = readBatches(start, batches);
+    checkBatches(start, batches);
     if (this.#lost.signal.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
     if (run !== this.#settled) throw mvmError('CONNECTION_LOST', 'the run that asked for this journal is over');
     this.#wasOpened = true;
-    return { entries, sink: this.#openSink({ nextSeq: entries.length, hash: batches.at(-1)?.hash ?? start }) };
+    const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+    const sink = this.#openSink({ nextSeq: count, hash: batches.at(-1)?.hash ?? start });
+    return new StoredJournal(batches, count, sink);
   }
 
   /** Gives up what wasn't sent, because of `error`, and resolves when all that was sent is answered. */
@@ -140,5 +146,25 @@ export class HeldJournal {
 
   #dropped(): MvmError {
     return mvmError('STALE_LEASE', `the worker has dropped job "${this.#options.claimed.job}"`);
+  }
+}
+
+class StoredJournal implements OpenedJournal {
+  readonly count: number;
+  readonly sink: JournalSink;
+  readonly #batches: readonly JournalBatch[];
+
+  constructor(batches: readonly JournalBatch[], count: number, sink: JournalSink) {
+    this.#batches = batches;
+    this.count = count;
+    this.sink = sink;
+  }
+
+  get entries(): readonly JournalEntry[] {
+    return batchEntries(this.#batches);
+  }
+
+  get parts(): Iterable<Uint8Array> {
+    return this.#batches.map(({ bytes }) => bytes);
   }
 }

@@ -57,7 +57,12 @@ describe('ForeignHost', () => {
     });
   const run = (claimed = job, to = host, from = journal): ReturnType<ForeignHost['run']> =>
     to.run(claimed, {
-      openJournal: async () => ({ entries: [...from.entries], sink: from.hold() }),
+      openJournal: async () => ({
+        count: from.entries.length,
+        entries: [...from.entries],
+        parts: [],
+        sink: from.hold(),
+      }),
       mayStartEffect: (signal) => mayStart(signal),
       leaseLeftMs: () => 1_000,
     });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { readIntents, writeActivation } from '../../../src/guest/core/activation-wire.ts';
 import { WireWriter } from '../../../src/guest/core/wire-writer.ts';
 import type { Activation } from '../../../src/run/activation.ts';
-import { encodeWireIntents } from '../../fixtures/wire-intents.ts';
+import { encodeWireIntents } from '@mvm-ci/testkit';
 
 const hexOf = (activation: Activation): string => {
   const writer = new WireWriter();

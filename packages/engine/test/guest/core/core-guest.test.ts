@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Intent } from '@mvm-ci/protocol';
 import { MemoryJournal } from '../../../src/index.ts';
-import { coreModule, coreWasm, i32, scriptedCore } from '../../fixtures/core-wasm.ts';
+import { coreModule, coreWasm, i32, scriptedCore } from '@mvm-ci/testkit';
 import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
-import { encodeWireIntents } from '../../fixtures/wire-intents.ts';
+import { encodeWireIntents } from '@mvm-ci/testkit';
 
 const fetchOf = (call: number): Intent => ({
   type: 'fetch',

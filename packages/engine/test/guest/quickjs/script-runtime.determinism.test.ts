@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import type { ModuleFile } from '@mvm-ci/protocol';
 import { MemoryJournal } from '../../../src/index.ts';
 import { guestRuntime } from '../../../src/system-quickjs.ts';
-import { moduleShelf, scriptModule, workflowModule } from '../../fixtures/script-module.ts';
+import { moduleShelf, scriptModule, workflowModule } from '@mvm-ci/testkit';
 import { openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 
 // A zone with an offset and summer time: guests must not see it.

@@ -4,7 +4,7 @@ import { ScriptRuntime, type ScriptImage } from '../../../src/guest/quickjs/scri
 import { defaultGuestLimits } from '../../../src/limits.ts';
 import type { Activation } from '../../../src/run/activation.ts';
 import { compileQuickjs } from '../../../src/system-quickjs.ts';
-import { workflowModule } from '../../fixtures/script-module.ts';
+import { workflowModule } from '@mvm-ci/testkit';
 
 const start = (input: unknown, now = 1): Activation => ({
   now,

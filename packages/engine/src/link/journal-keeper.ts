@@ -1,0 +1,30 @@
+import type { FinishOutcome, JournalEntry, MvmError, RunMessage } from '@mvm-ci/protocol';
+import type { RunPorts } from '../engine.ts';
+
+/** A journal that the engine reads and writes where it is stored, for one run. */
+export interface KeptJournal {
+  readonly entries: readonly JournalEntry[];
+  readonly ports: RunPorts;
+  /** What the store refused, if it did. */
+  readonly refusal: MvmError | undefined;
+  /**
+   * The run is over: nothing more is sent to the store.
+   *
+   * @returns when all that was sent is answered: the finish that the store accepted, if it did
+   */
+  settle(): Promise<FinishOutcome | undefined>;
+}
+
+/**
+ * Where the runs of one holder find their journals without carrying them over the link: an engine beside the store
+ * (option 2).
+ */
+export interface JournalKeeper {
+  /**
+   * Opens the journal of a run. There is one run per job and epoch: an earlier one is superseded, and its appends are
+   * settled, before this resolves.
+   *
+   * @throws STALE_LEASE when the lease isn't the holder's; JOURNAL_CORRUPT
+   */
+  open(run: RunMessage, onSuperseded: () => void): Promise<KeptJournal>;
+}

@@ -1,0 +1,281 @@
+/**
+ * The engine's end of one run's conversation: `docs/internals/engine-link.md`.
+ *
+ *   1. A place is taken before anything else is done, and given back when the engine has freed all that the run held.
+ *   2. When the conversation is over, however, the run is dropped at once: no effect starts, and nothing more is said.
+ *   3. Nothing that comes over the link is trusted: what breaks the order or the limits ends the conversation.
+ */
+import {
+  asMvmError,
+  decodeEntries,
+  decodeHolderMessage,
+  encodeLinkMessage,
+  errorFromRecord,
+  limits,
+  linkProtocol,
+  mvmError,
+  PacedSender,
+  RetryLaterError,
+  StaleLeaseError,
+  type Clock,
+  type Conversation,
+  type ConversationEvents,
+  type EngineMessage,
+  type FinishOutcome,
+  type HolderMessage,
+  type JournalEntry,
+  type MvmError,
+  type RunMessage,
+} from '@mvm-ci/protocol';
+import type { Engine, EngineRun, RunPorts } from '../engine.ts';
+import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
+import { LeaseGate } from './lease-gate.ts';
+import { LinkSink } from './link-sink.ts';
+import type { ModuleDesk } from './module-desk.ts';
+import { ModuleIntake } from './module-intake.ts';
+
+/** What all runs of a server share. */
+export interface ServedRunParts {
+  readonly engine: Pick<Engine, 'run'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Where the engine gets its modules, when it gets them from the holders. */
+  readonly modules: ModuleDesk | undefined;
+  /** Journals that don't come over the link. */
+  readonly keeper: JournalKeeper | undefined;
+  /** Takes a place. @returns why there is none */
+  readonly onAdmit: (run: ServedRun) => MvmError | undefined;
+  /** Gives the place back. */
+  readonly onFreed: (run: ServedRun) => void;
+}
+
+type Phase =
+  | { readonly type: 'new' }
+  /** The journal is on its way. */
+  | { readonly type: 'opening'; readonly request: RunMessage }
+  | { readonly type: 'running'; readonly run: EngineRun }
+  | { readonly type: 'over' };
+
+type Wish = { readonly type: 'cancel'; readonly reason: string } | { readonly type: 'release' };
+
+export class ServedRun implements ConversationEvents {
+  readonly #conversation: Conversation;
+  readonly #parts: ServedRunParts;
+  readonly #sender: PacedSender;
+  readonly #gate: LeaseGate;
+  readonly #sink: LinkSink;
+  readonly #intake: ModuleIntake;
+  readonly #entries: JournalEntry[] = [];
+  #bytes = 0;
+  #phase: Phase = { type: 'new' };
+  #hasPlace = false;
+  #wish: Wish | undefined;
+  #kept: KeptJournal | undefined;
+  #takeBackOffer: (() => void) | undefined;
+
+  constructor(conversation: Conversation, parts: ServedRunParts) {
+    this.#conversation = conversation;
+    this.#parts = parts;
+    this.#sender = new PacedSender(conversation);
+    const { clock } = parts;
+    this.#gate = new LeaseGate({ clock, onAsk: (ask) => this.#say({ type: 'ask', ask }) });
+    this.#sink = new LinkSink({
+      sender: this.#sender,
+      gate: this.#gate,
+      clock,
+      onTooLarge: (error) => this.#sayLast({ type: 'fault', error: error.toRecord() }),
+    });
+    this.#intake = new ModuleIntake(() => this.#say({ type: 'want-module' }));
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    if (this.#phase.type === 'over') return;
+    try {
+      this.#take(decodeHolderMessage(bytes));
+    } catch (error) {
+      this.close(asMvmError(error));
+    }
+  }
+
+  onEnd(): void {
+    if (this.#phase.type !== 'over') this.close(mvmError('CONNECTION_LOST', 'the holder has ended the conversation'));
+  }
+
+  onClosed(error: MvmError | undefined): void {
+    this.#leave(error ?? mvmError('CONNECTION_LOST', 'the conversation is over'));
+  }
+
+  /** Gives the job back, as the holder's own `release` does. */
+  release(): void {
+    this.#want({ type: 'release' });
+  }
+
+  /** Ends the conversation and drops the run. Idempotent. */
+  close(error: MvmError): void {
+    this.#conversation.close(error);
+    this.#leave(error);
+  }
+
+  #take(message: HolderMessage): void {
+    switch (message.type) {
+      case 'run':
+        return this.#admit(message);
+      case 'journal':
+        return this.#gather(message.bytes);
+      case 'ready':
+        return this.#ready(message.entries);
+      case 'ack':
+        return this.#sink.acked(message.call, message.leaseLeftMs);
+      case 'refused':
+        return this.#sink.lose(errorFromRecord(message.error));
+      case 'lease':
+        return this.#gate.answer(message.ask, message.leaseLeftMs);
+      case 'module':
+        return this.#intake.take(message.bytes, message.isLast);
+      case 'no-module':
+        return this.#intake.fail(errorFromRecord(message.error));
+      case 'cancel':
+      case 'release':
+        return this.#want(message);
+      case 'drop':
+        return this.#drop();
+    }
+  }
+
+  #admit(request: RunMessage): void {
+    if (this.#phase.type !== 'new') throw outOfOrder('run');
+    const error = this.#objection(request) ?? this.#parts.onAdmit(this);
+    if (error) return this.#sayLast({ type: 'busy', error: error.toRecord() });
+    this.#hasPlace = true;
+    this.#phase = { type: 'opening', request };
+    this.#say({ type: 'admitted' });
+    if (request.journal === 'kept') void this.#openKept(request);
+  }
+
+  #objection({ protocol, journal }: RunMessage): MvmError | undefined {
+    if (protocol !== linkProtocol)
+      return mvmError(
+        'INVALID_ARGUMENT',
+        `this engine speaks engine link ${linkProtocol}, not ${protocol}: run the same release on both sides`,
+      );
+    const wanted = this.#parts.keeper ? 'kept' : 'carried';
+    if (journal === wanted) return undefined;
+    return mvmError('INVALID_ARGUMENT', `this engine takes runs whose journal is ${wanted}, not ${journal}`);
+  }
+
+  async #openKept(request: RunMessage): Promise<void> {
+    const superseded = mvmError('STALE_LEASE', 'another run of the same lease has begun');
+    try {
+      const kept = await this.#parts.keeper?.open(request, () => this.close(superseded));
+      if (kept) await this.#beginKept(request, kept);
+    } catch (thrown) {
+      this.#refuseKept(asMvmError(thrown));
+    }
+  }
+
+  async #beginKept(request: RunMessage, kept: KeptJournal): Promise<void> {
+    this.#kept = kept;
+    if (this.#phase.type === 'opening') this.#begin(request, kept.entries, kept.ports);
+    // The conversation was over before the journal came.
+    else await kept.settle();
+  }
+
+  #refuseKept(error: MvmError): void {
+    if (error instanceof StaleLeaseError) this.#sayLast({ type: 'ended', outcome: null });
+    else if (error instanceof RetryLaterError) this.#sayLast({ type: 'busy', error: error.toRecord() });
+    else this.#sayLast({ type: 'fault', error: error.toRecord() });
+  }
+
+  #gather(bytes: Uint8Array): void {
+    if (this.#phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('journal');
+    this.#bytes += bytes.length;
+    const entries = decodeEntries(bytes);
+    if (this.#bytes > limits.journalBytesMax || this.#entries.length + entries.length > limits.journalEntriesMax)
+      throw mvmError('LIMIT_EXCEEDED', `a journal has at most ${limits.journalEntriesMax} entries`);
+    for (const entry of entries) this.#entries.push(entry);
+  }
+
+  #ready(entries: number): void {
+    const phase = this.#phase;
+    if (phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('ready');
+    if (entries !== this.#entries.length)
+      throw mvmError('INVALID_ARGUMENT', `${this.#entries.length} entries came, and ${entries} were announced`);
+    const mayStartEffect = (signal: AbortSignal): boolean | Promise<boolean> => this.#gate.mayStartEffect(signal);
+    this.#begin(phase.request, this.#entries, { sink: this.#sink, mayStartEffect });
+  }
+
+  #begin(request: RunMessage, journal: readonly JournalEntry[], ports: RunPorts): void {
+    const { job, attempt, module, workflow, input } = request;
+    this.#takeBackOffer = this.#parts.modules?.offer(module, () => this.#intake.ask());
+    const run = this.#parts.engine.run({ job, attempt, module, workflow, input, journal }, ports);
+    this.#phase = { type: 'running', run };
+    run.ended.then(
+      (end) => void this.#ended(end.type === 'finished' ? end.outcome : null),
+      (error: unknown) => void this.#faulted(asMvmError(error)),
+    );
+    if (this.#wish) tell(run, this.#wish);
+  }
+
+  #want(wish: Wish): void {
+    this.#wish ??= wish;
+    if (this.#phase.type === 'running') tell(this.#phase.run, wish);
+  }
+
+  /** The holder wants nothing more; where the journal is kept, it waits to hear what became of the finish. */
+  #drop(): void {
+    if (this.#phase.type === 'running') this.#phase.run.drop();
+    else this.close(mvmError('CANCELLED', 'the run was dropped'));
+  }
+
+  async #ended(outcome: FinishOutcome | null): Promise<void> {
+    const settled = await this.#kept?.settle();
+    const refusal = this.#kept?.refusal;
+    if (refusal && !(refusal instanceof StaleLeaseError)) this.#sayLast({ type: 'fault', error: refusal.toRecord() });
+    else this.#sayLast({ type: 'ended', outcome: settled ?? outcome });
+    this.#free();
+  }
+
+  async #faulted(error: MvmError): Promise<void> {
+    await this.#kept?.settle();
+    this.#sayLast({ type: 'fault', error: error.toRecord() });
+    this.#free();
+  }
+
+  /** Rule 2. */
+  #leave(error: MvmError): void {
+    const phase = this.#phase;
+    if (phase.type === 'over') return;
+    this.#phase = { type: 'over' };
+    this.#gate.shut();
+    this.#intake.fail(mvmError('CONNECTION_LOST', 'the holder is gone'));
+    this.#takeBackOffer?.();
+    if (phase.type === 'running') phase.run.drop();
+    else this.#free();
+    this.#sink.lose(error);
+  }
+
+  #free(): void {
+    this.#takeBackOffer?.();
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
+    this.#parts.onFreed(this);
+  }
+
+  #say(message: EngineMessage): void {
+    if (this.#phase.type !== 'over') this.#sender.send(encodeLinkMessage(message));
+  }
+
+  #sayLast(message: EngineMessage): void {
+    if (this.#phase.type === 'over') return;
+    this.#say(message);
+    this.#sender.end();
+    this.#leave(mvmError('CONNECTION_LOST', 'the run is over'));
+  }
+}
+
+const tell = (run: EngineRun, wish: Wish): void => {
+  if (wish.type === 'cancel') run.cancel(wish.reason);
+  else run.release();
+};
+
+const outOfOrder = (message: string): MvmError =>
+  mvmError('INVALID_ARGUMENT', `"${message}" is not what an engine link expects now`);

@@ -1,0 +1,138 @@
+/**
+ * What a job's holder and an engine say to each other over a conversation: one run is one conversation, begun by the
+ * holder. Order and meaning: `docs/internals/engine-link.md`. Messages are MessagePack maps.
+ */
+import { z } from 'zod';
+import {
+  errorRecordSchema,
+  finishOutcomeSchema,
+  progressSchema,
+  type ClaimedJob,
+  type FinishOutcome,
+} from '../api/peer.ts';
+import type { ErrorRecord } from '../error.ts';
+import { mvmError } from '../error.ts';
+import { idSchema, type JobProgress } from '../job.ts';
+import { limits } from '../limits.ts';
+import { pack, unpack } from '../packer.ts';
+import { parseAs } from '../wire.ts';
+import { linkLimits } from './limits.ts';
+
+/** Version of these messages. An engine refuses a run of another one. */
+export const linkProtocol = 1;
+
+/** Asks for a run; the first message of the holder. */
+export interface RunMessage extends ClaimedJob {
+  readonly type: 'run';
+  readonly protocol: number;
+  /** `carried`: the journal comes over the link and goes back over it. `kept`: the engine reads and writes it where it is stored. */
+  readonly journal: 'carried' | 'kept';
+}
+
+/** What the holder says. */
+export type HolderMessage =
+  | RunMessage
+  /** Stored entries, whole ones, one after another. */
+  | { readonly type: 'journal'; readonly bytes: Uint8Array }
+  /** The journal is complete, with so many entries. */
+  | { readonly type: 'ready'; readonly entries: number }
+  /** All calls up to this one are durable. */
+  | { readonly type: 'ack'; readonly call: number; readonly leaseLeftMs: number }
+  | { readonly type: 'refused'; readonly call: number; readonly error: ErrorRecord }
+  /** The answer to `ask`; 0 when the lease is lost. */
+  | { readonly type: 'lease'; readonly ask: number; readonly leaseLeftMs: number }
+  /** A part of the module's file. */
+  | { readonly type: 'module'; readonly bytes: Uint8Array; readonly isLast: boolean }
+  | { readonly type: 'no-module'; readonly error: ErrorRecord }
+  | { readonly type: 'cancel'; readonly reason: string }
+  | { readonly type: 'release' }
+  | { readonly type: 'drop' };
+
+/** What the engine says. */
+export type EngineMessage =
+  /** The run has a place: the journal may come. */
+  | { readonly type: 'admitted' }
+  /** The run was not begun, and won't be. */
+  | { readonly type: 'busy'; readonly error: ErrorRecord }
+  | { readonly type: 'want-module' }
+  /** Entries of the next call, when they are too many for one message. */
+  | { readonly type: 'entries'; readonly bytes: Uint8Array }
+  /** An append: all entries since the last call. Calls are numbered from 1. */
+  | {
+      readonly type: 'append';
+      readonly call: number;
+      readonly bytes: Uint8Array;
+      readonly progress?: JobProgress | undefined;
+    }
+  | { readonly type: 'finish'; readonly call: number; readonly bytes: Uint8Array; readonly outcome: FinishOutcome }
+  /** How long does the lease last? Numbered from 1. */
+  | { readonly type: 'ask'; readonly ask: number }
+  | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
+  /** The run can't go on, and no other engine would do better. */
+  | { readonly type: 'fault'; readonly error: ErrorRecord };
+
+const count = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+const durationMs = z.number().nonnegative();
+const bytesUpTo = (bytesMax: number): z.ZodType<Uint8Array> =>
+  z.instanceof(Uint8Array).refine(({ length }) => length <= bytesMax, `at most ${bytesMax} bytes`);
+const entryBytes = bytesUpTo(linkLimits.pieceBytesMax);
+const error = errorRecordSchema;
+
+const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('run'),
+    protocol: positive,
+    journal: z.enum(['carried', 'kept']),
+    job: idSchema,
+    epoch: positive,
+    attempt: positive,
+    module: z.string().max(limits.idCharsMax),
+    workflow: z.string().max(limits.idCharsMax),
+    input: z.string().max(limits.inputBytesMax),
+    journalEntries: count,
+  }),
+  z.object({ type: z.literal('journal'), bytes: entryBytes }),
+  z.object({ type: z.literal('ready'), entries: count }),
+  z.object({ type: z.literal('ack'), call: positive, leaseLeftMs: durationMs }),
+  z.object({ type: z.literal('refused'), call: positive, error }),
+  z.object({ type: z.literal('lease'), ask: positive, leaseLeftMs: durationMs }),
+  z.object({ type: z.literal('module'), bytes: bytesUpTo(linkLimits.modulePieceBytes), isLast: z.boolean() }),
+  z.object({ type: z.literal('no-module'), error }),
+  z.object({ type: z.literal('cancel'), reason: z.string().max(limits.textCharsMax) }),
+  z.object({ type: z.literal('release') }),
+  z.object({ type: z.literal('drop') }),
+]);
+
+const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('admitted') }),
+  z.object({ type: z.literal('busy'), error }),
+  z.object({ type: z.literal('want-module') }),
+  z.object({ type: z.literal('entries'), bytes: entryBytes }),
+  z.object({ type: z.literal('append'), call: positive, bytes: entryBytes, progress: progressSchema }),
+  z.object({ type: z.literal('finish'), call: positive, bytes: entryBytes, outcome: finishOutcomeSchema }),
+  z.object({ type: z.literal('ask'), ask: positive }),
+  z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
+  z.object({ type: z.literal('fault'), error }),
+]);
+
+/** A message as bytes. */
+export const encodeLinkMessage = (message: HolderMessage | EngineMessage): Uint8Array => pack(message);
+
+/** @throws INVALID_ARGUMENT when `bytes` are no message of a holder */
+export const decodeHolderMessage = (bytes: Uint8Array): HolderMessage => decode(holderSchema, bytes, 'holder');
+
+/** @throws INVALID_ARGUMENT when `bytes` are no message of an engine */
+export const decodeEngineMessage = (bytes: Uint8Array): EngineMessage => decode(engineSchema, bytes, 'engine');
+
+const decode = <T>(schema: z.ZodType<T>, bytes: Uint8Array, whose: string): T => {
+  const what = `a message of the ${whose} on an engine link`;
+  let value: unknown;
+  try {
+    value = unpack(bytes);
+  } catch (thrown) {
+    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    throw mvmError('INVALID_ARGUMENT', `${what} is not MessagePack: ${text}`);
+  }
+  return parseAs(schema, value, what);
+};

@@ -1,0 +1,41 @@
+import type { JournalKeeper } from '@mvm-ci/engine';
+import { mvmError, StaleLeaseError, type MvmError } from '@mvm-ci/protocol';
+import type { HeldAttempt } from './held-attempt.ts';
+
+/** A keeper of the journals of `attempts`, by job: for engines that read and write them where they are stored. */
+export const attemptKeeper = (attempts: ReadonlyMap<string, HeldAttempt>): JournalKeeper => {
+  const current = new Map<string, () => void>();
+  return {
+    open: async ({ job }, onSuperseded) => {
+      const attempt = attempts.get(job);
+      if (!attempt) throw mvmError('STALE_LEASE', `nobody holds job "${job}"`);
+      current.get(job)?.();
+      current.set(job, onSuperseded);
+      await attempt.settled();
+      if (attempt.outcome) throw mvmError('STALE_LEASE', `job "${job}" is over`);
+      const { entries, sink } = await attempt.openJournal();
+      let refusal: MvmError | undefined;
+      const note = (error: unknown): never => {
+        if (error instanceof StaleLeaseError) refusal = error;
+        throw error;
+      };
+      return {
+        entries,
+        ports: {
+          sink: {
+            append: (added, progress) => sink.append(added, progress).catch(note),
+            finish: (added, outcome) => sink.finish(added, outcome).catch(note),
+          },
+          mayStartEffect: (signal) => attempt.mayStartEffect(signal),
+        },
+        get refusal() {
+          return refusal;
+        },
+        settle: async () => {
+          await attempt.settled();
+          return attempt.outcome;
+        },
+      };
+    },
+  };
+};

@@ -1,0 +1,272 @@
+/**
+ * The holder's end of one run's conversation with an engine: `docs/internals/engine-link.md`.
+ *
+ *   1. `ended` settles once; what comes afterwards is not listened to.
+ *   2. Whatever ends the conversation before the run's end interrupts the run.
+ *   3. What the engine says is not trusted: only a finish that the sink accepted is one.
+ *   4. Where the journal is kept by the engine, its word on the end is waited for, also after `drop`: the finish may have been
+ *      accepted already.
+ */
+import type { JournalSink } from '@mvm-ci/engine';
+import {
+  asMvmError,
+  cut,
+  decodeEngineMessage,
+  decodeEntries,
+  encodeLinkMessage,
+  errorFromRecord,
+  joinIntoPieces,
+  linkLimits,
+  linkProtocol,
+  mvmError,
+  type ClaimedJob,
+  type Conversation,
+  type ConversationEvents,
+  type EngineMessage,
+  type FinishOutcome,
+  type HolderMessage,
+  type JournalEntry,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import type { HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
+import type { ModuleSource } from '../module-source.ts';
+import type { LinkConnection } from './link-dialer.ts';
+
+export interface LinkRunOptions {
+  readonly connection: () => Promise<LinkConnection>;
+  readonly job: ClaimedJob;
+  readonly ports: HostPorts;
+  /** See `RunMessage`. */
+  readonly journal: 'carried' | 'kept';
+  readonly modules: ModuleSource;
+  /** The engine has a place for the run, or none. */
+  readonly onAdmission: (refusal: MvmError | undefined) => void;
+}
+
+export class LinkRun implements HostRun, ConversationEvents {
+  readonly #options: LinkRunOptions;
+  readonly #settle = Promise.withResolvers<HostRunEnd>();
+  /** Fires when the run is over. */
+  readonly #over = new AbortController();
+  #conversation: Conversation | undefined;
+  /** What was said before there was a conversation. */
+  readonly #early: HolderMessage[] = [];
+  #hasAskedForJournal = false;
+  #sink: JournalSink | undefined;
+  #entries: JournalEntry[] = [];
+  /** Whether the engine has a reason to drop the run. */
+  #mayDrop = false;
+
+  constructor(options: LinkRunOptions) {
+    this.#options = options;
+    this.#begin().catch((error: unknown) => this.#interrupt(asMvmError(error)));
+  }
+
+  get ended(): Promise<HostRunEnd> {
+    return this.#settle.promise;
+  }
+
+  cancel(reason: string): void {
+    this.#say({ type: 'cancel', reason });
+  }
+
+  release(): void {
+    this.#say({ type: 'release' });
+  }
+
+  drop(): void {
+    if (this.#over.signal.aborted) return;
+    this.#mayDrop = true;
+    if (this.#options.journal === 'kept' && this.#conversation) this.#say({ type: 'drop' });
+    else this.#end({ type: 'dropped' });
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    try {
+      this.#take(decodeEngineMessage(bytes));
+    } catch (error) {
+      this.#interrupt(asMvmError(error));
+    }
+  }
+
+  onEnd(): void {
+    this.#interrupt(mvmError('CONNECTION_LOST', 'the engine has ended the conversation before the run'));
+    this.#conversation?.end();
+  }
+
+  onClosed(error: MvmError | undefined): void {
+    this.#interrupt(error ?? mvmError('CONNECTION_LOST', 'the conversation with the engine is over'));
+  }
+
+  async #begin(): Promise<void> {
+    const { connection, job, journal } = this.#options;
+    const { open } = await connection();
+    if (this.#over.signal.aborted) return;
+    this.#conversation = open(this);
+    this.#say({ type: 'run', protocol: linkProtocol, journal, ...job });
+    for (const message of this.#early) this.#say(message);
+    // Nothing to fetch, nothing to send: the run begins without a round trip.
+    if (journal === 'carried' && job.journalEntries === 0) this.#sendJournal();
+  }
+
+  #take(message: EngineMessage): void {
+    if (message.type === 'ended') return this.#engineEnded(message.outcome);
+    if (this.#over.signal.aborted) return;
+    switch (message.type) {
+      case 'admitted':
+        return this.#admitted();
+      case 'busy':
+        return this.#refused(errorFromRecord(message.error));
+      case 'want-module':
+        return void this.#sendModule();
+      case 'entries':
+        return this.#gather(message.bytes);
+      case 'append':
+        return this.#append(message);
+      case 'finish':
+        return this.#finish(message);
+      case 'ask':
+        return void this.#answerAsk(message.ask);
+      case 'fault':
+        return this.#fail(errorFromRecord(message.error));
+    }
+  }
+
+  #admitted(): void {
+    this.#options.onAdmission(undefined);
+    if (this.#options.journal === 'carried') this.#sendJournal();
+  }
+
+  #refused(error: MvmError): void {
+    this.#options.onAdmission(error);
+    this.#interrupt(error);
+  }
+
+  #sendJournal(): void {
+    if (this.#hasAskedForJournal) return;
+    this.#hasAskedForJournal = true;
+    this.#openJournal().catch((error: unknown) => this.#fail(asMvmError(error)));
+  }
+
+  async #openJournal(): Promise<void> {
+    const opened = await this.#options.ports.openJournal();
+    this.#sink = opened.sink;
+    for (const bytes of joinIntoPieces(opened.parts)) {
+      if (this.#over.signal.aborted) return;
+      await this.#send({ type: 'journal', bytes });
+    }
+    this.#say({ type: 'ready', entries: opened.count });
+  }
+
+  async #sendModule(): Promise<void> {
+    const { modules, job } = this.#options;
+    const { signal } = this.#over;
+    try {
+      const parts = cut(await modules(job.module, { signal }), linkLimits.modulePieceBytes);
+      for (const [index, bytes] of parts.entries()) {
+        if (signal.aborted) return;
+        await this.#send({ type: 'module', bytes, isLast: index === parts.length - 1 });
+      }
+    } catch (error) {
+      this.#say({ type: 'no-module', error: asMvmError(error).toRecord() });
+    }
+  }
+
+  #gather(bytes: Uint8Array): void {
+    for (const entry of decodeEntries(bytes)) this.#entries.push(entry);
+  }
+
+  #append({ call, bytes, progress }: EngineMessage & { readonly type: 'append' }): void {
+    this.#openSink()
+      .append(this.#gathered(bytes), progress)
+      .then(
+        () => this.#say({ type: 'ack', call, leaseLeftMs: this.#options.ports.leaseLeftMs() }),
+        (error: unknown) => this.#sinkRefused(call, asMvmError(error)),
+      );
+  }
+
+  #finish({ call, bytes, outcome }: EngineMessage & { readonly type: 'finish' }): void {
+    this.#openSink()
+      .finish(this.#gathered(bytes), outcome)
+      .then(
+        () => this.#finished(call, outcome),
+        (error: unknown) => this.#sinkRefused(call, asMvmError(error)),
+      );
+  }
+
+  #finished(call: number, outcome: FinishOutcome): void {
+    this.#say({ type: 'ack', call, leaseLeftMs: 0 });
+    this.#settleAs({ type: 'finished', outcome });
+  }
+
+  #sinkRefused(call: number, error: MvmError): void {
+    this.#mayDrop = true;
+    this.#say({ type: 'refused', call, error: error.toRecord() });
+  }
+
+  /** What was gathered, and what is in `bytes`. */
+  #gathered(bytes: Uint8Array): readonly JournalEntry[] {
+    this.#gather(bytes);
+    const entries = this.#entries;
+    this.#entries = [];
+    return entries;
+  }
+
+  #openSink(): JournalSink {
+    if (this.#sink) return this.#sink;
+    throw mvmError('INVALID_ARGUMENT', 'the engine writes a journal that it was not given');
+  }
+
+  async #answerAsk(ask: number): Promise<void> {
+    const { ports } = this.#options;
+    const { signal } = this.#over;
+    let leaseLeftMs = 0;
+    // The deadline may pass between the two looks.
+    while (leaseLeftMs === 0 && (await ports.mayStartEffect(signal))) leaseLeftMs = ports.leaseLeftMs();
+    if (signal.aborted) return;
+    if (leaseLeftMs === 0) this.#mayDrop = true;
+    this.#say({ type: 'lease', ask, leaseLeftMs });
+  }
+
+  #engineEnded(outcome: FinishOutcome | null): void {
+    this.#conversation?.end();
+    if (this.#over.signal.aborted) return;
+    if (this.#options.journal === 'kept') this.#settleAs(outcome ? { type: 'finished', outcome } : { type: 'dropped' });
+    else if (this.#mayDrop) this.#settleAs({ type: 'dropped' });
+    else this.#interrupt(mvmError('CONNECTION_LOST', 'the engine has dropped the run'));
+  }
+
+  #say(message: HolderMessage): void {
+    void this.#send(message);
+  }
+
+  #send(message: HolderMessage): Promise<void> | undefined {
+    if (this.#over.signal.aborted) return undefined;
+    if (this.#conversation) return this.#conversation.send(encodeLinkMessage(message));
+    this.#early.push(message);
+    return undefined;
+  }
+
+  #interrupt(error: MvmError): void {
+    const type = this.#mayDrop ? 'dropped' : 'interrupted';
+    this.#end(type === 'dropped' ? { type } : { type, error });
+  }
+
+  #end(end: HostRunEnd): void {
+    if (this.#over.signal.aborted) return;
+    this.#settleAs(end);
+    this.#conversation?.close();
+  }
+
+  #fail(error: MvmError): void {
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
+    this.#settle.reject(error);
+    this.#conversation?.close();
+  }
+
+  #settleAs(end: HostRunEnd): void {
+    this.#over.abort();
+    this.#settle.resolve(end);
+  }
+}
