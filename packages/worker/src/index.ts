@@ -7,8 +7,8 @@ export type { Peer, PeerInit } from './peer-control-plane.ts';
 export type { ModuleSource } from './module-source.ts';
 export type * from './engine-host.ts';
 export { embeddedHost } from './engine-hosts/embedded.ts';
-export { LinkDialer, type LinkConnection, type LinkDialerOptions } from './engine-hosts/link-dialer.ts';
-export { LinkHost, type LinkHostOptions } from './engine-hosts/link.ts';
+
+export { RemoteMember, type RemoteMemberOptions } from './engine-hosts/remote.ts';
 export type { HeldJobEnd } from './held-job.ts';
 export {
   parseEngineSetting,

@@ -54,7 +54,9 @@ export class LinkServer {
 
   /** Admits nothing more, lets the runs end for `graceMs`, gives the rest back, and resolves when none is left. */
   async drain({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    this.#closing ??= mvmError('UNAVAILABLE', 'this engine is going away: it takes no more runs');
+    this.#closing ??= mvmError('UNAVAILABLE', 'this engine is going away: it takes no more runs', {
+      draining: true,
+    });
     const timer = this.#options.clock.after(graceMs, () => {
       for (const run of this.#runs) run.release();
     });

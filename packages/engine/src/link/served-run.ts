@@ -12,7 +12,7 @@ import {
   encodeLinkMessage,
   errorFromRecord,
   limits,
-  linkProtocol,
+  linkVersion,
   mvmError,
   PacedSender,
   RetryLaterError,
@@ -152,10 +152,10 @@ export class ServedRun implements ConversationEvents {
   }
 
   #objection({ protocol, journal }: RunMessage): MvmError | undefined {
-    if (protocol !== linkProtocol)
+    if (protocol !== linkVersion)
       return mvmError(
         'INVALID_ARGUMENT',
-        `this engine speaks engine link ${linkProtocol}, not ${protocol}: run the same release on both sides`,
+        `this engine speaks engine link ${linkVersion}, not ${protocol}: run the same release on both sides`,
       );
     const wanted = this.#parts.keeper ? 'kept' : 'carried';
     if (journal === wanted) return undefined;

@@ -18,12 +18,10 @@ import { pack, unpack } from '../packer.ts';
 import { parseAs } from '../wire.ts';
 import { linkLimits } from './limits.ts';
 
-/** Version of these messages. An engine refuses a run of another one. */
-export const linkProtocol = 1;
-
 /** Asks for a run; the first message of the holder. */
 export interface RunMessage extends ClaimedJob {
   readonly type: 'run';
+  /** The `linkVersion` of the holder; an engine refuses another one than its own. */
   readonly protocol: number;
   /** `carried`: the journal comes over the link and goes back over it. `kept`: the engine reads and writes it where it is stored. */
   readonly journal: 'carried' | 'kept';

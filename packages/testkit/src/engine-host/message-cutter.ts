@@ -1,4 +1,11 @@
-import { mvmError, type Conversation, type ConversationEvents, type OpenConversation } from '@mvm-ci/protocol';
+import {
+  mvmError,
+  type AcceptConversation,
+  type Conversation,
+  type ConversationEvents,
+  type MvmError,
+  type OpenConversation,
+} from '@mvm-ci/protocol';
 
 /** At which message of all conversations, counted from 1 in both directions, the link breaks: before it arrives, or after. */
 export interface Cut {
@@ -7,8 +14,8 @@ export interface Cut {
 }
 
 /**
- * Counts the messages of conversations, whatever carries them, and breaks one conversation at a chosen message: its
- * holder is told, as by a lost connection, and the engine's end is closed.
+ * Counts the messages of conversations, whatever carries them, and breaks one conversation at a chosen message: the end
+ * that is counted is told, as by a lost connection, and the other end is closed.
  */
 export class MessageCutter {
   /** Messages so far. */
@@ -32,7 +39,21 @@ export class MessageCutter {
 
   /** `open`, with its messages counted. */
   wrap(open: OpenConversation): OpenConversation {
-    return (events) => new CountedConversation(this, open, events);
+    return (events) => {
+      const counted = new CountedConversation(this, events);
+      counted.carriedBy(open(counted));
+      return counted;
+    };
+  }
+
+  /** The same, at the other end. */
+  wrapAccept(accept: AcceptConversation): AcceptConversation {
+    return (conversation) => {
+      const counted = new CountedConversation(this, silent);
+      counted.carriedBy(conversation);
+      counted.tell(accept(counted));
+      return counted;
+    };
   }
 
   /** A message comes by. @returns where it is cut */
@@ -45,37 +66,50 @@ export class MessageCutter {
   }
 }
 
-class CountedConversation implements Conversation {
+const silent: ConversationEvents = { onMessage: () => undefined, onEnd: () => undefined, onClosed: () => undefined };
+
+class CountedConversation implements Conversation, ConversationEvents {
   readonly #cutter: MessageCutter;
-  readonly #inner: Conversation;
-  readonly #events: ConversationEvents;
+  #inner: Conversation | undefined;
+  #events: ConversationEvents;
   #isOver = false;
 
-  constructor(cutter: MessageCutter, open: OpenConversation, events: ConversationEvents) {
+  constructor(cutter: MessageCutter, events: ConversationEvents) {
     this.#cutter = cutter;
     this.#events = events;
-    this.#inner = open({
-      onMessage: (message) => this.#pass(() => events.onMessage(message)),
-      onEnd: () => {
-        if (!this.#isOver) events.onEnd();
-      },
-      onClosed: (error) => {
-        if (!this.#isOver) events.onClosed(error);
-        this.#isOver = true;
-      },
-    });
+  }
+
+  carriedBy(inner: Conversation): void {
+    this.#inner = inner;
+  }
+
+  tell(events: ConversationEvents): void {
+    this.#events = events;
   }
 
   send(message: Uint8Array): Promise<void> | undefined {
-    return this.#pass(() => this.#inner.send(message)) ?? undefined;
+    return this.#pass(() => this.#inner?.send(message)) ?? undefined;
   }
 
   end(): void {
-    this.#inner.end();
+    this.#inner?.end();
   }
 
-  close(): void {
-    this.#inner.close();
+  close(error?: MvmError): void {
+    this.#inner?.close(error);
+  }
+
+  onMessage(message: Uint8Array): Promise<void> | void {
+    return this.#pass(() => this.#events.onMessage(message));
+  }
+
+  onEnd(): void {
+    if (!this.#isOver) this.#events.onEnd();
+  }
+
+  onClosed(error: MvmError | undefined): void {
+    if (!this.#isOver) this.#events.onClosed(error);
+    this.#isOver = true;
   }
 
   #pass<T>(deliver: () => T): T | undefined {
@@ -95,7 +129,7 @@ class CountedConversation implements Conversation {
     this.#isOver = true;
     setImmediate(() => {
       this.#events.onClosed(lost);
-      this.#inner.close(lost);
+      this.#inner?.close(lost);
     });
   }
 }

@@ -17,7 +17,7 @@ import {
   errorFromRecord,
   joinIntoPieces,
   linkLimits,
-  linkProtocol,
+  linkVersion,
   mvmError,
   type ClaimedJob,
   type Conversation,
@@ -103,7 +103,7 @@ export class LinkRun implements HostRun, ConversationEvents {
     const { open } = await connection();
     if (this.#over.signal.aborted) return;
     this.#conversation = open(this);
-    this.#say({ type: 'run', protocol: linkProtocol, journal, ...job });
+    this.#say({ type: 'run', protocol: linkVersion, journal, ...job });
     for (const message of this.#early) this.#say(message);
     // Nothing to fetch, nothing to send: the run begins without a round trip.
     if (journal === 'carried' && job.journalEntries === 0) this.#sendJournal();

@@ -1,81 +1,25 @@
-import { LinkServer, ModuleDesk, openEngine, systemClock, systemRandom, type Engine } from '@mvm-ci/engine';
+import { systemClock } from '@mvm-ci/engine';
 import { attemptKeeper, describeEngineHost, MemoryLink, MessageCutter, type OpenHarness } from '@mvm-ci/testkit';
 import { LinkDialer } from '../../src/engine-hosts/link-dialer.ts';
 import { LinkHost } from '../../src/engine-hosts/link.ts';
+import { EngineBox } from '../fixtures/engine-box.ts';
 import { fixedRandom } from '../fixtures/fixed-random.ts';
 import { KeptLogger } from '../fixtures/kept-logger.ts';
 
-/** An engine that serves links in memory, and can be lost. */
-class EngineBox {
-  readonly #open: () => Promise<{
-    readonly engine: Engine;
-    readonly link: () => MemoryLink;
-    readonly stop: () => Promise<void>;
-  }>;
-  #current: Awaited<ReturnType<EngineBox['open']>> | undefined;
-
-  constructor(open: EngineBox['open']) {
-    this.#open = open;
-  }
-
-  get open(): () => Promise<{
-    readonly engine: Engine;
-    readonly link: () => MemoryLink;
-    readonly stop: () => Promise<void>;
-  }> {
-    return this.#open;
-  }
-
-  async link(): Promise<MemoryLink> {
-    this.#current ??= await this.#open();
-    return this.#current.link();
-  }
-
-  /** The engine is gone with all its runs; the next link finds another one. */
-  async lose(): Promise<void> {
-    const current = this.#current;
-    this.#current = undefined;
-    await current?.stop();
-  }
-}
-
 const openWith =
   (journal: 'carried' | 'kept'): OpenHarness =>
-  async ({ modules, attempts, runsMax }) => {
+  async (parts) => {
     const cutter = new MessageCutter();
     const links = new Set<MemoryLink>();
-    const box = new EngineBox(async () => {
-      const desk = new ModuleDesk();
-      const engine = await openEngine({
-        modules: journal === 'kept' ? modules : desk.source,
-        clock: systemClock,
-        random: systemRandom,
-        threads: 1,
-      });
-      const server = new LinkServer({
-        engine,
-        runsMax,
-        clock: systemClock,
-        ...(journal === 'carried' && { modules: desk }),
-      });
-      const accept = server.accept(journal === 'kept' ? attemptKeeper(attempts) : undefined);
-      return {
-        engine,
-        link: () => {
-          const link = new MemoryLink(accept);
-          links.add(link);
-          return link;
-        },
-        stop: async () => {
-          for (const link of links) link.close();
-          await server.stop();
-          await engine.stop();
-        },
-      };
-    });
+    const box = new EngineBox(parts, journal === 'kept' ? attemptKeeper(parts.attempts) : undefined);
+    const loseEngine = async (): Promise<void> => {
+      for (const link of links) link.close();
+      await box.lose();
+    };
     const dialer = new LinkDialer({
       connect: async () => {
-        const link = await box.link();
+        const link = new MemoryLink(await box.accept());
+        links.add(link);
         return { open: cutter.wrap(link.open), closed: link.closed, close: () => link.close() };
       },
       engine: 'an engine in memory',
@@ -83,15 +27,15 @@ const openWith =
       random: fixedRandom,
       logger: new KeptLogger(),
     });
-    const host = new LinkHost({ dialer, journal, modules, clock: systemClock });
+    const host = new LinkHost({ dialer, journal, modules: parts.modules, clock: systemClock });
     await dialer.connection();
     return {
       host,
       cutter,
-      loseEngine: () => box.lose(),
+      loseEngine,
       stop: async () => {
         await host.stop();
-        await box.lose();
+        await loseEngine();
       },
     };
   };
