@@ -86,7 +86,8 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
     epoch: positive,
     attempt: positive,
     module: z.string().max(limits.idCharsMax),
-    workflow: z.string().max(limits.idCharsMax),
+    // Whatever may be published: a name within a module has no limit of its own.
+    workflow: z.string().max(3 * limits.idCharsMax),
     input: z.string().max(limits.inputBytesMax),
     journalEntries: count,
   }),

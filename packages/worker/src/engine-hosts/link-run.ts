@@ -16,6 +16,7 @@ import {
   encodeLinkMessage,
   errorFromRecord,
   joinIntoPieces,
+  limits,
   linkLimits,
   linkVersion,
   mvmError,
@@ -53,7 +54,9 @@ export class LinkRun implements HostRun, ConversationEvents {
   readonly #early: HolderMessage[] = [];
   #hasAskedForJournal = false;
   #sink: JournalSink | undefined;
+  /** Entries of a call that is not complete, and their bytes. */
   #entries: JournalEntry[] = [];
+  #entryBytes = 0;
   /** Whether the engine has a reason to drop the run. */
   #mayDrop = false;
 
@@ -172,8 +175,13 @@ export class LinkRun implements HostRun, ConversationEvents {
     }
   }
 
+  /** Rule 3: what one call adds is no more than a journal can hold. */
   #gather(bytes: Uint8Array): void {
-    for (const entry of decodeEntries(bytes)) this.#entries.push(entry);
+    const entries = decodeEntries(bytes);
+    this.#entryBytes += bytes.length;
+    if (this.#entryBytes > limits.journalBytesMax || this.#entries.length + entries.length > limits.journalEntriesMax)
+      throw mvmError('LIMIT_EXCEEDED', `a journal has at most ${limits.journalEntriesMax} entries`);
+    for (const entry of entries) this.#entries.push(entry);
   }
 
   #append({ call, bytes, progress }: EngineMessage & { readonly type: 'append' }): void {
@@ -209,6 +217,7 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#gather(bytes);
     const entries = this.#entries;
     this.#entries = [];
+    this.#entryBytes = 0;
     return entries;
   }
 

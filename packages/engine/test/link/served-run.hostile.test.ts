@@ -1,0 +1,153 @@
+/** What a holder may say in whatever order: the engine's end of a link throws nothing, keeps no place and drops every run. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  encodeEntry,
+  encodeLinkMessage,
+  linkProtocol,
+  mvmError,
+  type Conversation,
+  type ConversationEvents,
+  type FinishOutcome,
+  type HolderMessage,
+} from '@mvm-ci/protocol';
+import fc from 'fast-check';
+import type { Engine, EngineRun, RunEnd, RunPorts } from '../../src/engine.ts';
+import { LinkServer } from '../../src/link/link-server.ts';
+import { ModuleDesk } from '../../src/link/module-desk.ts';
+
+const clock = { monotonicMs: (): number => 0, after: () => ({ cancel: () => undefined }) };
+const module = 'ab'.repeat(32);
+const entry = encodeEntry({ kind: 'intents', intents: [] });
+const completed: FinishOutcome = { type: 'completed', result: '1' };
+const error = { code: 'UNAVAILABLE', message: 'no' } as const;
+
+/** A run that appends at once, asks whether it may begin an effect, and ends when it is told to. */
+class ScriptRun implements EngineRun {
+  readonly #end = Promise.withResolvers<RunEnd>();
+  isOver = false;
+
+  constructor(ports: RunPorts) {
+    this.#run(ports).catch(() => this.drop());
+  }
+
+  get ended(): Promise<RunEnd> {
+    return this.#end.promise;
+  }
+
+  cancel(): void {
+    this.#settle({ type: 'finished', outcome: { type: 'cancelled' } });
+  }
+
+  release(): void {
+    this.#settle({ type: 'finished', outcome: { type: 'released' } });
+  }
+
+  drop(): void {
+    this.#settle({ type: 'dropped' });
+  }
+
+  async #run(ports: RunPorts): Promise<void> {
+    await ports.sink.append([{ kind: 'intents', intents: [] }]);
+    if (!(await ports.mayStartEffect(new AbortController().signal))) return this.drop();
+    await ports.sink.finish([], completed);
+    this.#settle({ type: 'finished', outcome: completed });
+  }
+
+  #settle(end: RunEnd): void {
+    this.isOver = true;
+    this.#end.resolve(end);
+  }
+}
+
+class ScriptEngine implements Pick<Engine, 'run'> {
+  readonly runs: ScriptRun[] = [];
+
+  run(...[, ports]: Parameters<Engine['run']>): EngineRun {
+    const run = new ScriptRun(ports);
+    this.runs.push(run);
+    return run;
+  }
+}
+
+class Ear implements Conversation {
+  isClosed = false;
+  events: ConversationEvents | undefined;
+
+  send(): undefined {
+    return undefined;
+  }
+
+  end(): void {
+    // Nobody listens.
+  }
+
+  close(reason?: Error): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    queueMicrotask(() => this.events?.onClosed(reason ? mvmError('CANCELLED', reason.message) : undefined));
+  }
+}
+
+type Step = { readonly type: 'say'; readonly bytes: Uint8Array } | { readonly type: 'end' } | { readonly type: 'turn' };
+
+const say = (message: HolderMessage): Step => ({ type: 'say', bytes: encodeLinkMessage(message) });
+const run = say({
+  type: 'run',
+  protocol: linkProtocol,
+  journal: 'carried',
+  job: 'a',
+  epoch: 1,
+  attempt: 1,
+  module,
+  workflow: 'main',
+  input: '{}',
+  journalEntries: 0,
+});
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  fc.constant(run),
+  fc.constantFrom<Step>({ type: 'end' }, { type: 'turn' }, { type: 'turn' }),
+  fc.nat(2).map((count) => say({ type: 'ready', entries: count })),
+  fc.constantFrom(entry, new Uint8Array(3), new Uint8Array(0)).map((bytes) => say({ type: 'journal', bytes })),
+  fc.nat(3).map((call) => say({ type: 'ack', call: call + 1, leaseLeftMs: call * 10 })),
+  fc.nat(3).map((call) => say({ type: 'refused', call: call + 1, error })),
+  fc.nat(2).map((ask) => say({ type: 'lease', ask: ask + 1, leaseLeftMs: ask })),
+  fc.boolean().map((isLast) => say({ type: 'module', bytes: new Uint8Array(4), isLast })),
+  fc
+    .constantFrom<HolderMessage>(
+      { type: 'no-module', error },
+      { type: 'cancel', reason: 'x' },
+      { type: 'release' },
+      { type: 'drop' },
+    )
+    .map(say),
+  fc.uint8Array({ maxLength: 20 }).map((bytes): Step => ({ type: 'say', bytes })),
+);
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('ServedRun, whatever the holder says', () => {
+  it('throws nothing, gives its place back and drops its run', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(steps, { maxLength: 12 }), async (script) => {
+        const engine = new ScriptEngine();
+        const server = new LinkServer({ engine, runsMax: 2, modules: new ModuleDesk(), clock });
+        const ear = new Ear();
+        ear.events = server.accept()(ear);
+        for (const step of [run, say({ type: 'ready', entries: 0 }), ...script].slice(script.length % 3)) {
+          if (ear.isClosed) break;
+          if (step.type === 'turn') await turn();
+          else if (step.type === 'end') ear.events.onEnd();
+          else await ear.events.onMessage(step.bytes);
+        }
+        ear.close();
+        await turn();
+        await turn();
+        assert.equal(server.runs, 0);
+        assert.ok(engine.runs.length <= 1);
+        assert.ok(engine.runs.every(({ isOver }) => isOver));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
