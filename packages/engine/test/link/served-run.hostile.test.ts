@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import {
   encodeEntry,
   encodeLinkMessage,
-  linkProtocol,
+  linkVersion,
   mvmError,
   type Conversation,
   type ConversationEvents,
@@ -94,7 +94,7 @@ type Step = { readonly type: 'say'; readonly bytes: Uint8Array } | { readonly ty
 const say = (message: HolderMessage): Step => ({ type: 'say', bytes: encodeLinkMessage(message) });
 const run = say({
   type: 'run',
-  protocol: linkProtocol,
+  protocol: linkVersion,
   journal: 'carried',
   job: 'a',
   epoch: 1,
