@@ -5,10 +5,11 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   engine: ['protocol'],
   control: ['protocol', 'net'],
   worker: ['protocol', 'net', 'engine'],
+  flawless: ['protocol', 'net', 'engine'],
   sdk: [],
   build: ['protocol', 'sdk'],
   client: ['protocol'],
-  cli: ['protocol', 'net', 'engine', 'control', 'worker', 'sdk', 'build', 'client', 'testkit'],
+  cli: ['protocol', 'net', 'engine', 'control', 'worker', 'flawless', 'sdk', 'build', 'client', 'testkit'],
   dashboard: ['protocol'],
   testkit: ['protocol', 'engine', 'build'],
 };
@@ -17,4 +18,4 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
 export const packageName = (folder: string): string => (folder === 'cli' ? 'mvm-ci' : `@mvm-ci/${folder}`);
 
 /** The packages whose code reaches the host (clock, random, disk, network, process) only through its ports. */
-export const corePackages: readonly string[] = ['protocol', 'engine', 'control', 'net', 'worker'];
+export const corePackages: readonly string[] = ['protocol', 'engine', 'control', 'net', 'worker', 'flawless'];

@@ -10,6 +10,8 @@ export interface OperatorGateOptions {
   readonly host: string;
   /** Null: none is demanded. */
   readonly token: string | null;
+  /** What refusals call it. @default 'the operator’s token' */
+  readonly tokenName?: string | undefined;
 }
 
 /** Lets a request in, or throws UNAUTHENTICATED or FORBIDDEN. */
@@ -18,12 +20,16 @@ export type OperatorGate = (request: Request) => void;
 const openPaths: ReadonlySet<string> = new Set([routes.health, routes.ready]);
 
 /** The gate of a listener. */
-export const operatorGate = ({ host, token }: OperatorGateOptions): OperatorGate => {
+export const operatorGate = ({
+  host,
+  token,
+  tokenName = 'the operator’s token',
+}: OperatorGateOptions): OperatorGate => {
   const digest = token === null ? null : sha256(token);
   const isLocal = isLoopback(host);
   return (request) => {
     if (isLocal) demandSameSite(request, host);
-    if (digest !== null && !openPaths.has(new URL(request.url).pathname)) demandToken(request, digest);
+    if (digest !== null && !openPaths.has(new URL(request.url).pathname)) demandToken(request, { digest, tokenName });
   };
 };
 
@@ -45,14 +51,19 @@ const demandSameSite = (request: Request, bound: string): void => {
   throw mvmError('FORBIDDEN', `a page of ${origin} may not use this server`, { received: origin });
 };
 
-const demandToken = (request: Request, digest: Uint8Array): void => {
+interface Demand {
+  readonly digest: Uint8Array;
+  readonly tokenName: string;
+}
+
+const demandToken = (request: Request, { digest, tokenName }: Demand): void => {
   const header = request.headers.get('authorization');
   const sent = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
   if (sent === undefined) {
-    throw mvmError('UNAUTHENTICATED', 'the operator’s token is demanded here: Authorization: Bearer …');
+    throw mvmError('UNAUTHENTICATED', `${tokenName} is demanded here: Authorization: Bearer …`);
   }
   // Hashes have one length, and comparing them takes one time.
-  if (!timingSafeEqual(sha256(sent), digest)) throw mvmError('UNAUTHENTICATED', 'this is not the operator’s token');
+  if (!timingSafeEqual(sha256(sent), digest)) throw mvmError('UNAUTHENTICATED', `this is not ${tokenName}`);
 };
 
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text).digest();

@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
-import { linkGreeting, linkHeader, type MvmError } from '@mvm-ci/protocol';
+import { linkGreeting, linkHeader, mvmError, type MvmError } from '@mvm-ci/protocol';
 import { openHttpAgents, openHttpDuplex, systemClock, type ByteDuplex } from '../../src/index.ts';
 import { FakeClock } from '../fixtures/fake-clock.ts';
 import { echo, readExactly, serveLinks } from '../fixtures/link-server.ts';
@@ -108,7 +108,7 @@ suite('a byte stream each way over HTTP/1.1', { timeout: 60_000 }, () => {
       const client = await openHttpDuplex({ url: server.url, clock });
       const [breaking, other] = side === 'client' ? [client, await opened.promise] : [await opened.promise, client];
       const reading = other.readable.getReader().read();
-      breaking.close(new Error('enough'));
+      breaking.close(mvmError('CANCELLED', 'enough'));
       await assert.rejects(reading, { code: 'CONNECTION_LOST' });
       await assert.rejects(other.write(patternBytes(10)), { code: 'CONNECTION_LOST' });
       await assert.rejects(breaking.write(patternBytes(10)), { code: 'CONNECTION_LOST' });
@@ -137,7 +137,7 @@ suite('a byte stream each way over HTTP/1.1', { timeout: 60_000 }, () => {
         for (let turn = 0; turn < 200; turn += 1) await new Promise((next) => setImmediate(next));
       }
       assert.ok(written < 2_000, `${written} pieces`);
-      slow.close(new Error('gone'));
+      slow.close(mvmError('CANCELLED', 'gone'));
       await assert.rejects(flood, { code: 'CONNECTION_LOST' });
       await server.stop(Infinity);
     });

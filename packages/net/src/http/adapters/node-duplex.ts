@@ -57,7 +57,8 @@ export class NodeDuplex implements ByteDuplex {
     this.#isClosed = true;
     const { outgoing, clock } = this.#parts;
     outgoing.end();
-    this.#bytes.discard();
+    // Who reads may read on to the end; what nobody reads is read away, so that the end is seen.
+    if (!this.readable.locked) this.#bytes.discard();
     this.#linger = clock.after(netLimits.lingerMs, () => this.#destroy(new Error('the other side did not end')));
     this.#onHalfOver();
   }

@@ -1,0 +1,2 @@
+export { startEngineServer, type EngineLinks, type EngineServer, type EngineServerOptions } from './engine-server.ts';
+export { flawlessLimits } from './limits.ts';

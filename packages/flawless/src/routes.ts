@@ -1,0 +1,88 @@
+/**
+ * The routes of an engine server, as one fetch-style handler. It answers from what it is given and owns nothing; a link is
+ * let in here by its head alone, and served by whoever listens.
+ */
+import {
+  asMvmError,
+  engineRoutes,
+  errorBody,
+  linkHeader,
+  linkVersion,
+  mvmError,
+  type EngineStatus,
+  type Logger,
+  type MvmError,
+} from '@mvm-ci/protocol';
+import { Hono, type Context } from 'hono';
+import { flawlessLimits } from './limits.ts';
+
+/** What the routes answer from. */
+export interface RoutesParts {
+  /** Lets a request in, or throws UNAUTHENTICATED or FORBIDDEN. */
+  readonly gate: (request: Request) => void;
+  readonly status: () => EngineStatus;
+  /** Why no link can be opened now. */
+  readonly linkObstacle: () => MvmError | undefined;
+  readonly logger: Logger;
+}
+
+/** Answers a request. Never rejects. */
+export type EngineApi = (request: Request) => Promise<Response>;
+
+/** Makes the routes. */
+export const engineApi = (parts: RoutesParts): EngineApi => {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    parts.gate(context.req.raw);
+    await next();
+  });
+  app.get(engineRoutes.version, (context) => versionAnswer(context, parts.status()));
+  app.get(engineRoutes.health, (context) => context.json({ status: 'ok' }));
+  app.get(engineRoutes.ready, (context) => readyAnswer(context, parts.status()));
+  app.post(engineRoutes.link, (context) => {
+    const obstacle = parts.linkObstacle();
+    if (obstacle) throw obstacle;
+    return context.body(null, 200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
+  });
+  app.notFound((context) => {
+    throw mvmError('ROUTE_NOT_FOUND', `there is no ${context.req.method} ${context.req.path} here`, {
+      routes: [...described],
+    });
+  });
+  app.onError((error, context) => refusal(error, context, parts.logger));
+  return async (request) => identified(await app.fetch(request));
+};
+
+const described = [
+  `GET ${engineRoutes.version}`,
+  `GET ${engineRoutes.health}`,
+  `GET ${engineRoutes.ready}`,
+  `POST ${engineRoutes.link}`,
+];
+
+// Every answer says that this is an engine server with a link: a client may ask whatever it likes first.
+const identified = (response: Response): Response => {
+  response.headers.set(linkHeader, String(linkVersion));
+  return response;
+};
+
+/** Text for people and for Flawless' own clients; JSON for those who ask for it. */
+const versionAnswer = (context: Context, { version, link }: EngineStatus): Response =>
+  context.req.header('accept')?.includes('application/json') === true
+    ? context.json({ name: 'mvm-ci', version, link })
+    : context.text(version);
+
+const readyAnswer = (context: Context, status: EngineStatus): Response =>
+  status.ready ? context.json(status) : context.json(status, 503, retryAfter);
+
+const retryAfter = { 'retry-after': String(flawlessLimits.retryAfterSeconds) };
+
+const refusal = (thrown: Error, context: Context, logger: Logger): Response => {
+  const { method, path } = context.req;
+  const error = asMvmError(thrown);
+  if (error.code === 'INTERNAL') logger.error({ err: thrown, method, path }, 'a request failed unexpectedly');
+  const shown =
+    error.code === 'INTERNAL' ? mvmError('INTERNAL', "an unexpected error; the engine server's log has it") : error;
+  const headers = error.code === 'UNAVAILABLE' ? retryAfter : {};
+  return Response.json(errorBody(shown.toRecord()), { status: shown.status, headers });
+};
