@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { registerCommands } from './commands/register.ts';
 import type { Host } from './host.ts';
 import { exitCodes, reportFailure } from './output/failure.ts';
+import { releaseVersion } from './version.ts';
 
 /** Runs one command line. @returns the exit code; everything else went to the host's streams */
 export const runCli = async (host: Host): Promise<number> => {
@@ -9,7 +10,7 @@ export const runCli = async (host: Host): Promise<number> => {
   let exitCode: number = exitCodes.ok;
   const program = new Command('mvm-ci')
     .description('Jobs that survive crashes: a queue, peer-to-peer workers and durable WebAssembly.')
-    .version('0.1.0')
+    .version(releaseVersion)
     .showHelpAfterError('(see --help)')
     .exitOverride()
     .configureOutput({

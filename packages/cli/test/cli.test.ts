@@ -5,6 +5,7 @@ import { runCommand } from './fixtures/fake-host.ts';
 const commands = {
   'control-plane': [],
   worker: [],
+  flawless: [],
   build: ['folder'],
   deploy: ['folder'],
   publish: ['w'],

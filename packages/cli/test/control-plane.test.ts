@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -17,7 +17,8 @@ describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
 
   const start = (...args: readonly string[]): CliProcess => {
     const http = args.includes('--http') ? [] : ['--http', '127.0.0.1:0'];
-    return new CliProcess(['control-plane', '--data', data, ...http, ...args, '--json']);
+    const flawless = args.includes('--flawless') ? [] : ['--flawless', 'off'];
+    return new CliProcess(['control-plane', '--data', data, ...http, ...flawless, ...args, '--json']);
   };
 
   it('ends with 0 after a signal, and starts again on the same data with the same node and ticket', async () => {
@@ -62,6 +63,36 @@ describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
     const { code, stderr } = await second.end();
     assert.equal(code, 2);
     assert.match(stderr, /^error CONFIG_INVALID: another control plane uses the data folder .*\n.* --data DIR/m);
+  });
+
+  it('serves an engine beside itself, with a token of its own beyond loopback', async () => {
+    await using plane = start('--flawless', '0.0.0.0:0');
+    const url = new URL(String((await plane.ready())['flawless']));
+    url.hostname = '127.0.0.1';
+    assert.equal((await fetch(new URL('/readyz', url))).status, 200);
+    const token = readFileSync(join(data, 'flawless.token'), 'utf8').trim();
+    const asked = async (headers: Readonly<Record<string, string>>): Promise<number> =>
+      (await fetch(new URL('/version', url), { headers })).status;
+    assert.deepEqual([await asked({}), await asked({ authorization: `Bearer ${token}` })], [401, 200]);
+    plane.signal('SIGTERM');
+    const { code, stderr } = await plane.end();
+    assert.equal(code, 0, stderr);
+  });
+
+  it('goes on without an engine server when its usual port is taken, and not when that port was asked for', async () => {
+    await using first = start('--flawless', '127.0.0.1:0');
+    const { host } = new URL(String((await first.ready())['flawless']));
+    const other = ['control-plane', '--data', join(data, 'other'), '--http', '127.0.0.1:0', '--json'];
+    await using asked = new CliProcess([...other, '--flawless', host]);
+    const { code, stderr } = await asked.end();
+    assert.equal(code, 2);
+    assert.match(stderr, /"CONFIG_INVALID".*EADDRINUSE/);
+    // Whoever has the usual port, this one or another process of this machine: the control plane comes up.
+    await using usual = new CliProcess(['flawless', '--data', join(data, 'usual'), '--json']);
+    await using plane = new CliProcess(other);
+    await usual.line();
+    const { flawless } = await plane.ready();
+    assert.ok(flawless === null || flawless === 'http://127.0.0.1:27288', String(flawless));
   });
 
   it('says that the address is taken', async () => {

@@ -35,7 +35,7 @@ describe('runOnNode26', () => {
 
   it('hands signals on to the Node that does the work', needsOldNode, async () => {
     const data = mkdtempSync(join(tmpdir(), 'mvm-ci-node-'));
-    const args = ['control-plane', '--data', data, '--http', '127.0.0.1:0', '--json'];
+    const args = ['control-plane', '--data', data, '--http', '127.0.0.1:0', '--flawless', 'off', '--json'];
     await using plane = new CliProcess(args, { node: oldNode ?? '' });
     await plane.ready();
     plane.signal('SIGTERM');

@@ -1,5 +1,6 @@
+import { flawlessLimits } from '@mvm-ci/flawless';
 import { openContext, withJson } from '../command-context.ts';
-import { defaultDataFolder, defaults } from '../config/setting.ts';
+import { defaultDataFolder, defaultFlawless, defaults } from '../config/setting.ts';
 import { examples, type Registrar } from './registrar.ts';
 
 const { leaseMs, heartbeatMs, idleHeartbeatMs } = defaults;
@@ -24,6 +25,16 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--http <host:port>', 'address of the HTTP API (HTTP_PORT for the port; default 127.0.0.1:3020)')
     .option('--token <token>', "the operator's token, to be demanded from every HTTP request (MVM_CI_TOKEN)")
     .option('--bind <addresses>', 'UDP addresses for workers, comma-separated (default: all interfaces)')
+    .option(
+      '--flawless <host:port>',
+      `address of the engine server beside it, or off (MVM_CI_FLAWLESS; default ${defaultFlawless})`,
+    )
+    .option('--flawless-token <token>', 'the token that the engine server demands (FLAWLESS_TOKEN)')
+    .option(
+      '--max-runs <count>',
+      `runs at once in that engine (MVM_CI_MAX_RUNS; default ${flawlessLimits.runsDefault})`,
+    )
+    .option('--threads <count>', 'threads of that engine (MVM_CI_THREADS; default: one less than processors)')
     .option('--lease-ms <ms>', `a job of a silent worker goes on elsewhere after this time (default ${leaseMs})`)
     .option('--heartbeat-ms <ms>', `how often a worker that holds jobs is heard (default ${heartbeatMs})`)
     .option('--idle-heartbeat-ms <ms>', `how often one that holds none is (default ${idleHeartbeatMs})`)

@@ -4,6 +4,7 @@ import { registerBuild } from './build.ts';
 import { registerCancel } from './cancel.ts';
 import { registerControlPlane } from './control-plane.ts';
 import { registerDeploy } from './deploy.ts';
+import { registerFlawless } from './flawless.ts';
 import { registerEvents } from './events.ts';
 import { registerJournal } from './journal.ts';
 import { registerList } from './list.ts';
@@ -19,6 +20,7 @@ import { registerWorker } from './worker.ts';
 const commands = [
   registerControlPlane,
   registerWorker,
+  registerFlawless,
   registerBuild,
   registerDeploy,
   registerPublish,

@@ -1,3 +1,4 @@
+import { flawlessLimits } from '@mvm-ci/flawless';
 import { limits } from '@mvm-ci/protocol';
 import { workerLimits } from '@mvm-ci/worker';
 import { z } from 'zod';
@@ -33,9 +34,17 @@ export interface Config {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly idleHeartbeatMs: number;
+  /** Where the engine server listens, `HOST:PORT`, or `off`: none beside the control plane. */
+  readonly flawless: string | undefined;
+  /** The engine server's data folder. */
+  readonly flawlessData: string | undefined;
+  /** Runs at the same time that a process takes from others. */
+  readonly maxRuns: number | undefined;
   readonly logLevel: CliLogLevel;
   /** Engine host; only the embedded one, '', is in this build. */
   readonly flawlessUrl: string | undefined;
+  /** Bearer token of engine servers: what a worker sends, and what a server demands. */
+  readonly flawlessToken: string | undefined;
 }
 
 /** The name of a setting: also its key in the file, and its flag in camel case. */
@@ -43,6 +52,12 @@ export type ConfigKey = keyof Config;
 
 /** Where a control plane keeps its data unless told otherwise; relative to the current folder. */
 export const defaultDataFolder = '.mvm-ci/control-plane';
+
+/** Where an engine server keeps its token unless told otherwise; relative to the current folder. */
+export const defaultFlawlessFolder = '.mvm-ci/flawless';
+
+/** Where an engine server listens unless told otherwise. */
+export const defaultFlawless = '127.0.0.1:27288';
 
 /** What holds when nobody says otherwise. */
 export const defaults: Partial<Config> = {
@@ -68,8 +83,11 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   name: 'MVM_CI_NAME',
   threads: 'MVM_CI_THREADS',
   grace: 'MVM_CI_GRACE',
+  flawless: 'MVM_CI_FLAWLESS',
+  maxRuns: 'MVM_CI_MAX_RUNS',
   logLevel: 'RUST_LOG',
   flawlessUrl: 'FLAWLESS_URL',
+  flawlessToken: 'FLAWLESS_TOKEN',
 };
 
 const number = (isAllowed: (value: number) => boolean, rule: string): z.ZodType<number> =>
@@ -134,6 +152,10 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   leaseMs: milliseconds,
   heartbeatMs: milliseconds,
   idleHeartbeatMs: milliseconds,
+  flawless: z.union([z.literal('off'), socket], `${socketRule}, or off`),
+  flawlessData: text,
+  maxRuns: count(flawlessLimits.runsMax),
   logLevel: level,
   flawlessUrl: z.literal('', 'unset or empty: this build has the embedded engine only, in each worker'),
+  flawlessToken: text,
 };

@@ -19,7 +19,7 @@ export interface ClusterOptions {
   readonly http?: string;
   /** Where the control plane keeps its data. @default a temporary folder, removed at the end */
   readonly data?: string;
-  /** More arguments for `mvm-ci control-plane`. @default [] */
+  /** More arguments for `mvm-ci control-plane`, which has no engine server beside it unless they name one. @default [] */
   readonly controlPlaneArgs?: readonly string[];
   /** More arguments for each `mvm-ci worker`. @default [] */
   readonly workerArgs?: readonly string[];
@@ -148,5 +148,5 @@ export class Cluster implements AsyncDisposable {
 
 const startControlPlane = (options: ClusterOptions, data: string, http: string): Promise<ReadyProcess> =>
   ReadyProcess.start({
-    args: ['control-plane', '--data', data, '--http', http, ...(options.controlPlaneArgs ?? [])],
+    args: ['control-plane', '--data', data, '--http', http, '--flawless', 'off', ...(options.controlPlaneArgs ?? [])],
   });

@@ -1,0 +1,81 @@
+import { isLoopback, systemClock } from '@mvm-ci/net';
+import { startEngineServer, type EngineServer } from '@mvm-ci/flawless';
+import { mvmError, type Logger } from '@mvm-ci/protocol';
+import { pathFrom, type CommandContext } from '../command-context.ts';
+import { defaultFlawless, defaultFlawlessFolder } from '../config/setting.ts';
+import { answerInterrupts } from '../interrupt.ts';
+import { keptToken } from '../kept-token.ts';
+import { openLogger } from '../logging.ts';
+import { exitCodes } from '../output/failure.ts';
+import { socketAddress } from '../socket-address.ts';
+import { releaseVersion } from '../version.ts';
+import { openEngineService, type EngineService } from './engine-service.ts';
+
+/** Serves an engine until it is told to stop. @returns the exit code */
+export const serveFlawless = async (context: CommandContext): Promise<number> => {
+  const { host, config } = context;
+  if (config.flawless === 'off')
+    throw mvmError('CONFIG_INVALID', 'the engine server is off by MVM_CI_FLAWLESS: give an address with --http');
+  const asked = Promise.withResolvers<void>();
+  const forced = Promise.withResolvers<'stop'>();
+  const end = answerInterrupts(host, { drain: () => asked.resolve(), stop: () => forced.resolve('stop') });
+  const logger = openLogger(context);
+  const service = await openEngineService({ config, logger });
+  try {
+    const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
+    const opened = await openServer({ context, service, folder, logger });
+    showReady(context, opened);
+    await asked.promise;
+    const drained = opened.server.stop({ graceMs: config.grace * 1_000 }).then(() => service.stop());
+    return (await Promise.race([drained, forced.promise])) === 'stop' ? exitCodes.failed : exitCodes.ok;
+  } finally {
+    // After a second signal the process ends without waiting.
+    void service.stop();
+    end();
+  }
+};
+
+/** An engine server, and where its token is when one was made. */
+export interface OpenedServer {
+  readonly server: EngineServer;
+  readonly tokenFile: string | undefined;
+}
+
+interface OpenServerOptions {
+  readonly context: CommandContext;
+  readonly service: EngineService;
+  /** Keeps the token, when one must be made. */
+  readonly folder: string;
+  readonly logger: Logger;
+}
+
+/** Starts the engine server that the settings describe. @throws CONFIG_INVALID */
+export const openServer = async ({ context, service, folder, logger }: OpenServerOptions): Promise<OpenedServer> => {
+  const { config } = context;
+  const http = socketAddress(config.flawless ?? defaultFlawless);
+  const needsToken = config.flawlessToken === undefined && !isLoopback(http.host);
+  const kept = needsToken ? keptToken(folder, 'flawless.token') : undefined;
+  const server = await startEngineServer({
+    http,
+    token: config.flawlessToken ?? kept?.token,
+    links: service.links,
+    version: releaseVersion,
+    logger,
+    clock: systemClock,
+  });
+  return { server, tokenFile: kept?.path };
+};
+
+const showReady = ({ terminal, host }: CommandContext, { server, tokenFile }: OpenedServer): void => {
+  const file = tokenFile === undefined ? {} : { tokenFile };
+  terminal.result({ ready: 'flawless', http: server.url, ...file, pid: host.pid }, () =>
+    [
+      terminal.facts([
+        ['engine server', server.url],
+        ...(tokenFile === undefined ? [] : ([['token file', tokenFile]] as const)),
+      ]),
+      '',
+      `Let a worker use it: FLAWLESS_URL=${server.url} npx worker --ticket …`,
+    ].join('\n'),
+  );
+};
