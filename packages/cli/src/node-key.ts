@@ -1,27 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { keepPrivate } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 
 const keyBytes = 32;
 
 /**
  * The secret key of this node, made at its first use and kept in `<folder>/node.key`, readable by its owner alone. Without
- * a folder: a key for this run only. One key belongs to one running process.
+ * a folder: a key for this run only. One key belongs to one running process. A file that others can read is taken from them,
+ * and `warn` hears of it.
  *
  * @throws CONFIG_INVALID when the file can't be read or isn't a key
  */
-export const nodeKey = (folder: string | undefined): Uint8Array => {
+export const nodeKey = (folder: string | undefined, warn: (text: string) => void): Uint8Array => {
   if (folder === undefined) return new Uint8Array(randomBytes(keyBytes));
   const path = join(folder, 'node.key');
   try {
-    return storedKey(path) ?? newKey(folder, path);
+    return storedKey(path, warn) ?? newKey(folder, path);
   } catch (error) {
     throw mvmError('CONFIG_INVALID', `the node's key can't be used: ${reasonOf(error)}`, { path });
   }
 };
 
-const storedKey = (path: string): Uint8Array | undefined => {
+const storedKey = (path: string, warn: (text: string) => void): Uint8Array | undefined => {
   let key: Uint8Array;
   try {
     key = new Uint8Array(readFileSync(path));
@@ -30,6 +32,7 @@ const storedKey = (path: string): Uint8Array | undefined => {
     throw error;
   }
   if (key.length !== keyBytes) throw new Error(`${path} has ${key.length} bytes, a key has ${keyBytes}`);
+  keepPrivate(path, warn);
   return key;
 };
 

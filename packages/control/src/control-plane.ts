@@ -4,7 +4,7 @@
 import { isLoopback, listenHttp, operatorGate, type HttpListener } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { DataFolder } from './adapters/data-folder.ts';
-import { listenPeers, type PeerListener } from './adapters/peer-listener.ts';
+import { listenPeers, type PeerListener, type PeerListenerOptions } from './adapters/peer-listener.ts';
 import { createApi, type Api } from './api/api.ts';
 import { answerType, errorResponse } from './api/response.ts';
 import { openCore, type Core } from './core.ts';
@@ -27,10 +27,8 @@ export interface ControlPlaneOptions {
   readonly http?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
   /** The operator's bearer token. @default none on loopback, else one that is kept in `<data>/operator.token` */
   readonly token?: string | undefined;
-  /** The peer plane. @default all interfaces, no relay */
-  readonly peer?:
-    | { readonly bind?: readonly string[] | undefined; readonly relay?: 'none' | 'default' | URL | undefined }
-    | undefined;
+  /** The peer plane. @default all interfaces, no relay, no discovery */
+  readonly peer?: Pick<PeerListenerOptions, 'bind' | 'relay' | 'discovery' | 'advertise'> | undefined;
   /** @default defaultPeriods */
   readonly periods?: Partial<LeasePeriods> | undefined;
   /** @default controlLimits.pendingJobsMax */
@@ -80,7 +78,7 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
 
 const start = async (options: ControlPlaneOptions, undo: AsyncDisposableStack): Promise<ControlPlane> => {
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
-  const folder = undo.use(DataFolder.open(options.data));
+  const folder = undo.use(DataFolder.open(options.data, (text) => logger.warn({}, text)));
   const core = await openCore({
     ...options,
     clock,

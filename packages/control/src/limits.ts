@@ -34,6 +34,8 @@ export const controlLimits = {
   strangersMax: 1_024,
   /** How often the paths of connections are looked at. */
   pathPollMs: 5_000,
+  /** How long the start waits for the relay before tickets are made without knowing that it answers. */
+  relayReadyMs: 5_000,
   /** Nodes that may join. */
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */

@@ -1,5 +1,5 @@
-import { connectHttp3, decodeTicket, openEndpoint, type PeerClient, type PeerEndpoint } from '@mvm-ci/net';
-import { pack, peerProtocol, unpack } from '@mvm-ci/protocol';
+import { decodeTicket } from '@mvm-ci/net';
+import { peerProtocol } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,10 @@ import { suite, test } from 'node:test';
 import { z } from 'zod';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from '../src/control-plane.ts';
 import { systemRandom } from '../src/system-random.ts';
+import { controlLimits } from '../src/limits.ts';
 import { moduleFile } from './api/test-plane.ts';
+import { PeerUser } from './fixtures/peer-user.ts';
+import { StillClock } from './fixtures/still-clock.ts';
 import { TemporaryFolder } from './fixtures/temporary-folder.ts';
 
 const start = (data: string, options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> =>
@@ -72,67 +75,40 @@ const deploy = (plane: ControlPlane): Promise<Response> =>
     body: new Uint8Array(moduleFile()),
   });
 
-/** A worker's end of the peer plane. */
-class TestPeer implements AsyncDisposable {
-  readonly #endpoint: PeerEndpoint;
-  readonly #client: PeerClient;
-
-  private constructor(endpoint: PeerEndpoint, client: PeerClient) {
-    this.#endpoint = endpoint;
-    this.#client = client;
-  }
-
-  static async connect(ticket: string, secretKey: Uint8Array = systemRandom.bytes(32)): Promise<TestPeer> {
-    const endpoint = await openEndpoint({ secretKey, bind: ['127.0.0.1:0'] });
-    return new TestPeer(endpoint, await connectHttp3(endpoint, decodeTicket(ticket).address));
-  }
-
-  get id(): string {
-    return this.#endpoint.id;
-  }
-
-  async post(path: string, body: unknown): Promise<Sent> {
-    const headers = { 'content-type': 'application/msgpack' };
-    const response = await this.#client.fetch(path, { method: 'POST', headers, body: pack(body) });
-    return { status: response.status, body: unpack(new Uint8Array(await response.arrayBuffer())) };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client.close();
-    await this.#endpoint.close();
-  }
-}
-
 suite('a control plane', () => {
   test('lets a worker in by its ticket alone, over iroh, and gives it a job that was published over HTTP', async () => {
     using folder = new TemporaryFolder();
     await using plane = await start(folder.path);
     assert.equal(readFileSync(plane.ticketPath, 'utf8').trim(), plane.ticket);
     assert.equal(statSync(plane.ticketPath).mode & 0o777, 0o600);
-    await using peer = await TestPeer.connect(plane.ticket);
+    await using peer = await PeerUser.connect(plane.ticket);
     const claim = { incarnation: 'i1', capacity: 1, waitMs: 20_000 };
-    assert.equal((await peer.post('/peer/claim', claim)).body.error.code, 'NOT_JOINED');
+    assert.equal((await peer.call('POST', '/peer/claim', claim)).body.error.code, 'NOT_JOINED');
     const ticket = decodeTicket(plane.ticket);
-    const joined = await peer.post('/peer/join', { protocol: peerProtocol, token: ticket.token, incarnation: 'i1' });
+    const joined = await peer.call('POST', '/peer/join', {
+      protocol: peerProtocol,
+      token: ticket.token,
+      incarnation: 'i1',
+    });
     assert.deepEqual([joined.body.node, joined.body.cluster], [peer.id, ticket.cluster]);
     await deploy(plane);
-    const waiting = peer.post('/peer/claim', claim);
+    const waiting = peer.call('POST', '/peer/claim', claim);
     await send(`${plane.httpUrl}/queue/publish`, { job_id: 'a', workflow: 'crawler', input: 1 });
     const [job] = (await waiting).body.jobs;
     assert.deepEqual([job.job, job.input], ['a', '1']);
     const outcome = { type: 'completed', result: '2' };
-    await peer.post('/peer/finish', { finishes: [{ job: 'a', epoch: 1, attempt: 1, outcome }] });
+    await peer.call('POST', '/peer/finish', { finishes: [{ job: 'a', epoch: 1, attempt: 1, outcome }] });
     const done = await send(`${plane.httpUrl}/queue/status/a?wait_ms=10000`);
     assert.deepEqual([done.body.status, done.body.result], ['completed', 2]);
-    assert.equal((await peer.post('/queue/publish', { payload: 1 })).body.error.code, 'FORBIDDEN');
+    assert.equal((await peer.call('POST', '/queue/publish', { payload: 1 })).body.error.code, 'FORBIDDEN');
   });
 
   test('is the same node after a restart, and knows its members', async () => {
     using folder = new TemporaryFolder();
     const key = systemRandom.bytes(32);
     const join = async (ticket: string, token: string | undefined): Promise<number> => {
-      await using peer = await TestPeer.connect(ticket, key);
-      return (await peer.post('/peer/join', { protocol: peerProtocol, token, incarnation: 'i1' })).status;
+      await using peer = await PeerUser.connect(ticket, key);
+      return (await peer.call('POST', '/peer/join', { protocol: peerProtocol, token, incarnation: 'i1' })).status;
     };
     const first = await start(folder.path);
     assert.equal(await join(first.ticket, decodeTicket(first.ticket).token), 200);
@@ -213,6 +189,35 @@ suite('a control plane', () => {
     const next = send(url, { ...claim, worker: 'w2' });
     await send(`${plane.httpUrl}/queue/publish`, { job_id: 'a', workflow: 'crawler' });
     assert.equal((await next).body.jobs[0].job, 'a');
+  });
+
+  test('puts advertised addresses into its tickets, first, and the relay that it is to use', async () => {
+    using folder = new TemporaryFolder();
+    const relay = new URL('http://127.0.0.1:1/');
+    const advertise = ['192.0.2.1:3021', 'ci.example.org:3021'];
+    await using plane = await start(folder.path, { peer: { bind: ['127.0.0.1:0'], advertise, relay } });
+    const created = await send(`${plane.httpUrl}/tickets`, { expires_in_ms: 60_000 });
+    for (const text of [plane.ticket, String(created.body.ticket)]) {
+      const { address, cluster } = decodeTicket(text);
+      assert.equal(cluster, plane.cluster);
+      assert.equal(address.addresses[0], '192.0.2.1:3021');
+      assert.match(address.addresses[1] ?? '', /^127\.0\.0\.1:\d+$/);
+      assert.deepEqual([address.hosts, address.relayUrl], [['ci.example.org:3021'], relay.href]);
+    }
+  });
+
+  test('closes the connection of a peer that never joins, and of one that is banned', async () => {
+    using folder = new TemporaryFolder();
+    const clock = new StillClock();
+    await using plane = await start(folder.path, { clock });
+    await using stranger = await PeerUser.connect(plane.ticket);
+    await using member = await PeerUser.join(plane.ticket);
+    assert.equal((await stranger.call('GET', '/queue/stats')).body.error.code, 'NOT_JOINED');
+    clock.advance(controlLimits.strangerMs);
+    assert.match((await stranger.client.closed).text, /joins within/);
+    assert.equal((await member.call('GET', '/healthz')).status, 200);
+    await send(`${plane.httpUrl}/nodes/${member.id}/ban`, { reason: 'noise' });
+    assert.equal((await member.client.closed).text, 'this node is banned');
   });
 
   test('ends long polls and event streams when it stops', async () => {

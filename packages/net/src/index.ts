@@ -10,6 +10,7 @@ export { listenHttp, type HttpListener, type HttpListenerOptions } from './http/
 export type * from './http/byte-duplex.ts';
 export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
+export { keepPrivate } from './adapters/private-file.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';
 export { openEndpoint, type OpenEndpointOptions } from './iroh/endpoint.ts';

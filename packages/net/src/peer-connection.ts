@@ -98,6 +98,8 @@ export interface PeerEndpoint extends AsyncDisposable {
   address(): EndpointAddress;
   /** Connects, trying every address of the peer at once. @throws CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
   connect(address: EndpointAddress, options: ConnectOptions): Promise<PeerConnection>;
+  /** Whether the endpoint is connected to its relay within the time; false without a relay. */
+  relayReady(deadlineMs: number): Promise<boolean>;
   /** The incoming connections of one ALPN, once each. Without a reader they are refused. Ends when the endpoint closes. */
   connections(alpn: string): AsyncIterable<PeerConnection>;
   /** Closes all connections and the endpoint. Peers notice at once, so signal handlers await it. Idempotent. */

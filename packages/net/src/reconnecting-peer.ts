@@ -11,7 +11,7 @@
 import { asMvmError, mvmError, type MvmError } from '@mvm-ci/protocol';
 
 import type { Clock } from './clock.ts';
-import type { EndpointAddress } from './endpoint-address.ts';
+import { placesOf, type EndpointAddress } from './endpoint-address.ts';
 import { GiveUp } from './give-up.ts';
 import {
   connectHttp3,
@@ -67,6 +67,9 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
   #client = Promise.withResolvers<PeerClient>();
   #loop: Promise<void> | undefined;
   #skipWait: (() => void) | undefined;
+  /** When the search for a connection began; undefined while there is one. */
+  #lostAtMs: number | undefined;
+  #lastReason: MvmError | undefined;
 
   constructor(options: ReconnectingPeerOptions) {
     this.#options = options;
@@ -76,6 +79,16 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
 
   get state(): PeerState {
     return this.#state;
+  }
+
+  /** Where no connection was found, and for how long it was tried; undefined while there is one, and before the first try. */
+  get unreachable(): MvmError | undefined {
+    if (this.#lostAtMs === undefined) return undefined;
+    const triedMs = this.#clock.monotonicMs() - this.#lostAtMs;
+    const places = this.#options.addresses.flatMap(placesOf);
+    const reason = this.#lastReason === undefined ? '' : `; the last try: ${this.#lastReason.message}`;
+    const message = `can't reach any of these addresses: ${places.join(', ')}; tried for ${Math.round(triedMs / 1_000)} s${reason}`;
+    return mvmError('CONTROL_PLANE_UNREACHABLE', message, { addresses: places, tried_ms: Math.round(triedMs) });
   }
 
   /** Begins to connect. Idempotent; the first `fetch` does it too. */
@@ -125,8 +138,10 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
   async #stayConnected(): Promise<void> {
     let failures = 0;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
+      this.#lostAtMs ??= this.#clock.monotonicMs();
       this.#enter({ state: 'connecting', attempt: failures });
       const { livedMs, reason } = await this.#connectOnce(attempt);
+      this.#lastReason = reason;
       if (this.#stop.signal.aborted) return;
       failures = livedMs >= (this.#options.stableMs ?? 1_000) ? 0 : failures + 1;
       if (failures > 0) await this.#wait(failures, reason);
@@ -154,6 +169,7 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
     this.#stop.signal.addEventListener('abort', onStop, { once: true });
     if (this.#stop.signal.aborted) onStop();
     this.#client.resolve(client);
+    this.#lostAtMs = undefined;
     this.#enter({ state: 'connected', peerId: client.peerId });
     void client.closed.finally(() => this.#stop.signal.removeEventListener('abort', onStop));
     const { text, by } = await Promise.race([client.closed, client.draining]);

@@ -3,7 +3,7 @@
  *
  * Form: `mvm1`, then base32 of the fields and 8 bytes of their SHA-256. Each field is a tag, a length and a value
  * (tag and length as QUIC integers). A reader skips tags that it does not know, so fields can be added; what older
- * readers must not misread gets a new number after `mvm`.
+ * readers must not misread gets a new number after `mvm`. A further node is a field whose value is its fields.
  */
 import { createHash } from 'node:crypto';
 
@@ -22,6 +22,8 @@ import { systemClock } from './system-clock.ts';
 export interface Ticket {
   /** Where the control plane is. */
   readonly address: EndpointAddress;
+  /** Further nodes that serve the same cluster. @default none */
+  readonly others?: readonly EndpointAddress[] | undefined;
   /** The join token; a plain iroh ticket has none. */
   readonly token?: string | undefined;
   /** The id of the cluster, so that a ticket of another one is noticed. */
@@ -35,7 +37,7 @@ export type TicketFault = 'not-a-ticket' | 'damaged' | 'newer-version';
 
 const PREFIX = 'mvm1';
 const CHECKSUM_BYTES = 8;
-const tags = { ID: 1, ADDRESS: 2, RELAY: 3, TOKEN: 4, CLUSTER: 5, EXPIRES_S: 6 } as const;
+const tags = { ID: 1, ADDRESS: 2, RELAY: 3, TOKEN: 4, CLUSTER: 5, EXPIRES_S: 6, NODE: 7, HOST: 8 } as const;
 
 /**
  * Writes a ticket.
@@ -44,16 +46,15 @@ const tags = { ID: 1, ADDRESS: 2, RELAY: 3, TOKEN: 4, CLUSTER: 5, EXPIRES_S: 6 }
  * @example encodeTicket({ address: endpoint.address(), token, cluster: 'prod' }); // mvm1ae…
  */
 export const encodeTicket = (ticket: Ticket): string => {
-  const { id, addresses, relayUrl } = checkEndpointAddress(ticket.address);
-  if (addresses.length > netLimits.ticketAddressesMax) {
+  const places = ticketAddresses(ticket).flatMap(({ addresses, hosts = [] }) => [...addresses, ...hosts]);
+  if (places.length > netLimits.ticketAddressesMax) {
     const rule = `a ticket holds ${netLimits.ticketAddressesMax} addresses`;
-    throw mvmError('INVALID_ARGUMENT', `${rule}, not ${addresses.length}`);
+    throw mvmError('INVALID_ARGUMENT', `${rule}, not ${places.length}`);
   }
-  const { token, cluster, expiresAtMs } = ticket;
+  const { address, others = [], token, cluster, expiresAtMs } = ticket;
   const fields = joinBytes([
-    field(tags.ID, Buffer.from(id, 'hex')),
-    ...addresses.map((address) => textField(tags.ADDRESS, address)),
-    textField(tags.RELAY, relayUrl),
+    nodeFields(address),
+    ...others.map((other) => field(tags.NODE, nodeFields(other))),
     textField(tags.TOKEN, token),
     textField(tags.CLUSTER, cluster),
     expiresAtMs === undefined ? nothing : field(tags.EXPIRES_S, varint(Math.ceil(expiresAtMs / 1000))),
@@ -64,6 +65,22 @@ export const encodeTicket = (ticket: Ticket): string => {
   }
   return text;
 };
+
+const nodeFields = (node: EndpointAddress): Uint8Array => {
+  const { id, addresses, hosts = [], relayUrl } = checkEndpointAddress(node);
+  return joinBytes([
+    field(tags.ID, Buffer.from(id, 'hex')),
+    ...addresses.map((address) => textField(tags.ADDRESS, address)),
+    ...hosts.map((host) => textField(tags.HOST, host)),
+    textField(tags.RELAY, relayUrl),
+  ]);
+};
+
+/** Every control-plane node that the ticket names, the first one first. */
+export const ticketAddresses = ({ address, others = [] }: Ticket): readonly [EndpointAddress, ...EndpointAddress[]] => [
+  address,
+  ...others,
+];
 
 /**
  * Reads a ticket of ours, a plain iroh ticket (`endpoint…`), or one as a URL (`iroh+h3://endpoint…/`); the latter two
@@ -101,28 +118,37 @@ const readOurs = (text: string): Ticket => {
 };
 
 const ticketOf = (fields: ReadonlyMap<number, readonly Uint8Array[]>): Ticket => {
-  const text = (tag: number): string | undefined => fields.get(tag)?.map(utf8)[0];
-  const relayUrl = text(tags.RELAY);
   const expires = fields.get(tags.EXPIRES_S)?.[0];
   const expiresS = expires && readVarint(expires, 0);
-  const address: EndpointAddress = {
-    id: Buffer.from(fields.get(tags.ID)?.[0] ?? nothing).toString('hex'),
-    addresses: fields.get(tags.ADDRESS)?.map(utf8) ?? [],
-    ...(relayUrl !== undefined && { relayUrl }),
-  };
-  try {
-    checkEndpointAddress(address);
-  } catch (thrown) {
-    throw damaged(thrown instanceof Error ? thrown.message : String(thrown));
-  }
-  const [token, cluster] = [text(tags.TOKEN), text(tags.CLUSTER)];
+  const others = fields.get(tags.NODE)?.map((value) => nodeOf(readFields(value))) ?? [];
+  const [token, cluster] = [textOf(fields, tags.TOKEN), textOf(fields, tags.CLUSTER)];
   return {
-    address,
+    address: nodeOf(fields),
+    ...(others.length > 0 && { others }),
     ...(token !== undefined && { token }),
     ...(cluster !== undefined && { cluster }),
     ...(expiresS !== undefined && { expiresAtMs: expiresS * 1000 }),
   };
 };
+
+const nodeOf = (fields: ReadonlyMap<number, readonly Uint8Array[]>): EndpointAddress => {
+  const relayUrl = textOf(fields, tags.RELAY);
+  const hosts = fields.get(tags.HOST)?.map(utf8);
+  const address: EndpointAddress = {
+    id: Buffer.from(fields.get(tags.ID)?.[0] ?? nothing).toString('hex'),
+    addresses: fields.get(tags.ADDRESS)?.map(utf8) ?? [],
+    ...(hosts && { hosts }),
+    ...(relayUrl !== undefined && { relayUrl }),
+  };
+  try {
+    return checkEndpointAddress(address);
+  } catch (thrown) {
+    throw damaged(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+};
+
+const textOf = (fields: ReadonlyMap<number, readonly Uint8Array[]>, tag: number): string | undefined =>
+  fields.get(tag)?.map(utf8)[0];
 
 const readFields = (bytes: Uint8Array): Map<number, Uint8Array[]> => {
   const fields = new Map<number, Uint8Array[]>();

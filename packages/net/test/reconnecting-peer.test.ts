@@ -202,3 +202,29 @@ test('the backoff doubles up to its cap, and the jitter takes any part of it', (
   assert.deepEqual(longest, [50, 100, 200, 3_200, 5_000, 5_000]);
   assert.equal(backoffDelayMs(3, { ...bounds, random: () => 0 }), 0);
 });
+
+test('while there is no connection it says where it looked, for how long, and how the last try ended', async () => {
+  const gone = await openPeer();
+  const lost = gone.address();
+  await gone.close();
+  await using server = await openPeer();
+  await using endpoint = await openPeer();
+  serveHttp3(server, answer('here'));
+  const states = new States();
+  const address = { ...lost, hosts: ['plane.invalid:1'], relayUrl: 'https://relay.invalid/' };
+  await using peer = reconnecting(endpoint, address, { onState: states.add, connect: { connectMs: 50 } });
+  assert.deepEqual([peer.unreachable], [undefined]);
+  const waiting = states.next('waiting');
+  peer.start();
+  await waiting;
+  const { unreachable } = peer;
+  assert.ok(unreachable);
+  assert.equal(unreachable.code, 'CONTROL_PLANE_UNREACHABLE');
+  assert.match(
+    unreachable.message,
+    /^can't reach any of these addresses: 127\.0\.0\.1:\d+, plane\.invalid:1, the relay https:\/\/relay\.invalid\/; tried for \d+ s; the last try: /,
+  );
+  await using found = reconnecting(endpoint, server.address());
+  await found.connected();
+  assert.equal(found.unreachable, undefined);
+});

@@ -5,7 +5,14 @@ import fc from 'fast-check';
 
 import { MvmError } from '@mvm-ci/protocol';
 
-import { decodeTicket, encodeTicket, netLimits, writeEndpointTicket, type Ticket } from '../src/index.ts';
+import {
+  decodeTicket,
+  encodeTicket,
+  netLimits,
+  ticketAddresses,
+  writeEndpointTicket,
+  type Ticket,
+} from '../src/index.ts';
 import { FakeClock } from './fixtures/fake-clock.ts';
 
 const id = '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c';
@@ -110,4 +117,22 @@ test('a ticket that could not be read again is not written', () => {
   assert.throws(() => encodeTicket({ address, token: 'x'.repeat(4_000) }), /characters/);
   assert.throws(() => encodeTicket({ address: { id: 'zz', addresses: [] } }), /64 lower-case hex digits/);
   assert.throws(() => encodeTicket({ address: { id, addresses: ['localhost:1'] } }), /"localhost:1"/);
+});
+
+test('a ticket holds several nodes and names to look up, and the first node is where older readers go', () => {
+  const other = { id: id.replaceAll('8', '9'), addresses: ['192.0.2.1:5000'], relayUrl: 'https://relay.example./' };
+  const several: Ticket = { ...full, address: { ...full.address, hosts: ['ci.example.org:3021'] }, others: [other] };
+  const read = decodeTicket(encodeTicket(several));
+  assert.deepEqual(read, several);
+  assert.deepEqual(ticketAddresses(read), [several.address, other]);
+  assert.deepEqual(ticketAddresses({ address }), [address]);
+  assert.throws(() => encodeTicket({ address: { ...address, hosts: ['no port'] } }), /"host:port", not "no port"/);
+  const many = Array.from({ length: netLimits.ticketAddressesMax - 1 }, () => '127.0.0.1:1');
+  assert.throws(() => encodeTicket({ address, others: [{ id, addresses: many }] }), /holds 32 addresses, not 33/);
+});
+
+test('a ticket that was written before there were several nodes is still read', () => {
+  const text =
+    'mvm1aeqivchd3v2at4mv7vjnwlj4xjoxfsthbg7r3fasdpzxjcabwqhw6xacbyytenzogaxdalrrhi2dambqaiffwor2gfotunbqgayqgf3ior2ha4z2f4xxezlmmf4s4zlymfwxa3dffyxqiclnozwxixzumyzgcbieobzg6zagbdaaaaaao42ziaemyeayybv2ieca';
+  assert.deepEqual(decodeTicket(text), full);
 });

@@ -6,7 +6,7 @@
  *   2. A lost connection, or the answer NOT_JOINED, ends the membership: the next call joins first. So every new
  *      connection begins with a join.
  *   3. An unreachable control plane is tried for ever, with a log line now and then. A refusal (wrong token, banned,
- *      another protocol) is final: `refused` settles, and all calls reject with it.
+ *      another protocol, another cluster, a role that runs no jobs) is final: `refused` settles, and all calls reject with it.
  */
 import {
   mvmError,
@@ -20,7 +20,7 @@ import {
   type JournalAnswer,
 } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import type { CallOptions, ControlPlane } from './control-plane.ts';
 import { workerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
@@ -30,6 +30,10 @@ export interface MembershipOptions {
   readonly controlPlane: ControlPlane;
   readonly incarnation: string;
   readonly token?: string | undefined;
+  /** The cluster of the ticket: another one is refused, on both sides. */
+  readonly cluster?: string | undefined;
+  /** What the connection says while it finds none. */
+  readonly unreachable?: (() => MvmError | undefined) | undefined;
   readonly name?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,6 +48,7 @@ export class Membership implements Omit<ControlPlane, 'join'> {
   readonly #refused = Promise.withResolvers<MvmError>();
   #joining: Promise<JoinAnswer> | undefined;
   #loggedAtMs = -Infinity;
+  #lastFailure: MvmError | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -52,6 +57,11 @@ export class Membership implements Omit<ControlPlane, 'join'> {
   /** Resolves with the reason when the control plane turns this worker away for good. */
   get refused(): Promise<MvmError> {
     return this.#refused.promise;
+  }
+
+  /** Why the last try to join failed; where the control plane was looked for, when it could not be reached. */
+  get lastFailure(): MvmError | undefined {
+    return this.#options.unreachable?.() ?? this.#lastFailure;
   }
 
   /** Joins unless joined, and tells how the control plane wants to be spoken to. @throws CANCELLED, or the refusal */
@@ -99,34 +109,77 @@ export class Membership implements Omit<ControlPlane, 'join'> {
   }
 
   async #join(): Promise<JoinAnswer> {
-    const { controlPlane, incarnation, token, name, clock, random, signal } = this.#options;
+    const { clock, random, signal } = this.#options;
     const backoff = new Backoff(clock, random);
     while (!signal.aborted) {
+      const reminder = this.#remind();
       try {
-        return await controlPlane.join(
-          { protocol: peerProtocol, incarnation, ...(token && { token }), ...(name && { name }) },
-          { signal },
-        );
+        return await this.#tryToJoin();
       } catch (error) {
         this.#judge(error);
         await backoff.wait(signal);
+      } finally {
+        reminder?.cancel();
       }
     }
     throw mvmError('CANCELLED', 'the worker was stopped before it had joined');
   }
 
+  async #tryToJoin(): Promise<JoinAnswer> {
+    const { controlPlane, incarnation, token, cluster, name, signal } = this.#options;
+    const answer = await controlPlane.join(
+      {
+        protocol: peerProtocol,
+        incarnation,
+        ...(token && { token }),
+        ...(cluster && { cluster }),
+        ...(name && { name }),
+      },
+      { signal },
+    );
+    if (cluster !== undefined && answer.cluster !== cluster) throw ofAnotherCluster(cluster, answer.cluster);
+    if (answer.role === 'publisher') throw runsNoJobs(answer.node);
+    return answer;
+  }
+
+  // A try waits long for a connection: who watches the log should not wait as long for the reason.
+  #remind(): Timer | undefined {
+    const { clock, unreachable } = this.#options;
+    return unreachable && clock.after(workerLimits.unreachableLogMs, () => this.#logFailure(unreachable()));
+  }
+
   #judge(error: unknown): void {
-    const { logger, clock, signal } = this.#options;
-    if (signal.aborted) return;
+    if (this.#options.signal.aborted) return;
     if (error instanceof MvmError && !isTransient(error)) {
       this.#refused.resolve(error);
       throw error;
     }
-    if (clock.monotonicMs() - this.#loggedAtMs < workerLimits.unreachableLogMs) return;
+    if (error instanceof MvmError) this.#lastFailure = error;
+    this.#logFailure(this.#options.unreachable?.() ?? error);
+  }
+
+  #logFailure(error: unknown): void {
+    const { logger, clock } = this.#options;
+    if (error === undefined || clock.monotonicMs() - this.#loggedAtMs < workerLimits.unreachableLogMs) return;
     this.#loggedAtMs = clock.monotonicMs();
     logger.warn({ err: error }, 'the control plane is not reachable: trying again');
   }
 }
+
+const ofAnotherCluster = (wanted: string, found: string): MvmError =>
+  mvmError('TICKET_OF_ANOTHER_CLUSTER', `the ticket is for cluster ${wanted}, and this control plane is of ${found}`, {
+    cluster: found,
+    ticket_cluster: wanted,
+  });
+
+const runsNoJobs = (node: string): MvmError =>
+  mvmError(
+    'FORBIDDEN',
+    `node ${node} is a publisher, which runs no jobs: a worker joins by a ticket of the role worker`,
+    {
+      role: 'publisher',
+    },
+  );
 
 const isTransient = (error: MvmError): boolean => error instanceof RetryLaterError || error.code === 'INTERNAL';
 

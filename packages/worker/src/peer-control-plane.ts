@@ -33,6 +33,8 @@ export interface Peer {
   /** @throws CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
   fetch(path: string, init: PeerInit): Promise<Response>;
   close(): Promise<void>;
+  /** Where no connection was found, and for how long it was tried; undefined while there is one. @default nothing to say */
+  readonly unreachable?: MvmError | undefined;
 }
 
 interface Call<T> {

@@ -9,7 +9,7 @@
  *   2. After `closed` has settled nothing of the worker is left: no timer, no request, no run.
  *   3. `drain` and `stop` may be called at any time and any number of times.
  */
-import type { ClaimedJob, JoinAnswer, MvmError } from '@mvm-ci/protocol';
+import { mvmError, type ClaimedJob, type JoinAnswer, type MvmError } from '@mvm-ci/protocol';
 import { runClaimLoop } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
 import type { EngineHost } from './engine-host.ts';
@@ -34,6 +34,10 @@ export interface WorkerOptions {
   readonly slots?: number | undefined;
   /** The ticket's join token; not needed by a node that joined before. */
   readonly token?: string | undefined;
+  /** The ticket's cluster: a control plane of another one is not worked for. @default any */
+  readonly cluster?: string | undefined;
+  /** Gives up when it has not joined by then. @default never */
+  readonly joinMs?: number | undefined;
   /** For people. @default the node id's first ten digits */
   readonly name?: string | undefined;
   readonly clock: Clock;
@@ -83,9 +87,11 @@ export interface Worker extends AsyncDisposable {
 }
 
 /**
- * Joins the cluster behind `peer` and begins to work. Tries for ever while the control plane can't be reached.
+ * Joins the cluster behind `peer` and begins to work. Tries for ever, or for `joinMs`, while the control plane can't be reached.
  *
- * @throws UNAUTHENTICATED or FORBIDDEN when the control plane refuses the token or the node
+ * @throws UNAUTHENTICATED, TICKET_EXPIRED, TICKET_REVOKED, TICKET_USED_UP, TICKET_OF_ANOTHER_CLUSTER, ROLE_CONFLICT or
+ * FORBIDDEN when the control plane refuses the ticket or the node
+ * @throws CONTROL_PLANE_UNREACHABLE when `joinMs` are over
  * @throws CANCELLED when `signal` fires first
  */
 export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
@@ -94,12 +100,13 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   options.signal?.addEventListener('abort', abort, { once: true });
   if (options.signal?.aborted) abort();
   const incarnation = options.random.bytes(16).toHex();
-  const { token, name, clock, random, logger } = options;
+  const { token, cluster, name, clock, random, logger } = options;
   const controlPlane = peerControlPlane(options.peer);
-  const common = { incarnation, token, name, clock, random, logger };
+  const unreachable = (): MvmError | undefined => options.peer.unreachable;
+  const common = { incarnation, token, cluster, name, clock, random, logger, unreachable };
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {
-    const joined = await membership.joined();
+    const joined = await joinedInTime(membership, options, joining);
     const host = await options.openHost(moduleSource({ controlPlane: membership, clock, random }));
     return new RunningWorker(options, { membership, host, incarnation, joined, leave: joining });
   } catch (error) {
@@ -107,6 +114,28 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
     throw error;
   } finally {
     options.signal?.removeEventListener('abort', abort);
+  }
+};
+
+const joinedInTime = async (
+  membership: Membership,
+  { joinMs, clock }: WorkerOptions,
+  joining: AbortController,
+): Promise<JoinAnswer> => {
+  if (joinMs === undefined) return membership.joined();
+  let late: MvmError | undefined;
+  const timer = clock.after(joinMs, () => {
+    const { lastFailure } = membership;
+    const message = `the worker has not joined within ${joinMs / 1_000} s: ${lastFailure?.message ?? 'no answer came'}`;
+    late = mvmError('CONTROL_PLANE_UNREACHABLE', message, lastFailure?.details);
+    joining.abort();
+  });
+  try {
+    return await membership.joined();
+  } catch (error) {
+    throw late ?? error;
+  } finally {
+    timer.cancel();
   }
 };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { mvmError } from '@mvm-ci/protocol';
+import { mvmError, type MvmError } from '@mvm-ci/protocol';
 import { embeddedHost } from '../src/engine-hosts/embedded.ts';
-import { startWorker, type Worker } from '../src/worker.ts';
+import { startWorker, type Worker, type WorkerOptions } from '../src/worker.ts';
 import { logEntry, textsOf } from './fixtures/entry.ts';
 import { FakeClock, settled } from './fixtures/fake-clock.ts';
 import { fixedRandom } from './fixtures/fixed-random.ts';
@@ -23,7 +23,7 @@ describe('startWorker', () => {
     logger = new KeptLogger();
   });
 
-  const start = (options: { slots?: number; token?: string; signal?: AbortSignal } = {}): Promise<Worker> =>
+  const start = (options: Partial<WorkerOptions> = {}): Promise<Worker> =>
     startWorker({
       peer: cluster,
       openHost: () => embeddedHost(engine),
@@ -247,6 +247,39 @@ describe('startWorker', () => {
     await clock.advance(60_000);
     const end = await worker.closed;
     assert.equal(end.type === 'refused' && end.error.code, 'UNAUTHENTICATED');
+  });
+
+  it('works for the cluster of its ticket alone', async () => {
+    await assert.rejects(start({ cluster: 'c2' }), {
+      code: 'TICKET_OF_ANOTHER_CLUSTER',
+      message: /for cluster c2.* is of c1/,
+    });
+    assert.equal(cluster.isClosed, true);
+    cluster = new MemoryCluster();
+    await (await start({ cluster: 'c1' })).stop();
+  });
+
+  it('says that a publisher runs no jobs, instead of asking for some for ever', async () => {
+    cluster.role = 'publisher';
+    await assert.rejects(start(), { code: 'FORBIDDEN', message: /a worker joins by a ticket of the role worker/ });
+  });
+
+  it('gives up joining after the time that it was given, and says where it looked', async () => {
+    const noRoute = Promise.withResolvers<MvmError>();
+    cluster.fault = () => noRoute.promise;
+    cluster.unreachable = mvmError('CONTROL_PLANE_UNREACHABLE', "can't reach any of these addresses: 192.0.2.1:4000");
+    const starting = start({ joinMs: 30_000 });
+    const rejected = assert.rejects(starting, {
+      code: 'CONTROL_PLANE_UNREACHABLE',
+      message: /has not joined within 30 s: can't reach any of these addresses: 192\.0\.2\.1:4000/,
+    });
+    await settled();
+    await clock.advance(5_000);
+    assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 1);
+    await clock.advance(25_000);
+    noRoute.resolve(mvmError('CONNECTION_LOST', 'no route'));
+    await rejected;
+    assert.equal(clock.pending, 0);
   });
 
   it('gives up joining when it is told to', async () => {

@@ -12,6 +12,7 @@ The first Ctrl-C (or SIGTERM) ends it after the requests under way, with exit co
 ${examples(
   'control-plane',
   'control-plane --data /var/lib/mvm-ci --http 0.0.0.0:3020',
+  'control-plane --bind 0.0.0.0:3021 --advertise ci.example.org:3021',
   'control-plane --lease-ms 750 --heartbeat-ms 200',
 )}`;
 
@@ -25,6 +26,9 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--http <host:port>', 'address of the HTTP API (HTTP_PORT for the port; default 127.0.0.1:3020)')
     .option('--token <token>', "the operator's token, to be demanded from every HTTP request (MVM_CI_TOKEN)")
     .option('--bind <addresses>', 'UDP addresses for workers, comma-separated (default: all interfaces)')
+    .option('--advertise <addresses>', 'further host:port for tickets, such as behind a NAT (MVM_CI_ADVERTISE)')
+    .option('--relay <relay>', 'none, default (the public relays of n0) or a URL (MVM_CI_RELAY; default none)')
+    .option('--discovery <how>', 'none, or default: find nodes by the DNS of n0 (MVM_CI_DISCOVERY; default none)')
     .option(
       '--flawless <host:port>',
       `address of the engine server beside it, or off (MVM_CI_FLAWLESS; default ${defaultFlawless})`,

@@ -25,6 +25,17 @@ export interface Config {
   /** UDP addresses of the peer endpoint. */
   readonly bind: readonly string[] | undefined;
   readonly ticket: string | undefined;
+  /** Ticket of the commands that talk to a control plane, which then go over iroh. */
+  readonly clientTicket: string | undefined;
+  /** Folder of the keys of those commands. */
+  readonly clientData: string;
+  /** Seconds after which a worker that could not join gives up. */
+  readonly joinTimeout: number | undefined;
+  /** `none`, `default` or the URL of a relay. */
+  readonly relay: string;
+  readonly discovery: 'none' | 'default';
+  /** Addresses of the control plane that it can't see itself, for its tickets. */
+  readonly advertise: readonly string[] | undefined;
   readonly slots: number;
   readonly name: string | undefined;
   /** Engine threads. */
@@ -69,6 +80,9 @@ export const defaults: Partial<Config> = {
   heartbeatMs: 500,
   idleHeartbeatMs: 15_000,
   logLevel: 'info',
+  clientData: '.mvm-ci/client',
+  relay: 'none',
+  discovery: 'none',
 };
 
 /** The environment variable of each setting that has one. */
@@ -79,6 +93,12 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   workerData: 'MVM_CI_WORKER_DATA',
   http: 'HTTP_PORT',
   ticket: 'CONTROL_PLANE_TICKET',
+  clientTicket: 'MVM_CI_TICKET',
+  clientData: 'MVM_CI_CLIENT_DATA',
+  joinTimeout: 'MVM_CI_JOIN_TIMEOUT',
+  relay: 'MVM_CI_RELAY',
+  discovery: 'MVM_CI_DISCOVERY',
+  advertise: 'MVM_CI_ADVERTISE',
   slots: 'MVM_CI_SLOTS',
   name: 'MVM_CI_NAME',
   threads: 'MVM_CI_THREADS',
@@ -101,6 +121,7 @@ const milliseconds = count(3_600_000);
 const seconds = number((value) => value >= 0 && value <= 3_600, 'a number of seconds from 0 to 3600');
 const text = z.string('text').min(1, 'text that is not empty');
 
+const relayRule = 'none, default, or the URL of a relay that begins with https:// or http://';
 const socketRule = 'HOST:PORT, such as 127.0.0.1:3020 or [::1]:3020';
 const socket = z
   .string(socketRule)
@@ -145,6 +166,12 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   http: listener,
   bind: sockets,
   ticket: text,
+  clientTicket: text,
+  clientData: text,
+  joinTimeout: number((value) => value > 0 && value <= 86_400, 'a number of seconds above 0, at most 86400'),
+  relay: z.union([z.enum(['none', 'default']), z.url({ protocol: /^https?$/ })], relayRule),
+  discovery: z.enum(['none', 'default'], 'none or default'),
+  advertise: sockets,
   slots: count(workerLimits.slotsMax),
   name,
   threads: count(256),

@@ -6,6 +6,7 @@ import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
+import { peerOptions } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
 import { systemRandom } from '../system-random.ts';
@@ -44,7 +45,7 @@ const open = (context: CommandContext, logger: Logger): Promise<ControlPlane> =>
     admit: (file) => admitModule(file),
     http: socketAddress(config.http),
     token: config.token,
-    ...(config.bind && { peer: { bind: config.bind } }),
+    peer: { ...peerOptions(config), advertise: config.advertise },
     periods: { leaseMs, heartbeatMs, idleHeartbeatMs },
     logger,
     clock: systemClock,

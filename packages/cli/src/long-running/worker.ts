@@ -1,11 +1,12 @@
 import { openEngine } from '@mvm-ci/engine';
-import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock, type PeerEndpoint, type Ticket } from '@mvm-ci/net';
+import { decodeTicket, openEndpoint, systemClock, type PeerEndpoint, type Ticket } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
-import { embeddedHost, startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
+import { embeddedHost, startWorker, type Worker } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
 import { nodeKey } from '../node-key.ts';
+import { peerOptions, reconnectingPeer } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { systemRandom } from '../system-random.ts';
 
@@ -22,10 +23,10 @@ export const runWorker = async (context: CommandContext): Promise<number> => {
     },
     stop: () => void worker?.stop(),
   });
-  const endpoint = await openEndpoint({
-    secretKey: nodeKey(config.workerData === undefined ? undefined : pathFrom(host, config.workerData)),
-    ...(config.bind && { bind: config.bind }),
-  });
+  const logger = openLogger(context);
+  const folder = config.workerData === undefined ? undefined : pathFrom(host, config.workerData);
+  const secretKey = nodeKey(folder, (text) => logger.warn(text));
+  const endpoint = await openEndpoint({ secretKey, ...peerOptions(config) });
   try {
     worker = await join(context, { ticket, endpoint, signal: stop.signal });
     return await untilClosed(context, worker);
@@ -51,13 +52,13 @@ interface Joining {
 
 const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal }: Joining): Promise<Worker> => {
   const logger = openLogger({ ...context, config });
-  const peer = new ReconnectingPeer({
-    endpoint,
-    addresses: [ticket.address],
-    random: () => systemRandom.unit(),
-    backoffMsMax: workerLimits.retryMsMax,
-    onState: (state) => logger.debug({ peer: state.state }, 'connection to the control plane'),
-  });
+  if (ticket.address.relayUrl !== undefined && config.relay === 'none')
+    logger.info(
+      `the ticket names the relay ${ticket.address.relayUrl}: with --relay it would be used where no direct way is`,
+    );
+  const peer = reconnectingPeer(endpoint, ticket, (state) =>
+    logger.debug({ peer: state.state }, 'connection to the control plane'),
+  );
   return startWorker({
     peer,
     openHost: async (modules) =>
@@ -66,6 +67,8 @@ const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal
       ),
     slots: config.slots,
     token: ticket.token,
+    cluster: ticket.cluster,
+    joinMs: config.joinTimeout === undefined ? undefined : config.joinTimeout * 1_000,
     name: config.name,
     clock: systemClock,
     random: systemRandom,

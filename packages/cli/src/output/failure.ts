@@ -10,6 +10,8 @@ const newTicket = 'Whoever operates the control plane makes tickets with: npx mv
 
 /** What to do about an error, where the message alone doesn't say. */
 const advice: Readonly<Record<string, string>> = {
+  CONTROL_PLANE_UNREACHABLE:
+    'See that the control plane runs and that its UDP port is open from here. Its ticket names where it is: take a recent one.',
   CONNECTION_LOST:
     'Start a control plane with: npx mvm-ci control-plane. Or name another one with --url or MVM_CI_URL.',
   UNAUTHENTICATED: 'Give the operator token with --token or MVM_CI_TOKEN, or name the data folder with --data.',

@@ -9,8 +9,11 @@
  *   peer-ports.json   the UDP ports of the last start, so that tickets stay good
  *   endpoint.ticket   the ticket
  *
+ * Secrets are for the owner alone (mode 600): what others could read is taken from them, with a warning.
+ *
  * Owns the lock. It is a lock of the operating system on an SQLite file: it ends with the process, however that ends.
  */
+import { keepPrivate } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -33,25 +36,27 @@ const keyBytes = 32;
 export class DataFolder implements Disposable {
   readonly path: string;
   readonly #lock: DatabaseSync;
+  readonly #warn: (text: string) => void;
 
-  private constructor(path: string, lock: DatabaseSync) {
+  private constructor(path: string, lock: DatabaseSync, warn: (text: string) => void) {
     this.path = path;
     this.#lock = lock;
+    this.#warn = warn;
   }
 
   /**
-   * Takes a folder, which is made when it isn't there.
+   * Takes a folder, which is made when it isn't there. `warn` hears of secrets that others could read.
    *
    * @throws CONFIG_INVALID when another process uses it, or it can't be made
    */
-  static open(path: string): DataFolder {
+  static open(path: string, warn: (text: string) => void = () => undefined): DataFolder {
     const full = resolve(path);
     try {
       mkdirSync(full, { recursive: true, mode: 0o700 });
     } catch (error) {
       throw mvmError('CONFIG_INVALID', `the data folder ${full} can't be made: ${String(error)}`, { path: full });
     }
-    return new DataFolder(full, lock(full));
+    return new DataFolder(full, lock(full), warn);
   }
 
   get databasePath(): string {
@@ -105,7 +110,10 @@ export class DataFolder implements Disposable {
 
   #kept(name: string, make: () => string): string {
     const known = this.#read(name)?.trim();
-    if (known !== undefined && known !== '') return known;
+    if (known !== undefined && known !== '') {
+      keepPrivate(join(this.path, name), this.#warn);
+      return known;
+    }
     const made = make();
     this.#write(name, made);
     return made;

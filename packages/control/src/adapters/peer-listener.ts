@@ -7,6 +7,7 @@
 import {
   encodeTicket,
   http3Alpn,
+  isSocketAddress,
   openEndpoint,
   serveHttp3,
   type EndpointAddress,
@@ -16,6 +17,7 @@ import {
 } from '@mvm-ci/net';
 import { limits } from '@mvm-ci/protocol';
 import { isIPv4 } from 'node:net';
+import { controlLimits } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 import type { PeerPorts } from './data-folder.ts';
 
@@ -26,6 +28,10 @@ export interface PeerListenerOptions {
   readonly bind?: readonly string[] | undefined;
   /** @default 'none' */
   readonly relay?: 'none' | 'default' | URL | undefined;
+  /** @default 'none' */
+  readonly discovery?: 'none' | 'default' | undefined;
+  /** Where else peers find it, such as behind a NAT: `ip:port`, or `host:port` to be looked up by them. @default nowhere */
+  readonly advertise?: readonly string[] | undefined;
   readonly lastPorts: PeerPorts;
   readonly logger: Logger;
   readonly fetch: (request: Request, node: string) => Promise<Response>;
@@ -47,6 +53,7 @@ export interface PeerListener {
 /** Opens the endpoint and serves requests on it. @throws UNAVAILABLE when no address can be bound */
 export const listenPeers = async (options: PeerListenerOptions): Promise<PeerListener> => {
   const endpoint = await open(options);
+  if (options.relay !== undefined && options.relay !== 'none') await waitForRelay(endpoint, options);
   const server = serveHttp3(endpoint, {
     handler: (request, peer) => options.fetch(request, peer.nodeId),
     requestBodyBytesMax: limits.moduleBytesMax,
@@ -57,7 +64,7 @@ export const listenPeers = async (options: PeerListenerOptions): Promise<PeerLis
   return {
     node: endpoint.id,
     ports: portsOf(endpoint.address()),
-    ticket: (parts) => encodeTicket({ ...parts, address: endpoint.address() }),
+    ticket: (parts) => encodeTicket({ ...parts, address: reachableAt(endpoint, options) }),
     stop: async (drainMs) => {
       await server.stop({ drainMs });
       await endpoint.close();
@@ -65,10 +72,28 @@ export const listenPeers = async (options: PeerListenerOptions): Promise<PeerLis
   };
 };
 
+// The relay that it is to use is known before it is connected there; of the public ones, the nearest is found then.
+const waitForRelay = async (endpoint: PeerEndpoint, { relay, logger }: PeerListenerOptions): Promise<void> => {
+  if (await endpoint.relayReady(controlLimits.relayReadyMs)) return;
+  logger.warn({ relay: String(relay) }, 'the relay does not answer: peers that need it can not come in yet');
+};
+
+/** Advertised addresses come first; those that it is bound to stay, for peers of the same network. */
+const reachableAt = (endpoint: PeerEndpoint, { relay, advertise = [] }: PeerListenerOptions): EndpointAddress => {
+  const { id, addresses, relayUrl = relay instanceof URL ? relay.href : undefined } = endpoint.address();
+  const hosts = advertise.filter((place) => !isSocketAddress(place));
+  return {
+    id,
+    addresses: [...new Set([...advertise.filter(isSocketAddress), ...addresses])],
+    ...(hosts.length > 0 && { hosts }),
+    ...(relayUrl !== undefined && { relayUrl }),
+  };
+};
+
 const open = async (options: PeerListenerOptions): Promise<PeerEndpoint> => {
-  const { secretKey, relay = 'none', lastPorts, logger } = options;
+  const { secretKey, relay = 'none', discovery = 'none', lastPorts, logger } = options;
   const wanted = options.bind ?? everywhere(lastPorts);
-  const base = { secretKey, relay, alpns: [http3Alpn] };
+  const base = { secretKey, relay, discovery, alpns: [http3Alpn] };
   try {
     const again = wanted?.map((address) => withPort(address, lastPorts));
     return await openEndpoint({ ...base, ...(again && { bind: again }) });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { DataFolder } from '../../src/adapters/data-folder.ts';
@@ -9,6 +9,22 @@ import { systemRandom } from '../../src/system-random.ts';
 import { TemporaryFolder } from '../fixtures/temporary-folder.ts';
 
 suite('the data folder', () => {
+  test('takes secrets that others can read away from them, and says which', () => {
+    using folder = new TemporaryFolder();
+    const warnings: string[] = [];
+    const open = (): DataFolder => DataFolder.open(folder.path, (text) => warnings.push(text));
+    const first = open();
+    const key = first.nodeKey(systemRandom);
+    const token = first.joinToken(systemRandom);
+    first[Symbol.dispose]();
+    for (const name of ['node.key', 'join.token']) chmodSync(join(folder.path, name), 0o640);
+    using again = open();
+    assert.deepEqual([again.nodeKey(systemRandom), again.joinToken(systemRandom)], [key, token]);
+    assert.equal(statSync(join(folder.path, 'node.key')).mode & 0o777, 0o600);
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0] ?? '', /node\.key had the mode 640/);
+  });
+
   test('keeps its key and tokens, readable by their owner alone', () => {
     using temporary = new TemporaryFolder();
     const path = join(temporary.path, 'a', 'b');

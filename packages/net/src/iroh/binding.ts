@@ -13,6 +13,7 @@ export const EndpointId: typeof iroh.EndpointId = iroh.EndpointId;
 export const EndpointTicket: typeof iroh.EndpointTicket = iroh.EndpointTicket;
 export const RelayMode: typeof iroh.RelayMode = iroh.RelayMode;
 export const presetMinimal: typeof iroh.presetMinimal = iroh.presetMinimal;
+export const presetN0DisableRelay: typeof iroh.presetN0DisableRelay = iroh.presetN0DisableRelay;
 
 /** The native module's type for bytes is narrower than what a later release takes; this is the one place that knows. */
 const asIs = (bytes: Uint8Array): number[] =>

@@ -3,7 +3,7 @@
  *
  *   1. A stranger can't stop the accept loop: each handshake is guarded and has a deadline (wrong ALPN, garbage, silence).
  *   2. Open connections and endpoints are held strongly until they end: the native side closes what is collected.
- *   3. Nobody outside is contacted unless `relay` says so: the minimal preset, no discovery.
+ *   3. Nobody outside is contacted unless `relay` or `discovery` says so, or an address has names to look up.
  *   4. I8: connections and handshakes are counted; what is over the limit is refused.
  */
 import type {
@@ -21,11 +21,13 @@ import { GiveUp } from '../give-up.ts';
 import { netLimits } from '../limits.ts';
 import type { ConnectOptions, PeerConnection, PeerEndpoint } from '../peer-connection.ts';
 import { systemClock } from '../system-clock.ts';
+import { systemLookup } from '../system-lookup.ts';
 import { fromNativeAddress, toNativeAddress } from './address.ts';
-import { Endpoint, presetMinimal, RelayMode, toNative } from './binding.ts';
+import { Endpoint, presetMinimal, presetN0DisableRelay, RelayMode, toNative } from './binding.ts';
 import { IrohConnection } from './connection.ts';
 import { connectFailure, failureText } from './failure.ts';
 import { IncomingQueue } from './incoming-queue.ts';
+import { lookedUp, type Lookup } from './lookup.ts';
 
 /** How an endpoint is opened. */
 export interface OpenEndpointOptions {
@@ -37,6 +39,10 @@ export interface OpenEndpointOptions {
   readonly bind?: readonly string[];
   /** `none` contacts nobody; `default` uses the public relays of n0; a URL uses that relay. @default 'none' */
   readonly relay?: 'none' | 'default' | URL;
+  /** `default` publishes where this endpoint is to the DNS servers of n0, and asks them for others. @default 'none' */
+  readonly discovery?: 'none' | 'default';
+  /** Looks names up. @default the system's resolver */
+  readonly lookup?: Lookup;
   /** @default netLimits.connectionsMax */
   readonly connectionsMax?: number;
   /** @default the system's clock */
@@ -44,6 +50,7 @@ export interface OpenEndpointOptions {
 }
 
 const open = new Set<IrohEndpoint>();
+const relayLookMs = 100;
 const everywhere = ['0.0.0.0:0', '[::]:0'];
 
 /**
@@ -81,7 +88,8 @@ const cannotBind = (addresses: readonly string[], thrown: unknown): Error =>
 
 const builder = (options: OpenEndpointOptions, addresses: readonly string[]): EndpointBuilder => {
   const native = Endpoint.builder();
-  presetMinimal(native);
+  if (options.discovery === 'default') presetN0DisableRelay(native);
+  else presetMinimal(native);
   native.relayMode(relayMode(options.relay ?? 'none'));
   for (const address of addresses) native.bindAddr(address);
   native.secretKey(toNative(options.secretKey));
@@ -100,6 +108,7 @@ class IrohEndpoint implements PeerEndpoint {
   readonly id: string;
   readonly #native: NativeEndpoint;
   readonly #clock: Clock;
+  readonly #lookup: Lookup;
   readonly #connectionsMax: number;
   readonly #connections = new Set<PeerConnection>();
   readonly #queues = new Map<string, IncomingQueue>();
@@ -110,6 +119,7 @@ class IrohEndpoint implements PeerEndpoint {
   constructor(native: NativeEndpoint, options: OpenEndpointOptions) {
     this.#native = native;
     this.#clock = options.clock ?? systemClock;
+    this.#lookup = options.lookup ?? systemLookup;
     this.#connectionsMax = options.connectionsMax ?? netLimits.connectionsMax;
     this.id = native.id().toString();
     this.#accepting = this.#acceptAll();
@@ -120,8 +130,7 @@ class IrohEndpoint implements PeerEndpoint {
   }
 
   async connect(address: EndpointAddress, options: ConnectOptions): Promise<PeerConnection> {
-    const target = toNativeAddress(address);
-    const connecting = this.#native.connect(target, alpnBytes(options.alpn));
+    const connecting = this.#connect(address, options.alpn);
     const deadlineMs = options.deadlineMs ?? netLimits.connectMs;
     const giveUp = new GiveUp({
       clock: this.#clock,
@@ -137,6 +146,24 @@ class IrohEndpoint implements PeerEndpoint {
     } finally {
       giveUp.settle();
     }
+  }
+
+  async #connect(address: EndpointAddress, alpn: string): Promise<Connection> {
+    const target = toNativeAddress(await lookedUp(address, this.#lookup));
+    return this.#native.connect(target, alpnBytes(alpn));
+  }
+
+  async relayReady(deadlineMs: number): Promise<boolean> {
+    const endMs = this.#clock.monotonicMs() + deadlineMs;
+    // The native call that waits for it never settles without one, and holds the process.
+    while (this.#native.addr().relayUrl() === null) {
+      const leftMs = endMs - this.#clock.monotonicMs();
+      if (leftMs <= 0 || this.#closing) return false;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#clock.after(Math.min(relayLookMs, leftMs), resolve);
+      await promise;
+    }
+    return true;
   }
 
   connections(alpn: string): AsyncIterable<PeerConnection> {

@@ -144,3 +144,28 @@ test('without bind addresses all interfaces are used', async () => {
   await using endpoint = await openEndpoint({ secretKey: newKey() });
   assert.ok(endpoint.address().addresses.length > 0);
 });
+
+test('names are looked up at each attempt, and one that is not found does no harm', async () => {
+  await using server = await openPeer();
+  const names: string[] = [];
+  const lookup = (name: string): Promise<readonly string[]> => {
+    names.push(name);
+    return Promise.resolve(name === 'plane.test' ? ['127.0.0.1'] : []);
+  };
+  await using client = await openPeer({ lookup });
+  serveHttp3(server, { handler: () => new Response('found') });
+  const port = server.address().addresses[0]?.split(':')[1] ?? '';
+  const address = { id: server.id, addresses: [], hosts: [`gone.test:${port}`, `plane.test:${port}`] };
+  const peer = await connectHttp3(client, address);
+  assert.equal(await (await peer.fetch('/')).text(), 'found');
+  assert.deepEqual(names, ['gone.test', 'plane.test']);
+});
+
+test('a relay that does not answer, and discovery without a network, leave direct connections as they are', async () => {
+  await using server = await openPeer({ relay: new URL('http://127.0.0.1:1/'), discovery: 'default' });
+  await using client = await openPeer({ discovery: 'default' });
+  assert.equal(await server.relayReady(50), false);
+  serveHttp3(server, { handler: () => new Response('direct') });
+  const peer = await connectHttp3(client, server.address());
+  assert.equal(await (await peer.fetch('/')).text(), 'direct');
+});
