@@ -111,14 +111,19 @@ export class EnginePool implements EngineHost {
     return ejected + 1 <= states.length * poolLimits.ejectedShareMax;
   }
 
+  /** Why healthy members can't be reached right now, if that is what hinders all of them. */
+  #unlinked(): MvmError | undefined {
+    const obstacles = this.#present.map(({ obstacle }) => obstacle);
+    return obstacles.find((obstacle) => obstacle && obstacle.code !== 'ENGINE_BUSY');
+  }
+
   /** Why no member can take a run. */
   #absence(): MvmError {
     const members = this.members;
     if (members.length === 0)
       return this.#discovery.error ?? mvmError('UNAVAILABLE', 'the engine servers of the pool are being looked up');
     const serving = members.filter(({ state }) => state === 'healthy' || state === 'slow-start').length;
-    if (serving > 0)
-      return mvmError('ENGINE_BUSY', `all ${serving} engine servers that are healthy have as many jobs as they take`);
+    if (serving > 0) return this.#unlinked() ?? busy(serving);
     if (members.every(({ state }) => state === 'new'))
       return mvmError('UNAVAILABLE', `none of the ${members.length} engine servers has answered yet`);
     const shown = members
@@ -131,6 +136,9 @@ export class EnginePool implements EngineHost {
     );
   }
 }
+
+const busy = (serving: number): MvmError =>
+  mvmError('ENGINE_BUSY', `all ${serving} engine servers that are healthy have as many jobs as they take`);
 
 /** Servers that a message names. */
 const shownMax = 5;

@@ -93,6 +93,19 @@ describe('EnginePool', () => {
       assert.equal(scene.states, '1 healthy, 2 healthy, 3 healthy');
     });
 
+    it('takes no server whose host cannot take a run, though the server is healthy', async () => {
+      await scene.begin();
+      scene.member(1).obstacle = gone;
+      scene.member(3).obstacle = gone;
+      scene.runs(6);
+      assert.equal(open(2), 6);
+      scene.member(2).obstacle = gone;
+      assert.equal(scene.pool.obstacle, gone);
+      const refused = scene.run();
+      await settled();
+      assert.equal(interruption(refused), gone);
+    });
+
     it('comes back to a busy server after a moment', async () => {
       scene.onOpened = (member) => void (member.isBusy = true);
       await scene.begin();

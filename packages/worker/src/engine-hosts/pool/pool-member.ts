@@ -78,12 +78,17 @@ export class PoolMember {
     return this.#stopped.signal.aborted;
   }
 
+  /** Why its host takes no run though the server is well: its link is being made again, say. */
+  get obstacle(): MvmError | undefined {
+    return this.#options.host.obstacle;
+  }
+
   /** As a choice sees it. */
   get candidate(): Candidate {
     const nowMs = this.#nowMs;
     const standing = this.#standing;
     return {
-      isServing: standing.phase.type === 'serving' && !this.#isLeaving && !this.isStopped,
+      isServing: standing.phase.type === 'serving' && !this.#isLeaving && !this.isStopped && !this.obstacle,
       isSuspect: standing.isSuspect(nowMs),
       isBusy: standing.isBusy(nowMs),
       priority: this.#target.priority,
