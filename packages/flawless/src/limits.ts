@@ -5,7 +5,7 @@ export const flawlessLimits = {
   /** Most runs at the same time that can be asked for. */
   runsMax: 10_000,
   /** Links that are open at the same time; further ones are refused with UNAVAILABLE. */
-  linksMax: 1_024,
+  linksMax: 256,
   /** Default time that a stop gives to the runs that are under way. */
   graceMs: 10_000,
   /** How long a stop waits for links to end, once no run is left. */

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { linkGreeting, linkHeader, mvmError, type MvmError } from '@mvm-ci/protocol';
-import { openHttpAgents, openHttpDuplex, systemClock, type ByteDuplex } from '../../src/index.ts';
+import { listenHttp, openHttpAgents, openHttpDuplex, systemClock, type ByteDuplex } from '../../src/index.ts';
 import { FakeClock } from '../fixtures/fake-clock.ts';
 import { echo, readExactly, serveLinks } from '../fixtures/link-server.ts';
 import { patternBytes } from '../fixtures/peers.ts';
@@ -170,6 +170,17 @@ suite('a byte stream each way over HTTP/1.1', { timeout: 60_000 }, () => {
     const times = { headMs: 300, requestMs: 300, checkMs: 20 };
     const server = await serveLinks((duplex) => void echo(duplex), { times });
     const duplex = await openHttpDuplex({ url: server.url, clock });
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const waits = await listenHttp({
+      host: '127.0.0.1',
+      port: 0,
+      fetch: () => (asked.resolve(), answer.promise),
+      links: { opened: () => undefined, clock },
+      times,
+    });
+    const waiting = fetch(`${waits.url}/long-poll`);
+    await asked.promise;
     for (const request of ['POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf', 'GET / HT']) {
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1').resume();
       socket.write(request);
@@ -179,6 +190,10 @@ suite('a byte stream each way over HTTP/1.1', { timeout: 60_000 }, () => {
     assert.deepEqual(await readExactly(duplex.readable.getReader(), 10), patternBytes(10));
     duplex.close();
     await server.stop(0);
+    // A whole request whose answer takes longer than that is none of those that are late.
+    answer.resolve(new Response('at last'));
+    assert.equal(await (await waiting).text(), 'at last');
+    await waits.stop(0);
   });
 
   test('leaves no timer and no listener behind', async () => {

@@ -81,7 +81,8 @@ const serverOf = ({ host, fetch, links, times = {} }: HttpListenerOptions): Serv
 };
 
 const limitTime = ({ incoming, outgoing }: RawExchange, requestMs: number): void => {
-  const timer = setTimeout(() => outgoing.destroy(), requestMs);
+  // An answer may take as long as it likes: only what the client still owes is timed.
+  const timer = setTimeout(() => incoming.complete || outgoing.destroy(), requestMs);
   const done = (): void => clearTimeout(timer);
   incoming.once('end', done).once('close', done);
 };
