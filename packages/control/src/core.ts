@@ -16,6 +16,7 @@ import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
 import { uuid, type Random } from './random.ts';
+import { PeerStreams } from './nodes/peer-streams.ts';
 import type { Clock } from '@mvm-ci/protocol';
 import type { Effects } from './machine/effects.ts';
 import type { EffectListener, Store } from './store/store.ts';
@@ -40,6 +41,7 @@ export interface Core {
   readonly modules: ModuleRegistry;
   readonly nodes: NodeRegistry;
   readonly peers: ConnectedPeers;
+  readonly streams: PeerStreams;
   readonly tickets: TicketOffice;
   readonly leases: LeaseKeeper;
   readonly claims: ClaimQueue;
@@ -86,9 +88,11 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     pendingJobsMax: options.pendingJobsMax ?? controlLimits.pendingJobsMax,
   });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
+  const streams = new PeerStreams();
   const endWaits = (): void => {
     claims.stop();
     feed.stop();
+    streams.end();
   };
   const stop = async (): Promise<void> => {
     endWaits();
@@ -104,6 +108,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     modules,
     nodes,
     peers,
+    streams,
     tickets,
     leases,
     claims,

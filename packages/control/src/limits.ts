@@ -26,6 +26,12 @@ export const controlLimits = {
   listedTextBytesMax: 65_536,
   /** The body of a join, in bytes, also once it is unpacked: strangers send it. */
   joinBytesMax: 4_096,
+  /** Peer streams of one node at the same time. */
+  peerStreamsMax: 4,
+  /** What a call takes besides its body. */
+  callHeadBytesMax: 4_096,
+  /** A piece of an answer that is too long for one message. */
+  callPieceBytes: 262_144,
   /** Tickets that are kept; dead ones make room. */
   ticketsMax: 10_000,
   /** Time that a connection gets to become a member's: a stranger's ends after it. */

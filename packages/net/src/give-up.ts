@@ -10,7 +10,7 @@ import { mvmError, type MvmError } from '@mvm-ci/protocol';
 import type { Clock, Timer } from './clock.ts';
 
 export interface GiveUpOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'after'>;
   /** `Infinity` for none. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;

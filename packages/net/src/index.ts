@@ -1,5 +1,7 @@
 export { outgoingBody, type OutgoingBody } from './channel/body-duplex.ts';
 export { openFrameChannel, type FrameChannel, type FrameChannelOptions } from './channel/frame-channel.ts';
+export { joinPieces } from './channel/message-packing.ts';
+export { requestChannel, type RequestChannelOptions, type SendRequest } from './channel/request-channel.ts';
 export type * from './clock.ts';
 export * from './content-coding.ts';
 export * from './endpoint-address.ts';
@@ -8,6 +10,7 @@ export { openHttpDuplex, type HttpDuplexOptions } from './http/adapters/http-dup
 export { requestHttp, type HttpAnswer, type HttpRequestOptions } from './http/adapters/http-request.ts';
 export { listenHttp, type HttpListener, type HttpListenerOptions } from './http/adapters/http-listener.ts';
 export type * from './http/byte-duplex.ts';
+export { GiveUp, type GiveUpOptions } from './give-up.ts';
 export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
 export { keepPrivate } from './adapters/private-file.ts';

@@ -10,6 +10,8 @@
  */
 import { asMvmError, mvmError, type MvmError } from '@mvm-ci/protocol';
 
+import type { FrameChannel } from './channel/frame-channel.ts';
+import { requestChannel } from './channel/request-channel.ts';
 import type { Clock } from './clock.ts';
 import { placesOf, type EndpointAddress } from './endpoint-address.ts';
 import { GiveUp } from './give-up.ts';
@@ -65,6 +67,7 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
   readonly #stop = new AbortController();
   #state: PeerState = { state: 'idle' };
   #client = Promise.withResolvers<PeerClient>();
+  #current: PeerClient | undefined;
   #loop: Promise<void> | undefined;
   #skipWait: (() => void) | undefined;
   /** When the search for a connection began; undefined while there is one. */
@@ -115,6 +118,16 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
     const client = await this.connected({ deadlineMs, ...(init.signal && { signal: init.signal }) });
     const waitedMs = this.#clock.monotonicMs() - startedMs;
     return client.fetch(path, { ...init, deadlineMs: Math.max(1, deadlineMs - waitedMs) });
+  }
+
+  /** Opens a channel by a POST to `path`. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED */
+  async openChannel(path: string, options: { readonly deadlineMs?: number } = {}): Promise<FrameChannel> {
+    return requestChannel((to, init) => this.fetch(to, init), { ...options, path, clock: this.#clock });
+  }
+
+  /** Ends the connection that is in use, if there is one: the next request makes another. */
+  reconnect(): void {
+    void this.#current?.close();
   }
 
   /** Tries again now, whatever the backoff says. */
@@ -170,6 +183,7 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
     if (this.#stop.signal.aborted) onStop();
     this.#client.resolve(client);
     this.#lostAtMs = undefined;
+    this.#current = client;
     this.#enter({ state: 'connected', peerId: client.peerId });
     void client.closed.finally(() => this.#stop.signal.removeEventListener('abort', onStop));
     const { text, by } = await Promise.race([client.closed, client.draining]);

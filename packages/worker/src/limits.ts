@@ -8,6 +8,10 @@ export const workerLimits = {
   claimWaitMs: 20_000,
   /** Time for the answer of a claim beyond its wait, and of a join, an append, a finish and a journal. */
   requestMs: 15_000,
+  /** Time for a stream of calls to open. */
+  openStreamMs: 5_000,
+  /** The largest answer: a whole journal, with room for what is around it. */
+  answerBytesMax: 536_870_912,
   /** Time for the answer of a heartbeat, when the lease is shorter: a miss closes the connection. */
   heartbeatMsMin: 2_000,
   /** Time for a module's file to begin. */

@@ -1,5 +1,8 @@
-/** The control plane over a peer connection: protocol routes, MessagePack bodies, every answer parsed. */
-import { decodeContent, encodeContent } from '@mvm-ci/net';
+/**
+ * The control plane over a peer connection: calls over one stream of frames, every answer parsed. Modules, and everything at a
+ * control plane that has no such stream, by plain requests with MessagePack bodies.
+ */
+import { decodeContent, encodeContent, type FrameChannel } from '@mvm-ci/net';
 import {
   bodyTypeOf,
   claimAnswerSchema,
@@ -10,12 +13,15 @@ import {
   itemsAnswerSchema,
   joinAnswerSchema,
   journalAnswerSchema,
-  limits,
   mvmError,
   parseAs,
+  RetryLaterError,
   routePath,
+  type CallRequest,
   type MvmError,
 } from '@mvm-ci/protocol';
+import { CallStream, type CallResult } from './call-stream.ts';
+import type { Clock } from './clock.ts';
 import type { CallOptions, ControlPlane } from './control-plane.ts';
 import { workerLimits } from './limits.ts';
 
@@ -32,48 +38,76 @@ export interface PeerInit {
 export interface Peer {
   /** @throws CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
   fetch(path: string, init: PeerInit): Promise<Response>;
+  /** Opens a channel by a request. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED @default plain requests only */
+  openChannel?(path: string, options: { readonly deadlineMs: number }): Promise<FrameChannel>;
+  /** Gives the connection up that is in use: it is dead. */
+  reconnect?(): void;
   close(): Promise<void>;
   /** Where no connection was found, and for how long it was tried; undefined while there is one. @default nothing to say */
   readonly unreachable?: MvmError | undefined;
 }
 
-interface Call<T> {
-  readonly path: string;
-  readonly body?: unknown;
+interface Call<T> extends CallRequest {
   readonly schema: Parameters<typeof parseAs<T>>[0];
 }
 
 const messagePack = 'application/msgpack';
-/** The largest answer: a whole journal, with room for its frame. */
-const answerBytesMax = 2 * limits.journalBytesMax;
 
 /** The control plane at the other end of `peer`. */
-export const peerControlPlane = (peer: Peer): ControlPlane => ({
-  join: (body, options) => call(peer, { path: routePath('join'), body, schema: joinAnswerSchema }, options),
-  claim: (body, options) => call(peer, { path: routePath('claim'), body, schema: claimAnswerSchema }, options),
-  heartbeat: (body, options) =>
-    call(peer, { path: routePath('heartbeat'), body, schema: heartbeatAnswerSchema }, options),
-  append: (body, options) => call(peer, { path: routePath('append'), body, schema: itemsAnswerSchema }, options),
-  finish: (body, options) => call(peer, { path: routePath('finish'), body, schema: itemsAnswerSchema }, options),
-  journal: ({ job, epoch }, options) =>
-    call(peer, { path: routePath('peerJournal', { job }, { epoch }), schema: journalAnswerSchema }, options),
-  module: async (hash, options) => {
-    const response = await request(peer, { path: routePath('peerModule', { hash }) }, options);
-    return read(response);
-  },
-});
+export const peerControlPlane = (peer: Peer, clock: Clock): ControlPlane => {
+  const stream = new CallStream(peer, clock);
+  const call = async <T>(what: Call<T>, options: CallOptions): Promise<T> => {
+    const result = await stream.call(what, options);
+    if (result) return answerOf(what, result);
+    try {
+      return await plain(peer, what, options);
+    } catch (error) {
+      if (error instanceof RetryLaterError) stream.forget();
+      throw error;
+    }
+  };
+  return {
+    // A stranger has no stream: joining comes before it.
+    join: (body, options) => plain(peer, { method: 'POST', route: 'join', body, schema: joinAnswerSchema }, options),
+    claim: (body, options) => call({ method: 'POST', route: 'claim', body, schema: claimAnswerSchema }, options),
+    heartbeat: (body, options) =>
+      call({ method: 'POST', route: 'heartbeat', body, schema: heartbeatAnswerSchema }, options),
+    append: (body, options) => call({ method: 'POST', route: 'append', body, schema: itemsAnswerSchema }, options),
+    finish: (body, options) => call({ method: 'POST', route: 'finish', body, schema: itemsAnswerSchema }, options),
+    journal: ({ job, epoch }, options) =>
+      call(
+        { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch }, schema: journalAnswerSchema },
+        options,
+      ),
+    module: async (hash, options) => {
+      const response = await request(peer, { path: routePath('peerModule', { hash }) }, options);
+      return read(response);
+    },
+  };
+};
 
-const call = async <T>(peer: Peer, what: Call<T>, options: CallOptions): Promise<T> => {
-  const response = await request(peer, what, options);
-  const body = await read(response);
+/** The answer to a call. @throws the refusal; INTERNAL when it can't be read */
+const answerOf = <T>(what: Call<T>, { status, body, follows, bytes }: CallResult): T => {
+  if (status >= 400) throw decodeErrorBody(body, `the control plane answered ${what.route} with status ${status}`);
+  return parsed(what, () => (bytes ? decodeBody(bytes, bodyTypeOf(follows)) : body));
+};
+
+const parsed = <T>({ schema, route }: Call<T>, body: () => unknown): T => {
   try {
-    return parseAs(what.schema, decodeBody(body, bodyTypeOf(response.headers.get('content-type'))), what.path);
+    return parseAs(schema, body(), route);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw mvmError('INTERNAL', `the control plane's answer can't be read: ${reason}`, undefined, { cause: error });
   }
 };
 
+const plain = async <T>(peer: Peer, what: Call<T>, options: CallOptions): Promise<T> => {
+  const { route, parameter = '', search } = what;
+  const path = routePath(route, { job: parameter }, search);
+  const response = await request(peer, { path, body: what.body }, options);
+  const body = await read(response);
+  return parsed(what, () => decodeBody(body, bodyTypeOf(response.headers.get('content-type'))));
+};
 const request = async (peer: Peer, what: { path: string; body?: unknown }, options: CallOptions): Promise<Response> => {
   const { signal, deadlineMs = workerLimits.requestMs } = options;
   const response = await peer.fetch(what.path, { ...(await message(what.body)), signal, deadlineMs });
@@ -104,5 +138,5 @@ const refusal = async (response: Response, path: string): Promise<MvmError> => {
 
 const read = async (response: Response): Promise<Uint8Array> => {
   const body = new Uint8Array(await response.arrayBuffer());
-  return decodeContent(body, response.headers.get('content-encoding'), answerBytesMax);
+  return decodeContent(body, response.headers.get('content-encoding'), workerLimits.answerBytesMax);
 };

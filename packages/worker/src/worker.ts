@@ -101,7 +101,7 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   if (options.signal?.aborted) abort();
   const incarnation = options.random.bytes(16).toHex();
   const { token, cluster, name, clock, random, logger } = options;
-  const controlPlane = peerControlPlane(options.peer);
+  const controlPlane = peerControlPlane(options.peer, clock);
   const unreachable = (): MvmError | undefined => options.peer.unreachable;
   const common = { incarnation, token, cluster, name, clock, random, logger, unreachable };
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });

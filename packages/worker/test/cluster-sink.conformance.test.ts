@@ -1,3 +1,4 @@
+import { systemClock } from '@mvm-ci/net';
 import { chainStart } from '@mvm-ci/protocol';
 import { describeJournal, type ConformanceHold, type JournalHarness } from '@mvm-ci/testkit';
 import { ClusterSink } from '../src/journal/cluster-sink.ts';
@@ -24,7 +25,7 @@ const openHarness = (): JournalHarness => {
     const cluster = clusterOf(job, attempt);
     const stored = cluster.stored(job);
     Object.assign(stored, { epoch: stored.epoch + 1, holder: 'me' });
-    const controlPlane = peerControlPlane(cluster);
+    const controlPlane = peerControlPlane(cluster, systemClock);
     const common = { clock: new FakeClock(), random: fixedRandom, logger: new KeptLogger() };
     const shipper = new JournalShipper({ controlPlane, ...common });
     shippers.push(shipper);

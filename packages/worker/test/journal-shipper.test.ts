@@ -1,3 +1,4 @@
+import { systemClock } from '@mvm-ci/net';
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { chainStart, mvmError } from '@mvm-ci/protocol';
@@ -166,7 +167,7 @@ const setUp = (): World => {
   const cluster = new MemoryCluster();
   cluster.isJoined = true;
   const clock = new FakeClock();
-  const controlPlane = peerControlPlane(cluster);
+  const controlPlane = peerControlPlane(cluster, systemClock);
   const shipper = new JournalShipper({ controlPlane, clock, random: fixedRandom, logger: new KeptLogger() });
   return { cluster, clock, shipper };
 };

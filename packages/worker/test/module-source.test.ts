@@ -1,3 +1,4 @@
+import { systemClock } from '@mvm-ci/net';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { moduleHash, mvmError } from '@mvm-ci/protocol';
@@ -15,7 +16,7 @@ describe('moduleSource', () => {
     const cluster = new MemoryCluster();
     cluster.isJoined = true;
     const clock = new FakeClock();
-    const source = moduleSource({ controlPlane: peerControlPlane(cluster), clock, random: fixedRandom });
+    const source = moduleSource({ controlPlane: peerControlPlane(cluster, systemClock), clock, random: fixedRandom });
     return { cluster, clock, source };
   };
 

@@ -1,3 +1,4 @@
+import { systemClock } from '@mvm-ci/net';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeBody, errorBody, mvmError } from '@mvm-ci/protocol';
@@ -18,7 +19,7 @@ describe('peerControlPlane', () => {
       paths.push(path);
       return Response.json({ attempt: 1, batches: [] });
     });
-    assert.deepEqual(await peerControlPlane(peer).journal(lease, options), { attempt: 1, batches: [] });
+    assert.deepEqual(await peerControlPlane(peer, systemClock).journal(lease, options), { attempt: 1, batches: [] });
     assert.deepEqual(paths, ['/peer/journal/a%2Fb?epoch=3']);
   });
 
@@ -30,13 +31,18 @@ describe('peerControlPlane', () => {
       (): Response => new Response(packed, { status: 409, headers: { 'content-type': 'application/msgpack' } }),
     ];
     for (const answer of answers)
-      await assert.rejects(peerControlPlane(peerOf(answer)).journal(lease, options), { code: 'STALE_LEASE' });
+      await assert.rejects(peerControlPlane(peerOf(answer), systemClock).journal(lease, options), {
+        code: 'STALE_LEASE',
+      });
   });
 
   it('calls an answer that it can not read a fault, not the worker’s mistake', async () => {
     const answers = [Response.json({ jobs: 'many' }), new Response('<html>'), new Response('<html>', { status: 502 })];
     for (const answer of answers) {
-      const controlPlane = peerControlPlane(peerOf(() => answer));
+      const controlPlane = peerControlPlane(
+        peerOf(() => answer),
+        systemClock,
+      );
       await assert.rejects(controlPlane.claim({ incarnation: 'i', capacity: 1 }, options), { code: 'INTERNAL' });
     }
   });
@@ -48,8 +54,8 @@ describe('peerControlPlane', () => {
       return Response.json({ lost: [], cancel: [] });
     });
     const request = { incarnation: 'i', held: [] };
-    await peerControlPlane(peer).heartbeat(request, options);
-    await peerControlPlane(peer).heartbeat(request, { ...options, deadlineMs: 7 });
+    await peerControlPlane(peer, systemClock).heartbeat(request, options);
+    await peerControlPlane(peer, systemClock).heartbeat(request, { ...options, deadlineMs: 7 });
     assert.deepEqual(deadlines, [15_000, 7]);
   });
 });

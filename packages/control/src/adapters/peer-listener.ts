@@ -15,7 +15,7 @@ import {
   type PeerEndpoint,
   type Ticket,
 } from '@mvm-ci/net';
-import { limits } from '@mvm-ci/protocol';
+import { limits, routes } from '@mvm-ci/protocol';
 import { isIPv4 } from 'node:net';
 import { controlLimits } from '../limits.ts';
 import type { Logger } from '../logger.ts';
@@ -57,6 +57,7 @@ export const listenPeers = async (options: PeerListenerOptions): Promise<PeerLis
   const server = serveHttp3(endpoint, {
     handler: (request, peer) => options.fetch(request, peer.nodeId),
     requestBodyBytesMax: limits.moduleBytesMax,
+    endlessPaths: new Set([routes.peerStream]),
     onPeer: (change, _, connection) => {
       if (change === 'joined') options.onConnection(connection);
     },

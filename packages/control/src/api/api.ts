@@ -14,6 +14,7 @@ import { nodeOperations } from './node-operations.ts';
 import { openapiOperation } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { peerOperations } from './peer-operations.ts';
+import { peerStreamOperation } from './peer-stream-operation.ts';
 import { queueOperations } from './queue-operations.ts';
 import { readBody } from './request-body.ts';
 import { answerType, errorResponse, outcomeResponse } from './response.ts';
@@ -34,13 +35,15 @@ interface Bound {
   readonly Bindings: { readonly caller: Caller };
 }
 
-const described: readonly Operation[] = [
+const callable: readonly Operation[] = [
   ...queueOperations,
   eventOperation,
   ...peerOperations,
   ...nodeOperations,
   ...clusterOperations,
 ];
+
+const described: readonly Operation[] = [...callable, peerStreamOperation(callable)];
 
 /** Every operation of the API. */
 export const operations: readonly Operation[] = [...described, openapiOperation(described)];
@@ -61,7 +64,9 @@ const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): 
   const outcome = await one.invoke({
     core,
     caller,
-    request,
+    logger: parts.logger,
+    signal: request.signal,
+    header: (name) => request.headers.get(name),
     body: await bodyOf(one, request),
     search: context.req.query(),
     parameter: Object.values(context.req.param())[0] ?? '',
@@ -71,6 +76,7 @@ const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): 
 
 const bodyOf = async (one: Operation, request: Request): Promise<unknown> => {
   if (one.body.mode === 'none') return undefined;
+  if (one.body.mode === 'stream') return request.body;
   const bytes = await readBody(request, one.bodyBytesMax);
   if (one.body.mode === 'bytes') return bytes;
   // No body at all stands for an absent value; the schema says whether that will do.

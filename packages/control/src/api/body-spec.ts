@@ -1,9 +1,9 @@
 import { mvmError, parseAs } from '@mvm-ci/protocol';
 import type { z } from 'zod';
 
-/** How a request's body is read: not at all, as bytes, or decoded and checked by a schema. */
+/** How a request's body is read: not at all, as bytes, decoded and checked by a schema, or by the operation while it runs. */
 export interface BodySpec<T> {
-  readonly mode: 'none' | 'bytes' | 'decoded';
+  readonly mode: 'none' | 'bytes' | 'decoded' | 'stream';
   /** For the description of the API. */
   readonly schema: z.ZodType | undefined;
   readonly parse: (body: unknown) => T;
@@ -28,3 +28,13 @@ export const bodyOf = <T>(schema: z.ZodType<T>): BodySpec<T> => ({
   schema,
   parse: (body) => parseAs(schema, body, 'the body'),
 });
+
+/** The body is a stream that stays open. */
+export const streamBody: BodySpec<ReadableStream<Uint8Array>> = {
+  mode: 'stream',
+  schema: undefined,
+  parse: (body) => {
+    if (body instanceof ReadableStream) return body;
+    throw mvmError('INVALID_ARGUMENT', 'this route takes a body that stays open');
+  },
+};

@@ -17,8 +17,8 @@ const deploy = operation({
   bodyBytesMax: limits.moduleBytesMax,
   search: z.object({ name: idSchema, version: idSchema }),
   answers: deployedModuleSchema,
-  run: async ({ core, body, search, request }) => {
-    const type = request.headers.get('content-type');
+  run: async ({ core, body, search, header }) => {
+    const type = header('content-type');
     if (type !== 'application/octet-stream') {
       throw mvmError(
         'UNSUPPORTED_MEDIA_TYPE',

@@ -23,16 +23,14 @@ export const eventOperation: Operation = operation({
   body: noBody,
   search: z.object({ after: z.coerce.number().int().min(0).optional() }),
   answers: 'text/event-stream',
-  run: ({ core, request, search }) => {
-    const after = search.after ?? lastEventId(request) ?? core.feed.latest;
-    return { type: 'events', stream: eventStream(core, after, request.signal) };
+  run: ({ core, signal, header, search }) => {
+    const after = search.after ?? lastEventId(header('last-event-id')) ?? core.feed.latest;
+    return { type: 'events', stream: eventStream(core, after, signal) };
   },
 });
 
-const lastEventId = (request: Request): number | undefined => {
-  const header = request.headers.get('last-event-id');
-  return header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
-};
+const lastEventId = (header: string | null): number | undefined =>
+  header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 
 const eventStream = (core: Core, after: number, signal: AbortSignal): ReadableStream<Uint8Array> => {
   const gone = new AbortController();

@@ -2,6 +2,7 @@
 import { limits, parseAs, type routes } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
+import type { Logger } from '../logger.ts';
 import type { BodySpec } from './body-spec.ts';
 import type { Access } from '../trust/access.ts';
 import type { Admitted } from './caller.ts';
@@ -10,7 +11,12 @@ import type { Admitted } from './caller.ts';
 export interface Call<Body, Search> {
   readonly core: Core;
   readonly caller: Admitted;
-  readonly request: Request;
+  /** Where the unexpected goes. */
+  readonly logger: Logger;
+  /** Fires when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** A header of the request, null where it has none; a call over a peer stream has none at all. */
+  readonly header: (name: string) => string | null;
   readonly body: Body;
   readonly search: Search;
   /** The path's parameter, '' where the route has none. */
@@ -22,6 +28,8 @@ export type Outcome =
   | { readonly type: 'value'; readonly value: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
   | { readonly type: 'events'; readonly stream: ReadableStream<Uint8Array> }
+  /** A stream of frames, which is served over HTTP only. */
+  | { readonly type: 'frames'; readonly stream: ReadableStream<Uint8Array> }
   | { readonly type: 'nothing' };
 
 /** What the description of the API and the server need to know of an operation. */

@@ -69,10 +69,10 @@ const claim = operation({
   body: bodyOf(claimRequestSchema),
   search: noSearch,
   answers: claimAnswerSchema,
-  run: async ({ core, caller, body, request }) => {
+  run: async ({ core, caller, body, signal }) => {
     const worker = workerOf(caller, body.worker);
     const { incarnation, capacity, waitMs = 0 } = body;
-    return value(await core.queue.claim({ worker, incarnation, capacity, waitMs, signal: request.signal }));
+    return value(await core.queue.claim({ worker, incarnation, capacity, waitMs, signal }));
   },
 });
 

@@ -126,11 +126,11 @@ const status = operation({
   body: noBody,
   search: statusSearch,
   answers: jobViewSchema,
-  run: async ({ core, caller, parameter, search, request }) => {
+  run: async ({ core, caller, parameter, search, signal }) => {
     const job = await core.queue.status(parameter);
     demandVisible(job, caller);
     if (search.wait_ms === 0) return value(job);
-    return value(await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal: request.signal }));
+    return value(await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal }));
   },
 });
 

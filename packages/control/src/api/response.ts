@@ -30,6 +30,8 @@ export const outcomeResponse = async (outcome: Outcome, request: Request): Promi
       return new Response(outcome.stream, {
         headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
       });
+    case 'frames':
+      return new Response(outcome.stream, { headers: { 'content-type': 'application/octet-stream' } });
     case 'nothing':
       return new Response(null, { status: 204 });
   }
@@ -55,7 +57,8 @@ export const errorResponse = (thrown: unknown, type: BodyType): Response => {
   return new Response(encoded(errorBody(error.toRecord()), type), { status: error.status, headers });
 };
 
-const shown = (thrown: unknown): MvmError => {
+/** A refusal as its caller may see it: what isn't an error of ours says nothing of its cause. */
+export const shown = (thrown: unknown): MvmError => {
   const error = asMvmError(thrown);
   return error.cause === undefined || error.code !== 'INTERNAL'
     ? error

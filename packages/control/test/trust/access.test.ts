@@ -35,6 +35,7 @@ POST /peer/append                 | ok     401       | join      ok      no     
 POST /peer/finish                 | ok     401       | join      ok      no         ok     no
 GET  /peer/journal/:job           | ok     401       | join      ok      no         ok     no
 GET  /peer/module/:hash           | ok     401       | join      ok      no         ok     no
+POST /peer/stream                 | no     401       | join      ok      ok         ok     no
 GET  /nodes                       | ok     401       | join      no      no         ok     no
 POST /nodes/:node/ban             | ok     401       | join      no      no         ok     no
 POST /nodes/:node/allow           | ok     401       | join      no      no         ok     no

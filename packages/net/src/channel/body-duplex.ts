@@ -11,6 +11,8 @@ export interface OutgoingBody {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** The duplex, once the other side's body is known. */
   with(readable: ReadableStream<Uint8Array>): ByteDuplex;
+  /** Ends it when there will be no duplex. Idempotent. */
+  close(): void;
 }
 
 /**
@@ -30,6 +32,7 @@ export const outgoingBody = (): OutgoingBody => {
   );
   return {
     body,
+    close: () => pipe.close(),
     with: (readable) => ({ readable, write: (bytes) => pipe.write(bytes), close: (error) => pipe.close(error) }),
   };
 };

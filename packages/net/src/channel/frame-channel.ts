@@ -260,7 +260,7 @@ class Channel implements FrameChannel {
         this.#lastHeardMs = this.#clock.monotonicMs();
         this.#take(value);
       }
-      this.#finish(lost('the stream that carried the channel has ended'), 'hang up');
+      this.#finish(lost('the stream that carried the channel has ended'), 'tell');
     } catch (thrown) {
       this.#finish(lost('the stream that carried the channel broke', thrown), 'hang up');
     }

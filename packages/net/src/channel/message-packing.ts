@@ -78,7 +78,10 @@ const checked = (length: number, unpack: (() => Buffer) | undefined): Uint8Array
 };
 
 /** All pieces as one; a promise when they are many. The result shares no memory with `pieces`. */
-export const joinPieces = (pieces: readonly Uint8Array[], clock: Clock): Uint8Array | Promise<Uint8Array> => {
+export const joinPieces = (
+  pieces: readonly Uint8Array[],
+  clock: Pick<Clock, 'nextTurn'>,
+): Uint8Array | Promise<Uint8Array> => {
   const [first] = pieces;
   if (pieces.length === 1 && first) return ownBytes(first);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -89,7 +92,11 @@ export const joinPieces = (pieces: readonly Uint8Array[], clock: Clock): Uint8Ar
 export const ownBytes = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 
-const joinInTurns = async (pieces: readonly Uint8Array[], length: number, clock: Clock): Promise<Uint8Array> => {
+const joinInTurns = async (
+  pieces: readonly Uint8Array[],
+  length: number,
+  clock: Pick<Clock, 'nextTurn'>,
+): Promise<Uint8Array> => {
   const joined = new Uint8Array(length);
   let at = 0;
   let pauseAt = joinBytesPerTurn;

@@ -33,6 +33,7 @@ export interface ExchangeContext {
   readonly peer: RequestPeer;
   readonly clock: Clock;
   readonly requestBodyBytesMax: number;
+  readonly endlessPaths: ReadonlySet<string>;
   readonly requestHeadMs: number;
   readonly bodyIdleMs: number;
   /** Closes the connection because of what was thrown. */
@@ -91,12 +92,13 @@ export class ServerExchange {
     const init: RequestInit = { method: head.method, headers: head.headers, signal: this.#abort.signal };
     const url = `${head.scheme}://${head.authority}${head.path}`;
     if (!hasBody) return new Request(url, init);
+    const bytesMax = this.#context.endlessPaths.has(head.path) ? Infinity : this.#context.requestBodyBytesMax;
     let received = 0;
     const body = bodyStream({
       next: async () => {
         const piece = await this.#within(this.#context.bodyIdleMs, 'the body of a request', this.#reader.piece());
         received += piece?.length ?? 0;
-        if (received > this.#context.requestBodyBytesMax) throw tooLarge(this.#context.requestBodyBytesMax);
+        if (received > bytesMax) throw tooLarge(bytesMax);
         return piece;
       },
       cancel: () => undefined,

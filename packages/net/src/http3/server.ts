@@ -25,6 +25,8 @@ export interface ServeHttp3Options {
   readonly requestsPerConnectionMax?: number;
   /** @default netLimits.requestBodyBytesMax */
   readonly requestBodyBytesMax?: number;
+  /** Paths whose request bodies have no limit, since they stay open; who serves them bounds what is kept. @default none */
+  readonly endlessPaths?: ReadonlySet<string>;
   /** @default netLimits.requestHeadMs */
   readonly requestHeadMs?: number;
   /** @default netLimits.bodyIdleMs */
@@ -138,6 +140,7 @@ class ServedConnection {
       peer: { nodeId: connection.peerId },
       clock,
       requestBodyBytesMax: options.requestBodyBytesMax ?? netLimits.requestBodyBytesMax,
+      endlessPaths: options.endlessPaths ?? new Set(),
       requestHeadMs: options.requestHeadMs ?? netLimits.requestHeadMs,
       bodyIdleMs: options.bodyIdleMs ?? netLimits.bodyIdleMs,
       fail: this.#session.fail,

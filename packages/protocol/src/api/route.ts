@@ -34,6 +34,7 @@ export const routes = {
   finish: '/peer/finish',
   peerJournal: '/peer/journal/:job',
   peerModule: '/peer/module/:hash',
+  peerStream: '/peer/stream',
 } as const;
 
 /** The path of a route with its parameters filled in and escaped. */
