@@ -17,7 +17,9 @@ export const runCli = async (host: Host): Promise<number> => {
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void (isJson || host.stderr.write(text)),
     });
-  registerCommands(program, host, (code) => {
+  const ends = new AsyncDisposableStack();
+  const commandHost = { ...host, atEnd: (end: () => Promise<void>): void => ends.defer(end) };
+  registerCommands(program, commandHost, (code) => {
     exitCode = code;
   });
   try {
@@ -25,5 +27,7 @@ export const runCli = async (host: Host): Promise<number> => {
     return exitCode;
   } catch (error) {
     return reportFailure(error, host, isJson);
+  } finally {
+    await ends.disposeAsync();
   }
 };

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createClient, type Client } from '@mvm-ci/client';
+import { decodeTicket, systemClock } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { Option, type Command } from 'commander';
+import { ArgumentError } from './argument-error.ts';
 import { readConfig } from './config/config.ts';
 import type { Config } from './config/setting.ts';
-import type { Host } from './host.ts';
+import type { CommandHost, Host } from './host.ts';
+import { PeerClient } from './peer-client.ts';
 import { Terminal } from './output/terminal.ts';
 
 /** What a running command has at hand. */
@@ -18,13 +21,37 @@ export interface CommandContext {
 }
 
 /** Makes the context of one invocation from its flags. @throws CONFIG_INVALID */
-export const openContext = (host: Host, options: object): CommandContext => {
+export const openContext = (host: CommandHost, options: object): CommandContext => {
   const flags: Readonly<Record<string, unknown>> = { ...options };
   const config = readConfig({ flags, env: host.env, cwd: host.cwd });
   const terminal = new Terminal(host, flags['json'] === true);
-  const client = (): Client => createClient({ url: config.url, token: config.token ?? storedToken(config, host) });
+  let made: Client | undefined;
+  const client = (): Client => (made ??= clientOf({ host, config, terminal }, flags));
   return { host, config, terminal, client };
 };
+
+/** By the ticket, over iroh, or by the URL: a flag goes before what the environment or the file says. */
+const clientOf = (
+  { host, config, terminal }: Omit<CommandContext, 'client'> & { readonly host: CommandHost },
+  { url, clientTicket }: Readonly<Record<string, unknown>>,
+): Client => {
+  if (url !== undefined && clientTicket !== undefined)
+    throw new ArgumentError('INVALID_ARGUMENT', 'give --url or --ticket, not both');
+  if (config.clientTicket === undefined || url !== undefined)
+    return createClient({ url: config.url, token: config.token ?? storedToken(config, host) });
+  const ticket = decodeTicket(config.clientTicket, { clock: systemClock });
+  const folder = pathFrom(host, config.clientData);
+  const peer = new PeerClient({ ticket, folder, config, warn: (text) => terminal.note(text) });
+  host.atEnd(() => peer.close());
+  return createClient({ url: peer.url, fetch: peer.fetch });
+};
+
+/** `--ticket` of these commands is another setting than a worker's, whose ticket they don't use by accident. */
+class ClientTicketOption extends Option {
+  override attributeName(): string {
+    return 'clientTicket';
+  }
+}
 
 /** Adds `--json`, which every command has. */
 export const withJson = (command: Command): Command =>
@@ -34,6 +61,14 @@ export const withJson = (command: Command): Command =>
 export const withClientOptions = (command: Command): Command =>
   withJson(command)
     .addOption(new Option('--url <url>', 'the control plane (MVM_CI_URL; default http://localhost:3020)'))
+    .addOption(new ClientTicketOption('--ticket <ticket>', 'go over the peer plane, by this ticket (MVM_CI_TICKET)'))
+    .addOption(
+      new Option(
+        '--client-data <folder>',
+        'keys of commands with a ticket (MVM_CI_CLIENT_DATA; default .mvm-ci/client)',
+      ),
+    )
+    .addOption(new Option('--relay <relay>', 'with a ticket: none, default or a URL (MVM_CI_RELAY; default none)'))
     .addOption(new Option('--token <token>', "the operator's token, where one is demanded (MVM_CI_TOKEN)"))
     .addOption(new Option('--data <folder>', "the control plane's data folder, to read its token from (MVM_CI_DATA)"));
 

@@ -19,3 +19,9 @@ export interface Host {
   /** Calls `handler` on each SIGINT or SIGTERM from now on. @returns a function that ends it */
   onInterrupt(handler: () => void): () => void;
 }
+
+/** The process as a running command sees it. */
+export interface CommandHost extends Host {
+  /** Has `end` called when the command is over, however it ends; the last one first. */
+  atEnd(end: () => Promise<void>): void;
+}

@@ -2,6 +2,12 @@
 export const cliLimits = {
   /** Jobs of one `publish --count`. */
   publishCountMax: 1_000_000,
+  /** How long a command looks for the control plane that its ticket names. */
+  joinMs: 15_000,
+  /** Time for the answer of a request over the peer plane: longer than the longest wait of a status. */
+  peerRequestMs: 60_000,
+  /** Commands that go over the peer plane at the same time, from one folder of keys. */
+  clientKeysMax: 32,
   /** Wait between two looks at the log of a running job. */
   followMs: 500,
 } as const;

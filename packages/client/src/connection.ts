@@ -4,7 +4,7 @@
  *   1. A call that is marked `repeatable` is sent again when the connection fails; any other is sent once.
  *   2. A refusal is an answer: it is never sent again here.
  */
-import { decodeErrorBody, mvmError, parseAs, RetryLaterError, type MvmError } from '@mvm-ci/protocol';
+import { decodeErrorBody, MvmError, mvmError, parseAs, RetryLaterError } from '@mvm-ci/protocol';
 import type { ZodType } from 'zod';
 import { clientLimits } from './limits.ts';
 
@@ -82,7 +82,8 @@ export class Connection {
     } catch (error) {
       if (signal?.aborted)
         throw mvmError('CANCELLED', `${path} was cancelled by its caller`, undefined, { cause: error });
-      throw unreachable(this.url, error);
+      // A transport of our own says by itself what is wrong.
+      throw error instanceof MvmError ? error : unreachable(this.url, error);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Host } from '../host.ts';
+import type { CommandHost } from '../host.ts';
 import { registerBuild } from './build.ts';
 import { registerCancel } from './cancel.ts';
 import { registerControlPlane } from './control-plane.ts';
@@ -37,6 +37,6 @@ const commands = [
 ];
 
 /** Puts every command on the command line, in the order in which a new user meets them. */
-export const registerCommands = (program: Command, host: Host, exit: (code: number) => void): void => {
+export const registerCommands = (program: Command, host: CommandHost, exit: (code: number) => void): void => {
   for (const register of commands) register({ program, host, exit });
 };

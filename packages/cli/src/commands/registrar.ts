@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { Host } from '../host.ts';
+import type { CommandHost } from '../host.ts';
 
 /** What a command needs to put itself on the command line. */
 export interface Registrar {
   readonly program: Command;
-  readonly host: Host;
+  readonly host: CommandHost;
   /** Sets the exit code of a command that ended without an error and yet did not succeed. */
   readonly exit: (code: number) => void;
 }
