@@ -28,7 +28,7 @@ export class GiveUp {
   constructor(options: GiveUpOptions) {
     this.#options = options;
     this.#failed.promise.catch(() => undefined);
-    this.#onAbort = (): void => this.#fail(cancelled(options));
+    this.#onAbort = (): void => this.fail(cancelled(options));
     this.restart(options.deadlineMs);
     if (options.signal?.aborted) this.#onAbort();
     else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -50,7 +50,7 @@ export class GiveUp {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (deadlineMs === Infinity) return;
-    this.#timer = this.#options.clock.after(deadlineMs, () => this.#fail(exceeded(this.#options.what, deadlineMs)));
+    this.#timer = this.#options.clock.after(deadlineMs, () => this.fail(exceeded(this.#options.what, deadlineMs)));
   }
 
   /** Stops the deadline, keeps the signal. */
@@ -64,7 +64,8 @@ export class GiveUp {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
   }
 
-  #fail(error: MvmError): void {
+  /** Gives up now, for a reason of the owner. Idempotent: the first reason stays. */
+  fail(error: MvmError): void {
     if (this.#error) return;
     this.#error = error;
     this.settle();

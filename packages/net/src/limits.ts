@@ -15,12 +15,20 @@ export const netLimits = {
   requestBodyBytesMax: 268_435_456,
   /** A response body that is read before `fetch` answers, so that a caller who drops it unread leaks no stream. */
   eagerBodyBytesMax: 65_536,
+  /** Frames in a row, on one stream, that say nothing: unknown ones (grease) and empty DATA. */
+  framesSayingNothingMax: 1_000,
+  /** GOAWAY, MAX_PUSH_ID and CANCEL_PUSH frames of one peer. */
+  controlFramesMax: 100,
+  /** Unidirectional streams of unknown types (grease) that one peer may open, one after another. */
+  ignoredStreamsMax: 100,
   /** Buffered bodies up to this size leave in one write together with their head. */
   joinedWriteBytesMax: 32_768,
   /** Bodies from this length on are compressed. */
   compressBytesMin: 1_024,
   /** Requests that one connection may have open at the server. */
   requestsPerConnectionMax: 256,
+  /** Handlers at work for one connection, with those whose request was given up: more than open requests. */
+  handlersPerConnectionMax: 1_024,
   /** Requests that a client has open on one connection; the others wait. Below the server's, so that opening never hangs. */
   clientRequestsMax: 200,
   /** Requests that wait for a place on one connection. */
@@ -45,6 +53,10 @@ export const netLimits = {
   requestHeadMs: 10_000,
   /** Default wait for the next piece of a body, or for the peer to take the next piece. */
   bodyIdleMs: 30_000,
+  /** Default time without a request after which a server lets a connection go. */
+  connectionIdleMs: 600_000,
+  /** Between the two GOAWAYs of a server that stops: time for requests that are on their way. */
+  goawayNoticeMs: 100,
   /** Time that a peer gets to let go of a cancelled stream before its connection is closed. */
   cancelGraceMs: 2_000,
   /** Default time that `stop` waits for the requests under way. */

@@ -16,10 +16,12 @@ import { netLimits } from '../limits.ts';
 import { StreamFailure, type BidirectionalStream } from '../peer-connection.ts';
 import { bodyStream } from './body-stream.ts';
 import { http3CodeName, http3Codes, Http3Error } from './error.ts';
+import { requestStreamRules } from './frame-decoder.ts';
 import type { Place } from './gate.ts';
 import { readResponseHead, requestLines, type ResponseHead } from './message-head.ts';
 import { lengthTrailer, MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { fieldLineSize, type FieldLine } from './qpack/field-line.ts';
 import type { Http3Session } from './session.ts';
 
 /** A request that is ready to be sent. */
@@ -40,11 +42,14 @@ export interface ClientContext {
   readonly clock: Clock;
   readonly place: Place;
   readonly cancelGraceMs: number;
+  /** Whether no new request may be started. */
+  readonly isDraining: () => boolean;
   /** When bytes last arrived on any stream of the connection, in `clock.monotonicMs`. */
   readonly lastHeardMs: () => number;
   readonly onBytes: () => void;
 }
 
+const rules = requestStreamRules('client', netLimits.fieldSectionBytesMax);
 const noBodyStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
 
 export class ClientExchange {
@@ -71,13 +76,21 @@ export class ClientExchange {
 
   async start(): Promise<Response> {
     try {
-      await this.#giveUp.wait(this.#context.place.ready);
+      const { ready } = this.#context.place;
+      if (ready) await this.#giveUp.wait(ready);
+      if (this.#context.isDraining()) throw drainingError();
       await this.#open();
       const head = await this.#giveUp.wait(this.#exchangeHeads());
       return await this.#response(head);
     } catch (thrown) {
       throw this.#fail(thrown);
     }
+  }
+
+  /** The peer won't touch requests from the stream `firstRefused` on (RFC 9114 section 5.2). Never rejects. */
+  async onGoaway(firstRefused: number): Promise<void> {
+    const streamId = await this.#writer?.streamId().catch(() => undefined);
+    if (streamId !== undefined && streamId >= firstRefused) this.#giveUp.fail(drainingError());
   }
 
   /** A stream that arrives after its request was given up is handed back unused. */
@@ -93,10 +106,7 @@ export class ClientExchange {
 
   #attach(stream: BidirectionalStream): void {
     this.#writer = new MessageWriter(stream.send);
-    this.#reader = new MessageReader(stream.receive, {
-      fieldSectionBytesMax: netLimits.fieldSectionBytesMax,
-      onBytes: this.#context.onBytes,
-    });
+    this.#reader = new MessageReader(stream.receive, rules, this.#context.onBytes);
   }
 
   /** Sends the request and waits for the head of its response, which may come before all is sent. */
@@ -122,13 +132,13 @@ export class ClientExchange {
   }
 
   async #send(writer: MessageWriter): Promise<void> {
-    const { method, authority, path, body } = this.#request;
-    const headers = new Headers(this.#request.headers);
+    const { method, authority, path, headers, body } = this.#request;
     const isStreamed = body instanceof ReadableStream;
     const isLengthKnown = !isStreamed || headers.has('content-length');
     if (!isLengthKnown) headers.set('trailer', lengthTrailer);
     if (body && !isStreamed) headers.set('content-length', String(body.length));
     const lines = requestLines({ method, scheme: 'iroh+h3', authority, path, headers });
+    demandSize(lines, this.#context.session.peerSettings?.fieldSectionBytesMax ?? Infinity);
     if (!isStreamed) await writer.start(lines, body);
     else {
       await writer.start(lines);
@@ -191,7 +201,7 @@ export class ClientExchange {
     const error = this.#giveUp.error;
     const isSilent = error?.code === 'DEADLINE_EXCEEDED' && this.#writer && lastHeardMs() < this.#startedMs;
     if (isSilent) session.connection.close(http3Codes.H3_NO_ERROR, 'no answer in time');
-    if (thrown instanceof Http3Error && !thrown.isStreamError) session.fail(thrown);
+    if (thrown instanceof Http3Error && thrown.scope === 'connection') session.fail(thrown);
     void this.#release();
     return error ?? asError(thrown);
   }
@@ -216,7 +226,18 @@ export class ClientExchange {
     if (!isWhole && !reader.hasEnded) void this.#cancelAtServer(writer);
     const reset = writer.reset('H3_REQUEST_CANCELLED');
     if (!isWhole) await reader.release('H3_REQUEST_CANCELLED');
-    await Promise.all([reset, this.#sending?.catch(() => undefined), reader.drain().catch(() => undefined)]);
+    await Promise.all([reset, this.#sending?.catch(() => undefined), this.#drain(reader)]);
+  }
+
+  /** The caller has all it will get; what still comes is checked for the connection's sake. */
+  async #drain(reader: MessageReader): Promise<void> {
+    try {
+      await reader.drain();
+    } catch (thrown) {
+      if (!(thrown instanceof Http3Error)) return;
+      if (thrown.scope === 'connection') this.#context.session.fail(thrown);
+      await reader.release(thrown.h3);
+    }
   }
 
   async #cancelAtServer(writer: MessageWriter): Promise<void> {
@@ -229,6 +250,15 @@ export class ClientExchange {
     return { reader: this.#reader, writer: this.#writer };
   }
 }
+
+const drainingError = (): MvmError => mvmError('UNAVAILABLE', 'the peer takes no new requests: it is about to stop');
+
+/** A peer that says how large a head may be is not sent a larger one (RFC 9114 section 4.2.2). */
+const demandSize = (lines: readonly FieldLine[], bytesMax: number): void => {
+  const size = lines.reduce((total, line) => total + fieldLineSize(line), 0);
+  if (size <= bytesMax) return;
+  throw mvmError('INVALID_ARGUMENT', `the headers have ${size} bytes, and the peer takes ${bytesMax}`, { bytesMax });
+};
 
 /** Never settles: the other side of a race decides. */
 const never = new Promise<never>(() => undefined);
@@ -252,7 +282,8 @@ const asError = (thrown: unknown): MvmError => {
   if (thrown instanceof MvmError) return thrown;
   if (thrown instanceof StreamFailure) {
     const name = http3CodeName(thrown.streamCode);
-    if (name === 'H3_REQUEST_REJECTED') return mvmError('UNAVAILABLE', 'the peer takes no new requests', { h3: name });
+    if (name === 'H3_REQUEST_REJECTED')
+      return mvmError('UNAVAILABLE', 'the peer did not take the request', { h3: name });
     return mvmError('CONNECTION_LOST', `the peer ended the request: ${name}`, { h3: name }, { cause: thrown });
   }
   if (thrown instanceof Http3Error) {

@@ -52,6 +52,8 @@ export interface PeerClient extends PeerFetcher, AsyncDisposable {
   /** Resolves when the peer says that it stops (GOAWAY); stays pending otherwise. */
   readonly draining: Promise<CloseReason>;
   readonly connection: PeerConnection;
+  /** Starts no new request, says so to the peer (GOAWAY), closes the connection after the last one. Idempotent. */
+  drain(): Promise<void>;
   /** Closes the connection; requests under way fail with CONNECTION_LOST. Idempotent. */
   close(): Promise<void>;
 }
@@ -99,6 +101,7 @@ class Client implements PeerClient {
   readonly #cancelGraceMs: number;
   #lastHeardMs = -Infinity;
   readonly #draining = Promise.withResolvers<CloseReason>();
+  readonly #exchanges = new Set<ClientExchange>();
   #isDraining = false;
 
   constructor(connection: PeerConnection, options: ConnectHttp3Options) {
@@ -111,7 +114,7 @@ class Client implements PeerClient {
     });
     this.#session = new Http3Session(connection, 'client', {
       onBytes: this.#onBytes,
-      onGoaway: () => this.#drain(),
+      onGoaway: (streamId) => this.#onGoaway(streamId),
     });
     // A server opens no bidirectional streams in HTTP/3 (RFC 9114 section 6.1).
     connection.limitStreams({ bidirectional: 0 });
@@ -137,17 +140,27 @@ class Client implements PeerClient {
   async fetch(path: string, init: PeerRequestInit = {}): Promise<Response> {
     const request = outgoing(path, init, this.peerId);
     if (this.connection.isClosed) throw await this.#lost();
-    if (this.#isDraining) throw mvmError('UNAVAILABLE', 'the peer takes no new requests: it is about to stop');
+    if (this.#isDraining) throw mvmError('UNAVAILABLE', 'the connection takes no new requests: it is about to end');
     const place = this.#gate.enter();
-    const exchange = new ClientExchange(request, {
+    const exchange: ClientExchange = new ClientExchange(request, {
       session: this.#session,
       clock: this.#clock,
-      place: { ready: place.ready, leave: () => this.#leave(place) },
+      place: { ready: place.ready, leave: () => this.#leave(place, exchange) },
       cancelGraceMs: this.#cancelGraceMs,
+      isDraining: () => this.#isDraining,
       lastHeardMs: () => this.#lastHeardMs,
       onBytes: this.#onBytes,
     });
+    this.#exchanges.add(exchange);
     return exchange.start();
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    // Our requests go on; the number is that of the first push that we refuse (RFC 9114 section 5.2).
+    await this.#session.sendGoaway(0);
+    this.#closeIfDone();
+    await this.connection.closed;
   }
 
   async close(): Promise<void> {
@@ -163,15 +176,22 @@ class Client implements PeerClient {
     this.#lastHeardMs = this.#clock.monotonicMs();
   };
 
-  #drain(): void {
+  #onGoaway(firstRefused: number): void {
     this.#isDraining = true;
     this.#draining.resolve({ by: 'peer', text: 'it stops' });
-    if (this.#gate.taken === 0) void this.close();
+    if (Number.isSafeInteger(firstRefused))
+      for (const exchange of this.#exchanges) void exchange.onGoaway(firstRefused);
+    this.#closeIfDone();
   }
 
-  #leave(place: Place): void {
+  #leave(place: Place, exchange: ClientExchange): void {
+    this.#exchanges.delete(exchange);
     place.leave();
-    if (this.#isDraining && this.#gate.taken === 0) void this.close();
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#isDraining && this.#exchanges.size === 0) void this.close();
   }
 
   async #lost(): Promise<Error> {

@@ -31,24 +31,25 @@ const streamScoped: ReadonlySet<Http3Code> = new Set([
   'H3_EXCESSIVE_LOAD',
 ]);
 
+/** What an error costs: one request, or the connection with all of them (RFC 9114 section 8). */
+export type ErrorScope = 'stream' | 'connection';
+
 /** What a peer did against the rules, with the code that it is told. */
 export class Http3Error extends Error {
   readonly h3: Http3Code;
+  readonly scope: ErrorScope;
 
-  constructor(h3: Http3Code, message: string) {
+  /** @param scope as the RFC says for the code, unless it leaves the choice */
+  constructor(h3: Http3Code, message: string, scope: ErrorScope = streamScoped.has(h3) ? 'stream' : 'connection') {
     super(`${h3}: ${message}`);
     this.name = 'Http3Error';
     this.h3 = h3;
+    this.scope = scope;
   }
 
   /** The number on the wire. */
   get wireCode(): number {
     return http3Codes[this.h3];
-  }
-
-  /** Whether only the request fails (RFC 9114 section 8: a stream error), or the whole connection. */
-  get isStreamError(): boolean {
-    return streamScoped.has(this.h3);
   }
 }
 

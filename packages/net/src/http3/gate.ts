@@ -6,7 +6,8 @@ import { mvmError } from '@mvm-ci/protocol';
 
 /** A place, or the wait for one. `leave` is idempotent, and legal before `ready`. */
 export interface Place {
-  readonly ready: Promise<void>;
+  /** Absent when the place could be taken at once. */
+  readonly ready: Promise<void> | undefined;
   leave(): void;
 }
 
@@ -30,7 +31,7 @@ export class Gate {
   enter(): Place {
     if (this.#taken < this.#placesMax) {
       this.#taken += 1;
-      return this.#place(Promise.resolve());
+      return this.#place();
     }
     if (this.#waiting.size >= this.#waitingMax) {
       throw mvmError('UNAVAILABLE', `${this.#waitingMax} requests wait for this connection already`);
@@ -40,7 +41,7 @@ export class Gate {
     return this.#place(promise, resolve);
   }
 
-  #place(ready: Promise<void>, queued?: () => void): Place {
+  #place(ready?: Promise<void>, queued?: () => void): Place {
     let hasLeft = false;
     return {
       ready,

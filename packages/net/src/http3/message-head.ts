@@ -132,4 +132,5 @@ const contentLength = (headers: Headers): number | undefined => {
   return Number(first);
 };
 
-const malformed = (message: string): Http3Error => new Http3Error('H3_MESSAGE_ERROR', message);
+/** The error of a message that breaks the rules (RFC 9114 section 4.1.2). */
+export const malformed = (message: string): Http3Error => new Http3Error('H3_MESSAGE_ERROR', message);

@@ -4,10 +4,11 @@
  *   1. The end of the stream proves nothing (a stream that is dropped looks finished): the body must have as many
  *      bytes as `content-length` or the announced trailer says, and may not end inside a frame.
  *   2. At most one read is under way. `release` frees the half if none is, and says so if one is: it can't be cancelled.
- *   3. Waiting has no limit in here; the caller races it (GiveUp).
+ *   3. Waiting has no limit in here; the caller bounds it.
+ *   4. Every frame is checked against its place (RFC 9114 section 4.1), also behind a body that is whole.
  */
-import { Http3Error, http3Codes } from './error.ts';
-import { FrameDecoder, requestStreamRules, type FrameEvent } from './frame-decoder.ts';
+import { Http3Error, http3Codes, type Http3Code } from './error.ts';
+import { FrameDecoder, type FrameEvent, type FrameRules } from './frame-decoder.ts';
 import { readTrailers } from './message-head.ts';
 import { decodeFieldSection } from './qpack/decoder.ts';
 import type { FieldLine } from './qpack/field-line.ts';
@@ -17,32 +18,26 @@ import type { ReceiveHalf } from '../peer-connection.ts';
 /** Names the trailer that proves that a body of unknown length is whole; its value is the number of bytes. */
 export const lengthTrailer = 'mvm-body-length';
 
-export interface MessageReaderOptions {
-  readonly fieldSectionBytesMax: number;
-  /** Called whenever bytes arrive: the peer is alive. */
-  readonly onBytes?: () => void;
-}
-
-type Stage = 'head' | 'body' | 'trailers' | 'end';
-
 export class MessageReader {
   readonly #half: ReceiveHalf;
-  readonly #options: MessageReaderOptions;
+  readonly #sectionBytesMax: number;
+  readonly #onBytes: (() => void) | undefined;
   readonly #decoder: FrameDecoder;
-  readonly #events: FrameEvent[] = [];
-  #stage: Stage = 'head';
   #reading: Promise<void> | undefined;
   #hasEnded = false;
+  #hasTrailers = false;
   #bodyBytes = 0;
   #expectedBytes: number | undefined;
   #needsTrailer = false;
   #error: Error | undefined;
   #readBytes: number = netLimits.firstReadBytes;
 
-  constructor(half: ReceiveHalf, options: MessageReaderOptions) {
+  /** @param onBytes called whenever bytes arrive: the peer is alive */
+  constructor(half: ReceiveHalf, rules: FrameRules, onBytes?: () => void) {
     this.#half = half;
-    this.#options = options;
-    this.#decoder = new FrameDecoder(requestStreamRules(options.fieldSectionBytesMax));
+    this.#sectionBytesMax = rules.payloadBytesMax;
+    this.#onBytes = onBytes;
+    this.#decoder = new FrameDecoder(rules);
   }
 
   /** Whether the peer has finished its half: nothing is left to release. */
@@ -52,22 +47,19 @@ export class MessageReader {
 
   /** Whether the whole body is known to have arrived, also when the end of the stream has not yet. */
   get isBodyWhole(): boolean {
-    return this.#stage === 'end' || (this.#expectedBytes !== undefined && this.#bodyBytes === this.#expectedBytes);
+    return this.#expectedBytes !== undefined && this.#bodyBytes === this.#expectedBytes;
   }
 
   /** The next head: the request's or response's own, or an interim one (RFC 9114 section 4.1). */
   async head(): Promise<FieldLine[]> {
-    for (;;) {
-      const event = await this.#nextEvent();
-      if (!event) throw new Http3Error('H3_REQUEST_INCOMPLETE', 'the stream ended before the head');
-      if (event.kind === 'frame') return this.#decode(event.payload);
-      throw new Http3Error('H3_FRAME_UNEXPECTED', 'DATA before HEADERS');
-    }
+    const event = this.#arrived() ?? (await this.#nextEvent());
+    if (!event) throw new Http3Error('H3_REQUEST_INCOMPLETE', 'the stream ended before the head');
+    if (event.kind === 'frame') return this.#decode(event.payload);
+    throw this.#failed(new Http3Error('H3_FRAME_UNEXPECTED', 'DATA before HEADERS'));
   }
 
   /** Says what the head promised, before the first {@link piece}. */
   expectBody(expectedBytes: number | undefined, headers: Headers): void {
-    this.#stage = 'body';
     this.#expectedBytes = expectedBytes;
     this.#needsTrailer = headers.get('trailer') === lengthTrailer;
   }
@@ -78,23 +70,23 @@ export class MessageReader {
    * @throws Http3Error H3_MESSAGE_ERROR when it is shorter or longer than promised
    */
   async piece(): Promise<Uint8Array | undefined> {
-    while (this.#stage !== 'end' && !this.isBodyWhole) {
-      const event = await this.#nextEvent();
-      if (!event) return this.#endBody();
-      if (event.kind === 'frame') this.#takeTrailers(event.payload);
-      else if (event.bytes.length > 0) return this.#takePiece(event.bytes);
+    for (;;) {
+      const isWhole = this.isBodyWhole;
+      // Behind a whole body only what is here already is looked at: the rest is for `drain`.
+      const event = this.#arrived() ?? (isWhole ? undefined : await this.#nextEvent());
+      if (!event) return isWhole ? undefined : this.#endBody();
+      const bytes = this.#take(event);
+      if (bytes) return bytes;
     }
-    if (this.#events.some((event) => event.kind === 'data' && event.bytes.length > 0)) throw this.#tooLong();
-    return undefined;
   }
 
-  /** Reads what is left and throws it away, until the peer ends the stream. */
+  /**
+   * Reads what is left and throws it away, until the peer ends the stream.
+   *
+   * @throws Http3Error for what may not stand there
+   */
   async drain(): Promise<void> {
-    this.#stage = 'end';
-    while (!this.#hasEnded) {
-      this.#events.length = 0;
-      await this.#read();
-    }
+    for (let event = await this.#nextEvent(); event; event = await this.#nextEvent()) this.#take(event);
   }
 
   /**
@@ -102,7 +94,7 @@ export class MessageReader {
    *
    * @returns whether that was possible: false while a read is under way, which only the peer can end
    */
-  async release(code: keyof typeof http3Codes): Promise<boolean> {
+  async release(code: Http3Code): Promise<boolean> {
     if (this.#hasEnded) return true;
     if (this.#reading) return false;
     this.#hasEnded = true;
@@ -110,67 +102,74 @@ export class MessageReader {
     return true;
   }
 
-  #takePiece(bytes: Uint8Array): Uint8Array {
-    if (this.#stage === 'trailers') throw new Http3Error('H3_FRAME_UNEXPECTED', 'DATA after the trailers');
-    this.#bodyBytes += bytes.length;
-    if (this.#expectedBytes !== undefined && this.#bodyBytes > this.#expectedBytes) throw this.#tooLong();
-    return bytes;
-  }
-
-  #tooLong(): Http3Error {
-    return new Http3Error('H3_MESSAGE_ERROR', `the body is longer than the ${this.#expectedBytes} bytes announced`);
+  /** Checks what comes behind the head. @returns the bytes of a piece that has some */
+  #take(event: FrameEvent): Uint8Array | undefined {
+    if (this.#hasTrailers) throw this.#failed(new Http3Error('H3_FRAME_UNEXPECTED', 'a frame after the trailers'));
+    if (event.kind === 'frame') {
+      this.#takeTrailers(event.payload);
+      return undefined;
+    }
+    this.#bodyBytes += event.bytes.length;
+    if (this.#bodyBytes > (this.#expectedBytes ?? Infinity)) throw this.#wrongLength('longer than');
+    return event.bytes.length > 0 ? event.bytes : undefined;
   }
 
   #takeTrailers(payload: Uint8Array): void {
-    if (this.#stage === 'trailers') throw new Http3Error('H3_FRAME_UNEXPECTED', 'HEADERS after the trailers');
-    this.#stage = 'trailers';
+    this.#hasTrailers = true;
     const announced = readTrailers(this.#decode(payload)).get(lengthTrailer);
-    if (announced !== null) {
-      this.#expectedBytes = Number(announced);
-      this.#needsTrailer = false;
-    }
+    if (announced === null) return;
+    this.#expectedBytes = Number(announced);
+    this.#needsTrailer = false;
+    if (this.#bodyBytes !== this.#expectedBytes) throw this.#wrongLength('not');
   }
 
   #endBody(): undefined {
-    const isShort = this.#needsTrailer || (this.#expectedBytes ?? this.#bodyBytes) !== this.#bodyBytes;
-    if (isShort) {
-      const expected = this.#expectedBytes ?? 'the announced number of';
-      throw new Http3Error('H3_MESSAGE_ERROR', `the body ended after ${this.#bodyBytes} of ${expected} bytes`);
+    if (this.#needsTrailer || (this.#expectedBytes ?? this.#bodyBytes) !== this.#bodyBytes) {
+      throw this.#wrongLength('shorter than');
     }
-    this.#stage = 'end';
+    this.#expectedBytes = this.#bodyBytes;
     return undefined;
   }
 
+  #wrongLength(comparison: string): Error {
+    const expected = this.#expectedBytes ?? 'the number of';
+    const message = `a body of ${this.#bodyBytes} bytes is ${comparison} the ${expected} bytes announced`;
+    return this.#failed(new Http3Error('H3_MESSAGE_ERROR', message));
+  }
+
   #decode(payload: Uint8Array): FieldLine[] {
-    return decodeFieldSection(payload, this.#options.fieldSectionBytesMax);
+    return decodeFieldSection(payload, this.#sectionBytesMax);
   }
 
   async #nextEvent(): Promise<FrameEvent | undefined> {
     for (;;) {
-      const event = this.#events.shift();
-      if (event) return event;
-      if (this.#hasEnded) return undefined;
-      await this.#read();
+      const event = this.#arrived();
+      if (event || this.#hasEnded) return event;
+      this.#reading ??= this.#readOnce();
+      await this.#reading;
     }
   }
 
-  async #read(): Promise<void> {
+  /** The next event of what has been read already. */
+  #arrived(): FrameEvent | undefined {
     if (this.#error) throw this.#error;
-    this.#reading ??= this.#readOnce();
-    await this.#reading;
+    try {
+      return this.#decoder.next();
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
   }
 
   async #readOnce(): Promise<void> {
     try {
       const bytes = await this.#half.read(this.#readBytes);
       this.#readBytes = netLimits.pieceBytesMax;
-      this.#options.onBytes?.();
-      if (bytes.length > 0) this.#events.push(...this.#decoder.push(bytes));
+      this.#onBytes?.();
+      if (bytes.length > 0) this.#decoder.push(bytes);
       else this.#endStream();
     } catch (thrown) {
-      this.#error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      if (!(thrown instanceof Http3Error)) this.#hasEnded = true;
-      throw thrown;
+      this.#hasEnded = true;
+      throw this.#failed(thrown);
     } finally {
       this.#reading = undefined;
     }
@@ -179,5 +178,11 @@ export class MessageReader {
   #endStream(): void {
     this.#hasEnded = true;
     if (!this.#decoder.isBetweenFrames) throw new Http3Error('H3_FRAME_ERROR', 'the stream ended inside a frame');
+  }
+
+  /** Keeps the first error: whoever asks again gets it again. */
+  #failed(thrown: unknown): Error {
+    this.#error ??= thrown instanceof Error ? thrown : new Error(String(thrown));
+    return this.#error;
   }
 }

@@ -42,13 +42,19 @@ export class MessageWriter {
 
   /** The head, joined with the body when it is given and small. Does not finish. */
   async start(lines: readonly FieldLine[], body?: Uint8Array): Promise<void> {
-    const head = frame(frameTypes.HEADERS, encodeFieldSection(lines));
-    if (!body || body.length === 0) return this.#write(head);
+    const section = encodeFieldSection(lines);
+    const head = [frameHead(frameTypes.HEADERS, section.length), section];
+    if (!body || body.length === 0) return this.#write(joinBytes(head));
     this.#bodyBytes += body.length;
-    const dataHead = frameHead(frameTypes.DATA, body.length);
-    if (body.length <= netLimits.joinedWriteBytesMax) return this.#write(joinBytes([head, dataHead, body]));
-    await this.#write(joinBytes([head, dataHead]));
+    head.push(frameHead(frameTypes.DATA, body.length));
+    if (body.length <= netLimits.joinedWriteBytesMax) return this.#write(joinBytes([...head, body]));
+    await this.#write(joinBytes(head));
     await this.#writePieces(body);
+  }
+
+  /** An interim head (RFC 9110 section 15.2), before {@link start}. */
+  async interim(status: 100): Promise<void> {
+    await this.#write(frame(frameTypes.HEADERS, encodeFieldSection([[':status', String(status)]])));
   }
 
   /** A piece of the body. */
@@ -67,7 +73,8 @@ export class MessageWriter {
       await this.#write(frame(frameTypes.HEADERS, trailer));
     }
     this.#isOver = true;
-    await this.#guard(this.#half.finish());
+    // Unlike a write it waits for nothing: the end needs no credit of the peer.
+    await this.#half.finish();
   }
 
   /** Gives the message up; waits behind a write that is under way. Idempotent, never rejects. */

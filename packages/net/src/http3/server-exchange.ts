@@ -10,12 +10,12 @@ import { asMvmError, mvmError, MvmError } from '@mvm-ci/protocol';
 
 import { joinBytes } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
-import { GiveUp } from '../give-up.ts';
 import { netLimits } from '../limits.ts';
 import type { BidirectionalStream } from '../peer-connection.ts';
 import { bodyStream } from './body-stream.ts';
 import { Http3Error, type Http3Code } from './error.ts';
-import { readRequestHead, responseLines, type RequestHead } from './message-head.ts';
+import { requestStreamRules } from './frame-decoder.ts';
+import { malformed, readRequestHead, responseLines, type RequestHead } from './message-head.ts';
 import { lengthTrailer, MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
@@ -42,16 +42,23 @@ export interface ExchangeContext {
   readonly onHandlerError: (thrown: unknown, request: Request) => void;
 }
 
+const rules = requestStreamRules('server', netLimits.fieldSectionBytesMax);
+
 export class ServerExchange {
   readonly #context: ExchangeContext;
   readonly #reader: MessageReader;
   readonly #writer: MessageWriter;
   readonly #abort = new AbortController();
   #bodyReader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The "100 Continue" that a body was asked for with; the response waits for it. */
+  #continued: Promise<void> | undefined;
+  #hasResponded = false;
+  /** What the peer is told when the rest of its request isn't read. */
+  #releaseCode: Http3Code = 'H3_NO_ERROR';
 
   constructor(stream: BidirectionalStream, context: ExchangeContext) {
     this.#context = context;
-    this.#reader = new MessageReader(stream.receive, { fieldSectionBytesMax: netLimits.fieldSectionBytesMax });
+    this.#reader = new MessageReader(stream.receive, rules);
     this.#writer = new MessageWriter(stream.send, async (write) =>
       this.#within(context.bodyIdleMs, 'the peer to take the response', write),
     );
@@ -90,20 +97,37 @@ export class ServerExchange {
   #request(head: RequestHead): Request {
     const hasBody = head.method !== 'GET' && head.method !== 'HEAD' && head.bodyBytes !== 0;
     const init: RequestInit = { method: head.method, headers: head.headers, signal: this.#abort.signal };
-    const url = `${head.scheme}://${head.authority}${head.path}`;
-    if (!hasBody) return new Request(url, init);
-    const bytesMax = this.#context.endlessPaths.has(head.path) ? Infinity : this.#context.requestBodyBytesMax;
+    const body = hasBody ? { body: this.#requestBody(head), duplex: 'half' as const } : {};
+    try {
+      return new Request(`${head.scheme}://${head.authority}${head.path}`, { ...init, ...body });
+    } catch (thrown) {
+      // Its parts were good, so the whole is none that `fetch` knows: an authority such as "a:b", the method TRACE.
+      throw malformed(String(thrown));
+    }
+  }
+
+  #requestBody(head: RequestHead): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const { endlessPaths, requestBodyBytesMax, bodyIdleMs } = this.#context;
+    const bytesMax = endlessPaths.has(head.path) ? Infinity : requestBodyBytesMax;
     let received = 0;
-    const body = bodyStream({
+    let isAwaited = head.headers.get('expect') === '100-continue';
+    return bodyStream({
       next: async () => {
-        const piece = await this.#within(this.#context.bodyIdleMs, 'the body of a request', this.#reader.piece());
+        if (isAwaited) await this.#continue();
+        isAwaited = false;
+        const piece = await this.#within(bodyIdleMs, 'the body of a request', this.#reader.piece());
         received += piece?.length ?? 0;
         if (received > bytesMax) throw tooLarge(bytesMax);
         return piece;
       },
       cancel: () => undefined,
     });
-    return new Request(url, { ...init, body, duplex: 'half' });
+  }
+
+  /** The handler wants the body of a client that asked before it sends it (RFC 9110 section 10.1.1). */
+  async #continue(): Promise<void> {
+    this.#continued ??= this.#hasResponded ? Promise.resolve() : this.#writer.interim(100);
+    await this.#continued;
   }
 
   async #handle(request: Request, head: RequestHead): Promise<Response> {
@@ -118,6 +142,8 @@ export class ServerExchange {
   }
 
   async #respond(response: Response, method: string): Promise<void> {
+    this.#hasResponded = true;
+    await this.#continued;
     const { status, body } = response;
     // A copy: the headers of a response may be immutable.
     const headers = new Headers(response.headers);
@@ -147,9 +173,10 @@ export class ServerExchange {
   ): Promise<{ pieces: Uint8Array[]; pending?: Promise<PieceResult> }> {
     const pieces: Uint8Array[] = [];
     let bytes = 0;
+    const turn = this.#context.clock.nextTurn();
     for (;;) {
       const pending = reader.read();
-      const result = await Promise.race([pending, this.#context.clock.nextTurn()]);
+      const result = await Promise.race([pending, turn]);
       if (!result) return { pieces, pending };
       if (result.done) return { pieces };
       pieces.push(result.value);
@@ -169,23 +196,28 @@ export class ServerExchange {
     if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
   }
 
-  /** Waits for the peer; a miss closes the connection (header, 3). */
+  /** Waits for the peer; a miss closes the connection (header, 3), and that ends the wait. */
   async #within<T>(deadlineMs: number, what: string, work: Promise<T>): Promise<T> {
-    const giveUp = new GiveUp({ clock: this.#context.clock, deadlineMs, what });
+    const { clock, fail } = this.#context;
+    if (deadlineMs === Infinity) return work;
+    const message = `waited ${deadlineMs} ms for ${what}`;
+    const timer = clock.after(deadlineMs, () => fail(new Http3Error('H3_GENERAL_PROTOCOL_ERROR', message)));
     try {
-      return await giveUp.wait(work);
-    } catch (thrown) {
-      if (giveUp.error) this.#context.fail(new Http3Error('H3_GENERAL_PROTOCOL_ERROR', giveUp.error.message));
-      throw thrown;
+      return await work;
     } finally {
-      giveUp.settle();
+      timer.cancel();
     }
   }
 
   #giveUp(thrown: unknown): void {
-    const isProtocol = thrown instanceof Http3Error;
-    if (isProtocol && !thrown.isStreamError) this.#context.fail(thrown);
-    this.cancel(asMvmError(thrown), isProtocol ? thrown.h3 : 'H3_INTERNAL_ERROR');
+    const code = thrown instanceof Http3Error ? thrown.h3 : 'H3_INTERNAL_ERROR';
+    this.#failIfConnection(thrown);
+    this.#releaseCode = code;
+    this.cancel(asMvmError(thrown), code);
+  }
+
+  #failIfConnection(thrown: unknown): void {
+    if (thrown instanceof Http3Error && thrown.scope === 'connection') this.#context.fail(thrown);
   }
 
   /**
@@ -193,8 +225,13 @@ export class ServerExchange {
    * come; and a read that is under way ends when the peer does.
    */
   async #releaseReader(): Promise<void> {
-    if (!this.#reader.isBodyWhole && (await this.#reader.release('H3_NO_ERROR'))) return;
-    await this.#within(this.#context.bodyIdleMs, 'the end of a request', this.#reader.drain()).catch(() => undefined);
+    if (!this.#reader.isBodyWhole && (await this.#reader.release(this.#releaseCode))) return;
+    try {
+      await this.#within(this.#context.bodyIdleMs, 'the end of a request', this.#reader.drain());
+    } catch (thrown) {
+      this.#failIfConnection(thrown);
+      await this.#reader.release(thrown instanceof Http3Error ? thrown.h3 : this.#releaseCode);
+    }
   }
 }
 

@@ -3,7 +3,9 @@
  *
  *   1. No peer can stop it: what goes wrong on a connection ends that connection at most.
  *   2. `stop` refuses new requests (GOAWAY), lets the ones under way finish within the drain time, then closes.
- *   3. I8: requests for each connection are limited by the transport's stream credit.
+ *   3. I8: requests for each connection are limited by the transport's stream credit, and handlers that work on for
+ *      requests that were given up by a number of their own.
+ *   4. A connection without requests is let go after the idle time.
  */
 import { mvmError, type MvmError } from '@mvm-ci/protocol';
 
@@ -11,7 +13,7 @@ import type { Clock } from '../clock.ts';
 import { netLimits } from '../limits.ts';
 import type { BidirectionalStream, PeerConnection, PeerEndpoint } from '../peer-connection.ts';
 import { systemClock } from '../system-clock.ts';
-import { http3Codes } from './error.ts';
+import { http3Codes, Http3Error } from './error.ts';
 import { ServerExchange, type ExchangeContext, type Http3Handler } from './server-exchange.ts';
 import { Http3Session } from './session.ts';
 
@@ -31,6 +33,8 @@ export interface ServeHttp3Options {
   readonly requestHeadMs?: number;
   /** @default netLimits.bodyIdleMs */
   readonly bodyIdleMs?: number;
+  /** A connection without a request for this long is ended; `Infinity` for never. @default netLimits.connectionIdleMs */
+  readonly connectionIdleMs?: number;
   /** Told of what the handler threw that is none of our errors; the peer sees `INTERNAL`. @default ignored */
   readonly onHandlerError?: (thrown: unknown, request: Request) => void;
   /** Told of each connection when it begins and ends. @default ignored */
@@ -124,12 +128,17 @@ class ServedConnection {
   /** Cancellations that overtook their request: ids not yet accepted, so at most as many as the stream credit. */
   readonly #cancelledEarly = new Set<number>();
   readonly #idle = Promise.withResolvers<void>();
+  readonly #idleMs: number;
+  #lastRequestMs: number;
   #nextStreamId = 0;
+  #cancellations = 0;
   #isStopping = false;
 
   constructor(connection: PeerConnection, options: ServeHttp3Options, clock: Clock) {
     this.#connection = connection;
     this.#clock = clock;
+    this.#idleMs = options.connectionIdleMs ?? netLimits.connectionIdleMs;
+    this.#lastRequestMs = clock.monotonicMs();
     const requestsMax = options.requestsPerConnectionMax ?? netLimits.requestsPerConnectionMax;
     connection.limitStreams({ bidirectional: requestsMax });
     this.#session = new Http3Session(connection, 'server', {
@@ -151,6 +160,7 @@ class ServedConnection {
   /** Serves until the connection ends; never rejects. */
   async run(): Promise<void> {
     this.#session.start();
+    void this.#watchIdle();
     try {
       while (!this.#connection.isClosed) this.#accept(await this.#connection.acceptBidirectional());
     } catch {
@@ -163,6 +173,10 @@ class ServedConnection {
   }
 
   async stop(drainMs: number): Promise<void> {
+    // Two steps (RFC 9114 section 5.2): a notice that refuses nothing, and then, when requests that were on their way have
+    // come, the id of the first one that is refused. A client of ours closes after the notice, if it waits for nothing.
+    await this.#session.sendGoaway(LAST_STREAM_ID);
+    await this.#atMost(netLimits.goawayNoticeMs, this.#connection.closed);
     this.#isStopping = true;
     await this.#session.sendGoaway(this.#nextStreamId);
     if (this.#exchanges.size === 0) this.#idle.resolve();
@@ -177,20 +191,37 @@ class ServedConnection {
   #accept(stream: BidirectionalStream): void {
     const streamId = this.#nextStreamId;
     this.#nextStreamId += 4;
-    if (this.#isStopping) return void refuse(stream);
+    this.#lastRequestMs = this.#clock.monotonicMs();
+    const isRefused = this.#isStopping || this.#exchanges.size >= netLimits.handlersPerConnectionMax;
+    if (isRefused) return void refuse(stream);
     const exchange = new ServerExchange(stream, this.#context);
     this.#exchanges.set(streamId, exchange);
     if (this.#cancelledEarly.delete(streamId)) exchange.cancel(cancelledByPeer());
     void exchange.run().finally(() => {
       this.#exchanges.delete(streamId);
+      this.#lastRequestMs = this.#clock.monotonicMs();
       if (this.#isStopping && this.#exchanges.size === 0) this.#idle.resolve();
     });
   }
 
   #onCancel(streamId: number, requestsMax: number): void {
+    this.#cancellations += 1;
+    if (this.#cancellations > this.#nextStreamId / 4 + requestsMax) {
+      this.#session.fail(new Http3Error('H3_EXCESSIVE_LOAD', 'more cancellations than requests'));
+    }
     this.#exchanges.get(streamId)?.cancel(cancelledByPeer());
     const isToCome = streamId >= this.#nextStreamId && this.#cancelledEarly.size < requestsMax;
     if (isToCome) this.#cancelledEarly.add(streamId);
+  }
+
+  /** Looks now and then, so that a request costs no timer. */
+  async #watchIdle(): Promise<void> {
+    if (this.#idleMs === Infinity) return;
+    while (!this.#connection.isClosed) {
+      const idleForMs = this.#exchanges.size > 0 ? 0 : this.#clock.monotonicMs() - this.#lastRequestMs;
+      if (idleForMs >= this.#idleMs) return this.stop(0);
+      await this.#atMost(this.#idleMs - idleForMs, this.#connection.closed);
+    }
   }
 
   async #atMost(deadlineMs: number, work: Promise<unknown>): Promise<void> {
@@ -200,6 +231,9 @@ class ServedConnection {
     timer.cancel();
   }
 }
+
+/** The largest id of a request's stream that we can count. */
+const LAST_STREAM_ID = 2 ** 53 - 4;
 
 const cancelledByPeer = (): MvmError => mvmError('CANCELLED', 'the peer gave the request up');
 

@@ -24,7 +24,7 @@ const CAPACITY_ZERO = 0x20;
 export interface SessionEvents {
   /** Bytes arrived on a stream of the session. */
   readonly onBytes?: () => void;
-  /** The peer takes no further requests (server), or no further pushes (client, meaningless here). */
+  /** The peer begins to stop: a server takes no requests from this stream id on, a client no pushes. */
   readonly onGoaway?: (streamId: number) => void;
   /** The client gave a request up. */
   readonly onCancelRequest?: (streamId: number) => void;
@@ -42,6 +42,9 @@ export class Http3Session {
   readonly #settingsArrived = Promise.withResolvers<PeerSettings>();
   #peerSettings: PeerSettings | undefined;
   #lastGoaway = Infinity;
+  #lastMaxPushId = 0;
+  #ignoredStreams = 0;
+  #controlFrames = 0;
 
   constructor(connection: PeerConnection, side: 'client' | 'server', events: SessionEvents) {
     this.connection = connection;
@@ -57,6 +60,12 @@ export class Http3Session {
     const others = [streamTypes.QPACK_ENCODER, streamTypes.QPACK_DECODER].map(async (type) => this.#open(type));
     Promise.all([this.#control, ...others]).catch(this.fail);
     this.#acceptAll().catch(this.fail);
+    if (this.#side === 'client') this.#refuseBidirectional().catch(this.fail);
+  }
+
+  /** What the peer said about itself; undefined until its SETTINGS have come. */
+  get peerSettings(): PeerSettings | undefined {
+    return this.#peerSettings;
   }
 
   /** Tells the peer that requests from `streamId` on are not taken (RFC 9114 section 5.2). Never rejects. */
@@ -117,8 +126,16 @@ export class Http3Session {
           'no push is allowed',
         );
       default:
+        this.#ignoredStreams += 1;
+        if (this.#ignoredStreams > netLimits.ignoredStreamsMax) throw tooMany('streams of unknown types');
         return half.stop(http3Codes.H3_STREAM_CREATION_ERROR).catch(() => undefined);
     }
+  }
+
+  /** A server opens no bidirectional streams (RFC 9114 section 6.1). */
+  async #refuseBidirectional(): Promise<void> {
+    await this.connection.acceptBidirectional();
+    throw new Http3Error('H3_STREAM_CREATION_ERROR', 'a bidirectional stream of a server');
   }
 
   /** A stream that ends before its type is known is ignored (RFC 9114 section 6.2). */
@@ -142,7 +159,8 @@ export class Http3Session {
   async #serveControl(half: ReceiveHalf, first: Uint8Array): Promise<void> {
     const decoder = new FrameDecoder(controlStreamRules(netLimits.controlFrameBytesMax));
     await this.#readCritical(half, first, (bytes) => {
-      for (const event of decoder.push(bytes)) this.#onControlFrame(event);
+      decoder.push(bytes);
+      for (let event = decoder.next(); event; event = decoder.next()) this.#onControlFrame(event);
     });
   }
 
@@ -184,11 +202,22 @@ export class Http3Session {
   }
 
   #onId(type: number, id: number): void {
-    if (type === frameTypes.GOAWAY) return this.#onGoaway(id);
-    const isServer = this.#side === 'server';
-    if (type === frameTypes.CANCEL_REQUEST && isServer) this.#events.onCancelRequest?.(id);
-    if (type === frameTypes.MAX_PUSH_ID && !isServer) throw new Http3Error('H3_FRAME_UNEXPECTED', 'MAX_PUSH_ID');
-    if (type === frameTypes.CANCEL_PUSH) throw new Http3Error('H3_ID_ERROR', 'no push was promised');
+    if (type === frameTypes.CANCEL_REQUEST) {
+      if (this.#side === 'server') this.#events.onCancelRequest?.(id);
+      return;
+    }
+    this.#controlFrames += 1;
+    if (this.#controlFrames > netLimits.controlFramesMax) throw tooMany('control frames');
+    if (type === frameTypes.GOAWAY) this.#onGoaway(id);
+    else if (type === frameTypes.MAX_PUSH_ID) this.#onMaxPushId(id);
+    else throw new Http3Error('H3_ID_ERROR', 'no push was promised');
+  }
+
+  /** We never push, so that the number means nothing; but it may not come from a server, nor shrink. */
+  #onMaxPushId(id: number): void {
+    if (this.#side === 'client') throw new Http3Error('H3_FRAME_UNEXPECTED', 'MAX_PUSH_ID from a server');
+    if (id < this.#lastMaxPushId) throw new Http3Error('H3_ID_ERROR', `MAX_PUSH_ID shrinks to ${id}`);
+    this.#lastMaxPushId = id;
   }
 
   #onGoaway(id: number): void {
@@ -198,6 +227,8 @@ export class Http3Session {
     this.#events.onGoaway?.(id);
   }
 }
+
+const tooMany = (what: string): Http3Error => new Http3Error('H3_EXCESSIVE_LOAD', `too many ${what}`);
 
 /**
  * Checks that a decoder stream holds stream cancellations only (`01`, then a 6-bit prefixed integer), piece by piece.

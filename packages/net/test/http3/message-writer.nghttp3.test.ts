@@ -16,6 +16,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 
 import { joinBytes } from '../../src/bytes.ts';
+import { requestStreamRules } from '../../src/http3/frame-decoder.ts';
 import { MessageReader } from '../../src/http3/message-reader.ts';
 import { MessageWriter } from '../../src/http3/message-writer.ts';
 import type { FieldLine } from '../../src/http3/qpack/field-line.ts';
@@ -59,7 +60,7 @@ const read = async (bytes: Uint8Array): Promise<{ lines: FieldLine[]; body: Uint
     },
     stop: () => Promise.resolve(),
   };
-  const reader = new MessageReader(half, { fieldSectionBytesMax: 65_536 });
+  const reader = new MessageReader(half, requestStreamRules('server', 65_536));
   const lines = await reader.head();
   reader.expectBody(undefined, new Headers());
   const pieces: Uint8Array[] = [new Uint8Array(0)];

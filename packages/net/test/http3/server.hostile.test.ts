@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { http3CodeName } from '../../src/http3/error.ts';
-import { FrameDecoder, requestStreamRules } from '../../src/http3/frame-decoder.ts';
 import { frame, frameHead, frameTypes } from '../../src/http3/frame.ts';
 import { decodeFieldSection } from '../../src/http3/qpack/decoder.ts';
 import { varint } from '../../src/http3/varint.ts';
 import { StreamFailure } from '../../src/peer-connection.ts';
 import type { PeerConnection } from '../../src/index.ts';
+import { bodyOf, framesOf } from '../fixtures/frames.ts';
 import {
   data,
   exchange,
@@ -38,11 +38,6 @@ const resetWith =
     return true;
   };
 
-const bodyOf = (answer: Uint8Array): string => {
-  const events = new FrameDecoder(requestStreamRules(65_536)).push(answer);
-  return Buffer.concat(events.map((event) => (event.kind === 'data' ? event.bytes : nothing))).toString();
-};
-
 test('a stranger that follows the rules is served, with grease everywhere', async () => {
   await using pair = await openRawClient(echo);
   await openControl(pair.connection, grease);
@@ -58,7 +53,7 @@ test('a stranger that follows the rules is served, with grease everywhere', asyn
     data(Buffer.from('lo')),
   ];
   const answer = await exchange(pair.connection, [...request, grease], { finish: true });
-  const [head] = new FrameDecoder(requestStreamRules(65_536)).push(answer);
+  const [head] = framesOf(answer);
   assert.ok(head?.kind === 'frame');
   assert.deepEqual(decodeFieldSection(head.payload, 65_536)[0], [':status', '200']);
   assert.equal(bodyOf(answer), 'hello');

@@ -5,7 +5,7 @@
 import { Http3Error } from '../error.ts';
 import { fieldLineSize, type FieldLine } from './field-line.ts';
 import { huffmanDecode } from './huffman.ts';
-import { SectionReader } from './prefixed-integer.ts';
+import { SectionReader } from './section-reader.ts';
 import { staticTable } from './static-table.ts';
 
 /**

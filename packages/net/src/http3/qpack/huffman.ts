@@ -72,28 +72,28 @@ export const huffmanSize = (text: string): number => {
   return Math.ceil(bits / 8);
 };
 
-/** Encodes characters up to U+00FF, one byte each. */
-export const huffmanEncode = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(huffmanSize(text));
-  let offset = 0;
+/** Encodes characters up to U+00FF into `target` from `start` on, where {@link huffmanSize} bytes have room. */
+export const huffmanEncodeInto = (text: string, target: Uint8Array, start: number): void => {
+  let offset = start;
   let held = 0;
-  let heldBits = 0;
+  let room = 8;
   for (let index = 0; index < text.length; index += 1) {
     const symbol = text.charCodeAt(index);
-    const length = codeLengths[symbol] ?? 0;
-    // At most 7 bits are held and a code has at most 30: a product keeps them exact where a shift would overflow.
-    held = held * 2 ** length + (codes[symbol] ?? 0);
-    heldBits += length;
-    while (heldBits >= 8) {
-      heldBits -= 8;
-      const scale = 2 ** heldBits;
-      bytes[offset] = Math.floor(held / scale);
-      held %= scale;
+    const code = codes[symbol] ?? 0;
+    let left = codeLengths[symbol] ?? 0;
+    while (left > 0) {
+      const taken = Math.min(left, room);
+      left -= taken;
+      room -= taken;
+      held |= ((code >>> left) & ((1 << taken) - 1)) << room;
+      if (room > 0) continue;
+      target[offset] = held;
       offset += 1;
+      held = 0;
+      room = 8;
     }
   }
-  if (heldBits > 0) bytes[offset] = (held << (8 - heldBits)) | (0xff >> heldBits);
-  return bytes;
+  if (room < 8) target[offset] = held | (0xff >> (8 - room));
 };
 
 /** Decodes to characters up to U+00FF. @throws Http3Error QPACK_DECOMPRESSION_FAILED */

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { Http3Error } from '../../../src/http3/error.ts';
-import { huffmanDecode, huffmanEncode, huffmanSize } from '../../../src/http3/qpack/huffman.ts';
+import { huffmanDecode, huffmanEncodeInto, huffmanSize } from '../../../src/http3/qpack/huffman.ts';
+
+const huffmanEncode = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(huffmanSize(text));
+  huffmanEncodeInto(text, bytes, 0);
+  return bytes;
+};
 
 const latin1 = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 

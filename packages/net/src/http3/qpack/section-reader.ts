@@ -1,4 +1,4 @@
-/** Integers with a prefix (RFC 7541 section 5.1), which QPACK uses: the low bits of a byte, then 7 bits a byte. */
+/** Reads a field section: integers with a prefix (RFC 7541 section 5.1: the low bits of a byte, then 7 bits a byte), strings. */
 import { Http3Error } from '../error.ts';
 
 /** Reads one field section from front to back. The only thing it throws is Http3Error. */
@@ -48,19 +48,5 @@ export class SectionReader {
     return byte;
   }
 }
-
-/** The bytes of an integer whose first byte also carries `flags` in its high bits. */
-export const prefixedInteger = (value: number, prefixBits: number, flags: number): number[] => {
-  const prefixMax = 2 ** prefixBits - 1;
-  if (value < prefixMax) return [flags | value];
-  const bytes = [flags | prefixMax];
-  let rest = value - prefixMax;
-  while (rest >= 128) {
-    bytes.push((rest % 128) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  bytes.push(rest);
-  return bytes;
-};
 
 const failed = (message: string): Http3Error => new Http3Error('QPACK_DECOMPRESSION_FAILED', message);
