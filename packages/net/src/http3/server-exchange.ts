@@ -53,6 +53,7 @@ export class ServerExchange {
   /** The "100 Continue" that a body was asked for with; the response waits for it. */
   #continued: Promise<void> | undefined;
   #hasResponded = false;
+  #bodyError: Http3Error | undefined;
   /** What the peer is told when the rest of its request isn't read. */
   #releaseCode: Http3Code = 'H3_NO_ERROR';
 
@@ -115,13 +116,24 @@ export class ServerExchange {
       next: async () => {
         if (isAwaited) await this.#continue();
         isAwaited = false;
-        const piece = await this.#within(bodyIdleMs, 'the body of a request', this.#reader.piece());
+        const piece = await this.#within(bodyIdleMs, 'the body of a request', this.#piece());
         received += piece?.length ?? 0;
         if (received > bytesMax) throw tooLarge(bytesMax);
         return piece;
       },
       cancel: () => undefined,
     });
+  }
+
+  /** A violation fails the connection or the request, whatever the handler makes of the body's error. */
+  async #piece(): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#reader.piece();
+    } catch (thrown) {
+      this.#failIfConnection(thrown);
+      if (thrown instanceof Http3Error) this.#bodyError = thrown;
+      throw thrown;
+    }
   }
 
   /** The handler wants the body of a client that asked before it sends it (RFC 9110 section 10.1.1). */
@@ -136,6 +148,7 @@ export class ServerExchange {
       if ((head.bodyBytes ?? 0) > requestBodyBytesMax) throw tooLarge(requestBodyBytesMax);
       return await handler(request, peer);
     } catch (thrown) {
+      if (this.#bodyError) throw this.#bodyError;
       if (!(thrown instanceof MvmError)) onHandlerError(thrown, request);
       return errorResponse(thrown);
     }

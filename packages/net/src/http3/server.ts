@@ -25,6 +25,8 @@ export interface ServeHttp3Options {
   readonly handler: Http3Handler;
   /** @default netLimits.requestsPerConnectionMax */
   readonly requestsPerConnectionMax?: number;
+  /** Handlers at work for one connection, with those whose request was given up. @default netLimits.handlersPerConnectionMax */
+  readonly handlersPerConnectionMax?: number;
   /** @default netLimits.requestBodyBytesMax */
   readonly requestBodyBytesMax?: number;
   /** Paths whose request bodies have no limit, since they stay open; who serves them bounds what is kept. @default none */
@@ -129,6 +131,7 @@ class ServedConnection {
   readonly #cancelledEarly = new Set<number>();
   readonly #idle = Promise.withResolvers<void>();
   readonly #idleMs: number;
+  readonly #handlersMax: number;
   #lastRequestMs: number;
   #nextStreamId = 0;
   #cancellations = 0;
@@ -138,6 +141,7 @@ class ServedConnection {
     this.#connection = connection;
     this.#clock = clock;
     this.#idleMs = options.connectionIdleMs ?? netLimits.connectionIdleMs;
+    this.#handlersMax = options.handlersPerConnectionMax ?? netLimits.handlersPerConnectionMax;
     this.#lastRequestMs = clock.monotonicMs();
     const requestsMax = options.requestsPerConnectionMax ?? netLimits.requestsPerConnectionMax;
     connection.limitStreams({ bidirectional: requestsMax });
@@ -192,7 +196,7 @@ class ServedConnection {
     const streamId = this.#nextStreamId;
     this.#nextStreamId += 4;
     this.#lastRequestMs = this.#clock.monotonicMs();
-    const isRefused = this.#isStopping || this.#exchanges.size >= netLimits.handlersPerConnectionMax;
+    const isRefused = this.#isStopping || this.#exchanges.size >= this.#handlersMax;
     if (isRefused) return void refuse(stream);
     const exchange = new ServerExchange(stream, this.#context);
     this.#exchanges.set(streamId, exchange);

@@ -3,42 +3,11 @@ import { test } from 'node:test';
 
 import { MvmError } from '@mvm-ci/protocol';
 
+import { http3CodeName } from '../../src/http3/error.ts';
 import { frame, frameHead, frameTypes } from '../../src/http3/frame.ts';
-import { connectHttp3, type BidirectionalStream, type PeerClient } from '../../src/index.ts';
-import { latch, openPeer } from '../fixtures/peers.ts';
-import { data, grease, headers, openControl } from '../fixtures/raw-peer.ts';
-
-interface RawServer extends AsyncDisposable {
-  readonly client: PeerClient;
-}
-
-/** A client of ours and a raw server that answers every request by `answer`. */
-const openRawServer = async (answer: (stream: BidirectionalStream) => Promise<unknown>): Promise<RawServer> => {
-  const server = await openPeer();
-  const endpoint = await openPeer();
-  const incoming = server.connections('iroh+h3')[Symbol.asyncIterator]().next();
-  const client = await connectHttp3(endpoint, server.address());
-  const first = await incoming;
-  assert.ok(first.done !== true);
-  const connection = first.value;
-  const held: unknown[] = [await openControl(connection)];
-  const serve = async (): Promise<void> => {
-    for (;;) {
-      const stream = await connection.acceptBidirectional();
-      held.push(stream);
-      answer(stream).catch(() => undefined);
-    }
-  };
-  serve().catch(() => undefined);
-  return {
-    client,
-    [Symbol.asyncDispose]: async () => {
-      await endpoint.close();
-      await server.close();
-      held.length = 0;
-    },
-  };
-};
+import type { BidirectionalStream } from '../../src/index.ts';
+import { latch } from '../fixtures/peers.ts';
+import { data, grease, headers, openRawServer, openStream, type RawServer } from '../fixtures/raw-peer.ts';
 
 const answering =
   (...pieces: readonly Uint8Array[]) =>
@@ -105,6 +74,28 @@ test('an answer without a head, or that breaks the rules, is an error', async ()
     await using pair = await openRawServer(answering(...pieces));
     await assert.rejects(pair.client.fetch('/'), isLost);
   }
+});
+
+test('a server that opens a bidirectional stream, or pushes, loses the connection', async () => {
+  for (const [code, violate] of [
+    ['H3_STREAM_CREATION_ERROR', async ({ connection }) => (await connection.openBidirectional()).send.writeAll(ok)],
+    ['H3_ID_ERROR', async ({ connection }) => openStream(connection, 1)],
+    ['H3_FRAME_UNEXPECTED', async ({ control }) => control.writeAll(frame(frameTypes.MAX_PUSH_ID, Uint8Array.of(0)))],
+    ['H3_ID_ERROR', async ({ control }) => control.writeAll(frame(frameTypes.GOAWAY, Uint8Array.of(3)))],
+  ] as readonly (readonly [string, (pair: RawServer) => Promise<unknown>])[]) {
+    await using pair = await openRawServer(async () => undefined);
+    const held = await violate(pair);
+    const { by, code: number } = await pair.connection.closed;
+    assert.deepEqual([by, http3CodeName(number ?? -1)], ['peer', code]);
+    assert.notEqual(held, null);
+  }
+});
+
+test('a head that is larger than the server takes is refused before it is sent', async () => {
+  await using pair = await openRawServer(answering(ok));
+  await (await pair.client.fetch('/')).text();
+  const tooLarge = pair.client.fetch('/', { headers: { 'x-large': 'a'.repeat(65_536) } });
+  await assert.rejects(tooLarge, (thrown) => thrown instanceof MvmError && thrown.code === 'INVALID_ARGUMENT');
 });
 
 test('a request that the server rejects untouched may be tried elsewhere', async () => {

@@ -2,22 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { http3CodeName } from '../../src/http3/error.ts';
-import { frame, frameHead, frameTypes } from '../../src/http3/frame.ts';
+import { frame, frameTypes } from '../../src/http3/frame.ts';
 import { decodeFieldSection } from '../../src/http3/qpack/decoder.ts';
 import { varint } from '../../src/http3/varint.ts';
 import { StreamFailure } from '../../src/peer-connection.ts';
 import type { PeerConnection } from '../../src/index.ts';
 import { bodyOf, framesOf } from '../fixtures/frames.ts';
-import {
-  data,
-  exchange,
-  grease,
-  headers,
-  openControl,
-  openRawClient,
-  openStream,
-  requestHead,
-} from '../fixtures/raw-peer.ts';
+import { data, exchange, grease, openControl, openRawClient, openStream, requestHead } from '../fixtures/raw-peer.ts';
 import { latch } from '../fixtures/peers.ts';
 
 const echo = { handler: async (request: Request) => new Response(await request.text()) };
@@ -74,39 +65,6 @@ test('one byte at a time is as good as all at once', async () => {
   assert.equal(bodyOf(await exchange(pair.connection, pieces, { finish: true })), 'hello');
 });
 
-test('what a request may not hold closes the connection with the code of the rule', async () => {
-  const cases: readonly (readonly [string, readonly Uint8Array[]])[] = [
-    ['H3_FRAME_UNEXPECTED', [data(Buffer.from('x')), requestHead('POST')]],
-    ['H3_FRAME_UNEXPECTED', [frame(frameTypes.SETTINGS, nothing)]],
-    ['H3_FRAME_UNEXPECTED', [frame(0x02, nothing)]],
-    ['QPACK_DECOMPRESSION_FAILED', [frame(frameTypes.HEADERS, Uint8Array.of(0, 0, 0x80))]],
-    ['H3_FRAME_ERROR', [frameHead(frameTypes.HEADERS, 100), Uint8Array.of(0, 0)]],
-  ];
-  for (const [code, pieces] of cases) {
-    await using pair = await openRawClient(echo);
-    await assert.rejects(exchange(pair.connection, pieces, { finish: true }));
-    assert.equal(await closedWith(pair.connection), code);
-  }
-});
-
-test('a malformed or oversized request costs that request only', async () => {
-  await using pair = await openRawClient(echo);
-  const cases: readonly (readonly [string, readonly Uint8Array[]])[] = [
-    ['H3_MESSAGE_ERROR', [headers([[':method', 'GET']])]],
-    ['H3_MESSAGE_ERROR', [requestHead('GET', ['connection', 'close'])]],
-    ['H3_EXCESSIVE_LOAD', [frameHead(frameTypes.HEADERS, 1_000_000)]],
-    ['H3_EXCESSIVE_LOAD', [frame(frameTypes.HEADERS, new Uint8Array(20_002).fill(0xdd, 2).fill(0, 0, 2))]],
-    ['H3_REQUEST_INCOMPLETE', []],
-  ];
-  for (const [code, pieces] of cases) {
-    await assert.rejects(exchange(pair.connection, pieces, { finish: true }), resetWith(code), code);
-  }
-  assert.equal(
-    bodyOf(await exchange(pair.connection, [requestHead('POST'), data(Buffer.from('x'))], { finish: true })),
-    'x',
-  );
-});
-
 test('a body that is cut is an error for the handler, never a short body', async () => {
   const seen: string[] = [];
   const handler = async (request: Request): Promise<Response> => {
@@ -151,37 +109,6 @@ test('a reader that takes nothing of a large response is ended by a deadline', a
   assert.equal(await closedWith(pair.connection), 'H3_GENERAL_PROTOCOL_ERROR');
   // Held until here: a half that is collected tells the server to stop, and the response ends at once.
   assert.ok(stream.receive);
-});
-
-test('violations on the control and QPACK streams close the connection with the code of the rule', async () => {
-  const cases: readonly (readonly [string, (connection: PeerConnection) => Promise<unknown>])[] = [
-    ['H3_MISSING_SETTINGS', async (connection) => openStream(connection, 0, frame(frameTypes.GOAWAY, varint(0)))],
-    ['H3_FRAME_UNEXPECTED', async (connection) => openControl(connection, frame(frameTypes.SETTINGS, nothing))],
-    ['H3_FRAME_UNEXPECTED', async (connection) => openControl(connection, data(nothing))],
-    [
-      'H3_SETTINGS_ERROR',
-      async (connection) => openStream(connection, 0, frame(frameTypes.SETTINGS, Uint8Array.of(2, 0))),
-    ],
-    [
-      'H3_SETTINGS_ERROR',
-      async (connection) => openStream(connection, 0, frame(frameTypes.SETTINGS, Uint8Array.of(6, 1, 6, 1))),
-    ],
-    ['H3_FRAME_ERROR', async (connection) => openStream(connection, 0, frame(frameTypes.SETTINGS, Uint8Array.of(6)))],
-    ['H3_FRAME_ERROR', async (connection) => openControl(connection, frame(frameTypes.GOAWAY, Uint8Array.of(1, 1)))],
-    ['H3_ID_ERROR', async (connection) => openControl(connection, frame(frameTypes.CANCEL_PUSH, varint(0)))],
-    ['H3_STREAM_CREATION_ERROR', async (connection) => [await openControl(connection), await openControl(connection)]],
-    ['H3_STREAM_CREATION_ERROR', async (connection) => openStream(connection, 1)],
-    ['H3_CLOSED_CRITICAL_STREAM', async (connection) => (await openControl(connection)).finish()],
-    ['QPACK_ENCODER_STREAM_ERROR', async (connection) => openStream(connection, 2, Uint8Array.of(0x3f, 0x45))],
-    ['QPACK_DECODER_STREAM_ERROR', async (connection) => openStream(connection, 3, Uint8Array.of(0x80))],
-    ['H3_EXCESSIVE_LOAD', async (connection) => openStream(connection, 0, frameHead(frameTypes.SETTINGS, 1_000_000))],
-  ];
-  for (const [code, violate] of cases) {
-    await using pair = await openRawClient(echo);
-    const held = await violate(pair.connection);
-    assert.equal(await closedWith(pair.connection), code);
-    assert.notEqual(held, null);
-  }
 });
 
 test('a control stream that is reset counts as closed, and a request is cancelled over it before', async () => {
