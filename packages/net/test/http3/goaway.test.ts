@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { MvmError } from '@mvm-ci/protocol';
 
-import { controlStreamRules, FrameDecoder } from '../../src/http3/frame-decoder.ts';
+import { controlStreamRules, FrameDecoder, type FrameEvent } from '../../src/http3/frame-decoder.ts';
 import { frame, frameTypes } from '../../src/http3/frame.ts';
 import { readVarints, varint } from '../../src/http3/varint.ts';
 import { serveHttp3, type PeerConnection } from '../../src/index.ts';
@@ -15,6 +15,9 @@ import { exchange, headers, openControl, openRawClient, openRawServer, requestHe
 
 const isUnavailable = (thrown: unknown): boolean => thrown instanceof MvmError && thrown.code === 'UNAVAILABLE';
 
+const goawayId = (event: FrameEvent): number[] =>
+  event.kind === 'frame' && event.type === frameTypes.GOAWAY ? readVarints(event.payload) : [];
+
 /** The ids of the GOAWAYs that come on the peer's control stream, until it ends. */
 const goaways = async function* (connection: PeerConnection): AsyncGenerator<number> {
   for (;;) {
@@ -23,9 +26,7 @@ const goaways = async function* (connection: PeerConnection): AsyncGenerator<num
     if (first[0] !== 0) continue;
     const decoder = new FrameDecoder(controlStreamRules(4_096));
     for (let bytes = first.subarray(1); ; bytes = await half.read(4_096)) {
-      for (const event of push(decoder, bytes)) {
-        if (event.kind === 'frame' && event.type === frameTypes.GOAWAY) yield readVarints(event.payload)[0] ?? -1;
-      }
+      yield* push(decoder, bytes).flatMap(goawayId);
     }
   }
 };
