@@ -3,15 +3,11 @@
  * Debian's libnghttp3-dev; without them the tests are skipped, and say so.
  */
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
 
 import fc from 'fast-check';
 
@@ -22,10 +18,7 @@ import { MessageWriter } from '../../src/http3/message-writer.ts';
 import type { FieldLine } from '../../src/http3/qpack/field-line.ts';
 import { staticTable } from '../../src/http3/qpack/static-table.ts';
 import type { ReceiveHalf, SendHalf } from '../../src/index.ts';
-
-const hasLibrary =
-  spawnSync('gcc', ['-include', 'nghttp3/nghttp3.h', '-E', '-x', 'c', '/dev/null'], { stdio: 'ignore' }).status === 0;
-const skip = hasLibrary ? false : 'needs gcc and libnghttp3-dev';
+import { compile, skipWithoutNghttp3 } from '../fixtures/nghttp3.ts';
 
 const hex = (bytes: Uint8Array | string): string =>
   (typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes)).toString('hex');
@@ -86,24 +79,22 @@ const response = fc
   .tuple(fc.constantFrom('200', '404', '503', '299', '500'), headers)
   .map(([status, lines]): FieldLine[] => [[':status', status], ...lines]);
 
-describe('against libnghttp3', { skip }, () => {
-  let folder: string;
+describe('against libnghttp3', { skip: skipWithoutNghttp3 }, () => {
   let driver: ChildProcessByStdio<Writable, Readable, null>;
   let answers: AsyncIterator<string>;
+  let dispose: () => Promise<void>;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'nghttp3-'));
-    const program = join(folder, 'driver');
-    const source = new URL('../fixtures/nghttp3-driver.c', import.meta.url).pathname;
-    await promisify(execFile)('gcc', ['-O1', '-o', program, source, '-lnghttp3']);
-    driver = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const compiled = await compile('nghttp3-driver');
+    ({ dispose } = compiled);
+    driver = spawn(compiled.program, { stdio: ['pipe', 'pipe', 'inherit'] });
     answers = createInterface(driver.stdout)[Symbol.asyncIterator]();
   });
 
   after(async () => {
     driver.stdin.end();
     await once(driver, 'exit');
-    await rm(folder, { recursive: true });
+    await dispose();
   });
 
   const ask = async (command: string): Promise<string> => {

@@ -7,7 +7,7 @@ import { MvmError } from '@mvm-ci/protocol';
 import { controlStreamRules, FrameDecoder, type FrameEvent } from '../../src/http3/frame-decoder.ts';
 import { frame, frameTypes } from '../../src/http3/frame.ts';
 import { readVarints, varint } from '../../src/http3/varint.ts';
-import { serveHttp3, type PeerConnection } from '../../src/index.ts';
+import { netLimits, serveHttp3, type PeerConnection } from '../../src/index.ts';
 import { FakeClock } from '../fixtures/fake-clock.ts';
 import { bodyOf, push } from '../fixtures/frames.ts';
 import { latch, openPair, openPeer } from '../fixtures/peers.ts';
@@ -34,7 +34,8 @@ const goaways = async function* (connection: PeerConnection): AsyncGenerator<num
 test('a server that stops says so twice: first it refuses nothing, then it names the first request that it refuses', async () => {
   await using server = await openPeer();
   await using client = await openPeer();
-  const serving = serveHttp3(server, { handler: async (request) => new Response(await request.text()) });
+  const clock = new FakeClock();
+  const serving = serveHttp3(server, { handler: async (request) => new Response(await request.text()), clock });
   const connection = await client.connect(server.address(), { alpn: 'iroh+h3' });
   await exchange(connection, [requestHead('GET')], { finish: true });
   const seen = goaways(connection);
@@ -42,6 +43,7 @@ test('a server that stops says so twice: first it refuses nothing, then it names
   assert.equal((await seen.next()).value, 2 ** 53 - 4);
   const underWay = await exchange(connection, [requestHead('GET')], { finish: true });
   assert.equal(bodyOf(underWay), '', 'a request that was on its way is served');
+  clock.advance(netLimits.goawayNoticeMs);
   assert.equal((await seen.next()).value, 8);
   await assert.rejects(exchange(connection, [requestHead('GET')], { finish: true }));
   connection.close(0x100, '');
