@@ -231,6 +231,24 @@ const attacks: readonly Attack[] = [
     },
   },
   {
+    name: 'tickets that are used up or revoked, played again and again',
+    hits: 40,
+    run: async (attacker, scene) => {
+      const once = await scene.client.createTicket({ uses: 1 });
+      const revoked = await scene.client.createTicket();
+      await scene.client.revokeTicket(revoked.id);
+      await using first = new Attacker(once.ticket);
+      await joined(first);
+      const replay = async (ticket: string, code: string): Promise<boolean> => {
+        const client = await attacker.client();
+        const body = joinBody(new Attacker(ticket).ticket.token ?? '');
+        return (await codeOf(await client.fetch(routes.join, { method: 'POST', headers: json, body }))) === code;
+      };
+      const usedUp = await times(20, () => replay(once.ticket, 'TICKET_USED_UP'));
+      return count([...usedUp, ...(await times(20, () => replay(revoked.ticket, 'TICKET_REVOKED')))]);
+    },
+  },
+  {
     name: 'bodies that unpack to a hundred megabytes',
     hits: 20,
     run: async (attacker) => {
