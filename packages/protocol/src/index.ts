@@ -25,5 +25,6 @@ export { PacedSender } from './link/paced-sender.ts';
 export * from './link/pieces.ts';
 export type * from './port/clock.ts';
 export type * from './port/conversation.ts';
+export type * from './port/lent-engine.ts';
 export type * from './port/logger.ts';
 export type * from './port/random.ts';

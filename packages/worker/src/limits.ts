@@ -32,6 +32,8 @@ export const workerLimits = {
   engineSteadyMs: 5_000,
   /** How long an engine that had no place for a run is taken for full. */
   busyMs: 500,
+  /** How soon a lent engine looks again at a lease whose deadline has passed. */
+  lentLeaseCheckMs: 50,
   /** How soon the claim loop looks again whether there is an engine. */
   obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */

@@ -20,6 +20,8 @@ export interface KeptJournal {
  * (option 2).
  */
 export interface JournalKeeper {
+  /** The module's file, for an engine that asks its `ModuleDesk`. @throws MODULE_NOT_FOUND */
+  module(hash: string): Promise<Uint8Array>;
   /**
    * Opens the journal of a run. There is one run per job and epoch: an earlier one is superseded, and its appends are
    * settled, before this resolves.

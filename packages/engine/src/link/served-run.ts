@@ -205,7 +205,8 @@ export class ServedRun implements ConversationEvents {
 
   #begin(request: RunMessage, journal: readonly JournalEntry[], ports: RunPorts): void {
     const { job, attempt, module, workflow, input } = request;
-    this.#takeBackOffer = this.#parts.modules?.offer(module, () => this.#intake.ask());
+    const { modules, keeper } = this.#parts;
+    this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#intake.ask()));
     const run = this.#parts.engine.run({ job, attempt, module, workflow, input, journal }, ports);
     this.#phase = { type: 'running', run };
     run.ended.then(

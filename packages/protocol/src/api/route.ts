@@ -35,6 +35,7 @@ export const routes = {
   peerJournal: '/peer/journal/:job',
   peerModule: '/peer/module/:hash',
   peerStream: '/peer/stream',
+  engineLink: '/engine/link',
 } as const;
 
 /** The path of a route with its parameters filled in and escaped. */

@@ -3,9 +3,13 @@ import { mvmError, StaleLeaseError, type MvmError } from '@mvm-ci/protocol';
 import type { HeldAttempt } from './held-attempt.ts';
 
 /** A keeper of the journals of `attempts`, by job: for engines that read and write them where they are stored. */
-export const attemptKeeper = (attempts: ReadonlyMap<string, HeldAttempt>): JournalKeeper => {
+export const attemptKeeper = (
+  attempts: ReadonlyMap<string, HeldAttempt>,
+  modules: (hash: string) => Promise<Uint8Array>,
+): JournalKeeper => {
   const current = new Map<string, () => void>();
   return {
+    module: modules,
     open: async ({ job }, onSuperseded) => {
       const attempt = attempts.get(job);
       if (!attempt) throw mvmError('STALE_LEASE', `nobody holds job "${job}"`);

@@ -1,17 +1,27 @@
-import { systemClock } from '@mvm-ci/engine';
-import { attemptKeeper, describeEngineHost, MemoryLink, MessageCutter, type OpenHarness } from '@mvm-ci/testkit';
+import { systemClock, type JournalKeeper } from '@mvm-ci/engine';
+import {
+  attemptKeeper,
+  describeEngineHost,
+  MemoryLink,
+  MessageCutter,
+  type HarnessParts,
+  type OpenHarness,
+} from '@mvm-ci/testkit';
 import { LinkDialer } from '../../src/engine-hosts/link-dialer.ts';
 import { LinkHost } from '../../src/engine-hosts/link.ts';
 import { EngineBox } from '../fixtures/engine-box.ts';
 import { fixedRandom } from '../fixtures/fixed-random.ts';
 import { KeptLogger } from '../fixtures/kept-logger.ts';
 
+const keeperOf = ({ attempts, modules }: HarnessParts): JournalKeeper =>
+  attemptKeeper(attempts, (hash) => modules(hash, { signal: new AbortController().signal }));
+
 const openWith =
   (journal: 'carried' | 'kept'): OpenHarness =>
   async (parts) => {
     const cutter = new MessageCutter();
     const links = new Set<MemoryLink>();
-    const box = new EngineBox(parts, journal === 'kept' ? attemptKeeper(parts.attempts) : undefined);
+    const box = new EngineBox(parts, journal === 'kept' ? keeperOf(parts) : undefined);
     const loseEngine = async (): Promise<void> => {
       for (const link of links) link.close();
       await box.lose();

@@ -1,0 +1,29 @@
+/**
+ * An engine that a control plane lends to its workers (option 2), as a port: the control plane gives it what it needs, and
+ * whoever starts the process puts both together.
+ */
+import type { AppendItem, FinishItem, ItemAnswer, JournalAnswer, LeaseRef } from '../api/peer.ts';
+import type { AcceptConversation } from './conversation.ts';
+
+/** What a lent engine needs of the control plane. `worker` is the node that holds the lease. */
+export interface LenderCore {
+  /** A module's file. @throws MODULE_NOT_FOUND */
+  module(hash: string): Promise<Uint8Array>;
+  /** The journal of the attempt that the lease is for. @throws STALE_LEASE */
+  journal(worker: string, lease: LeaseRef): Promise<JournalAnswer>;
+  /** One answer per item. */
+  append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]>;
+  /** One answer per item. */
+  finish(worker: string, finishes: readonly FinishItem[]): Promise<readonly ItemAnswer[]>;
+  /** Time to the lease's deadline, in ms, 0 when it has passed; undefined when the worker doesn't hold it. */
+  leaseLeftMs(worker: string, lease: LeaseRef): number | undefined;
+}
+
+/** A lent engine. */
+export interface LentEngine {
+  /** Takes the runs of one worker, whose node id its connection has proven. */
+  accept(node: string): AcceptConversation;
+}
+
+/** Begins to lend an engine. */
+export type LendEngine = (core: LenderCore) => LentEngine;

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LinkServer, ModuleDesk, openEngine, systemClock, systemRandom } from '@mvm-ci/engine';
+import { encodeModule, moduleHash, mvmError, type ClaimedJob, type LenderCore, type MvmError } from '@mvm-ci/protocol';
+import { MemoryLink, Receiver, workflowModule } from '@mvm-ci/testkit';
+import type { HostPorts, HostRun } from '../src/engine-host.ts';
+import { peerHost } from '../src/engine-hosts/peer.ts';
+import { lendEngine } from '../src/lend-engine.ts';
+import { peerControlPlane } from '../src/peer-control-plane.ts';
+import { fixedRandom } from './fixtures/fixed-random.ts';
+import { KeptLogger } from './fixtures/kept-logger.ts';
+import { MemoryCluster } from './fixtures/memory-cluster.ts';
+
+const file = encodeModule(
+  workflowModule(`
+    const statuses = [];
+    for (let n = 1; n <= 2; n++) statuses.push((await get(input.url, { method: 'POST', idempotent: true })).fetched.status);
+    return statuses;`),
+);
+const node = 'n1';
+const signal = new AbortController().signal;
+const silentPorts: HostPorts = {
+  openJournal: () => Promise.reject(new Error('the journal does not cross the link')),
+  mayStartEffect: () => false,
+  leaseLeftMs: () => 0,
+};
+
+/** A control plane in memory that lends a real engine, and a worker's host for it. */
+class Lending implements AsyncDisposable {
+  readonly cluster = new MemoryCluster();
+  readonly receiver: Receiver;
+  /** Held leases that last; a test may set others. */
+  leaseLeftMs: LenderCore['leaseLeftMs'] = (_, { job, epoch }) => {
+    const stored = this.cluster.stored(job);
+    return stored.epoch === epoch && stored.holder ? 2_000 : undefined;
+  };
+  readonly #stop: (() => Promise<void>)[] = [];
+  #accept: (() => MemoryLink) | undefined;
+
+  private constructor(receiver: Receiver) {
+    this.receiver = receiver;
+  }
+
+  static async open(): Promise<Lending> {
+    const lending = new Lending(await Receiver.start());
+    await lending.#start();
+    return lending;
+  }
+
+  /** A host of the worker, over a link of its own. */
+  host(): ReturnType<typeof peerHost> {
+    const host = peerHost({
+      peer: {
+        openChannel: () => (this.#accept ? Promise.resolve(this.#accept()) : Promise.reject(new Error('not started'))),
+      },
+      modules: () => Promise.reject(mvmError('MODULE_NOT_FOUND', 'modules do not cross the link')),
+      clock: systemClock,
+      random: fixedRandom,
+      logger: new KeptLogger(),
+    });
+    this.#stop.unshift(() => host.stop());
+    return host;
+  }
+
+  /** Publishes and claims a job. */
+  async claim(job: string): Promise<ClaimedJob> {
+    this.cluster.publish(job);
+    const controlPlane = peerControlPlane(this.cluster);
+    const { jobs } = await controlPlane.claim({ incarnation: 'i1', capacity: 1 }, { signal });
+    const [claimed] = jobs;
+    if (!claimed) throw new Error('nothing was claimed');
+    const input = JSON.stringify({ url: this.receiver.url });
+    return { ...claimed, module: moduleHash(file), workflow: 'main', input };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stop of this.#stop) await stop();
+    await this.receiver[Symbol.asyncDispose]();
+  }
+
+  async #start(): Promise<void> {
+    const controlPlane = peerControlPlane(this.cluster);
+    await controlPlane.join({ protocol: 1, incarnation: 'i1' }, { signal });
+    const desk = new ModuleDesk();
+    const engine = await openEngine({ modules: desk.source, clock: systemClock, random: systemRandom, threads: 1 });
+    const links = new LinkServer({ engine, runsMax: 4, modules: desk, clock: systemClock });
+    const lent = lendEngine({ links, clock: systemClock, random: fixedRandom, logger: new KeptLogger() })({
+      module: () => Promise.resolve(file),
+      journal: (_, lease) => controlPlane.journal(lease, { signal }),
+      append: async (_, appends) => (await controlPlane.append({ appends }, { signal })).results,
+      finish: async (_, finishes) => (await controlPlane.finish({ finishes }, { signal })).results,
+      leaseLeftMs: (worker, lease) => this.leaseLeftMs(worker, lease),
+    });
+    this.#accept = () => new MemoryLink(lent.accept(node));
+    this.#stop.push(
+      () => links.stop(),
+      () => engine.stop(),
+    );
+  }
+}
+
+const codeOf = (error: MvmError | undefined): string | undefined => error?.code;
+
+/** Runs until the host is connected. */
+const begin = async (host: ReturnType<typeof peerHost>, job: ClaimedJob): Promise<HostRun> => {
+  while (host.obstacle) await new Promise((resolve) => setImmediate(resolve));
+  return host.run(job, silentPorts);
+};
+
+describe('lendEngine', () => {
+  it('runs a worker’s job with its journal where it is stored', async () => {
+    await using lending = await Lending.open();
+    const run = await begin(lending.host(), await lending.claim('a'));
+    const outcome = { type: 'completed', result: '[200,200]' } as const;
+    assert.deepEqual(await run.ended, { type: 'finished', outcome });
+    assert.deepEqual(lending.cluster.stored('a').outcome, outcome);
+    assert.equal(lending.cluster.entries('a').length, 7);
+  });
+
+  it('ends the first run of a lease before the second begins, and sends no effect again whose answer is durable', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    lending.receiver.isHolding = true;
+    const first = await begin(lending.host(), claimed);
+    await lending.receiver.received('a', 1);
+    const second = await begin(lending.host(), claimed);
+    const end = await first.ended;
+    assert.equal(end.type, 'interrupted');
+    await lending.receiver.received('a', 2);
+    lending.receiver.release();
+    assert.equal((await second.ended).type, 'finished');
+    assert.equal(lending.cluster.stored('a').finishes, 1);
+    assert.deepEqual([...lending.receiver.arrivals('a').values()], [2, 1]);
+  });
+
+  it('waits for an append of the first run that is under way', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const gate = Promise.withResolvers<undefined>();
+    const appended = Promise.withResolvers<void>();
+    lending.cluster.fault = (path) => {
+      if (path !== '/peer/append') return undefined;
+      appended.resolve();
+      return gate.promise;
+    };
+    const first = await begin(lending.host(), claimed);
+    await appended.promise;
+    const second = await begin(lending.host(), claimed);
+    assert.equal((await first.ended).type, 'interrupted');
+    lending.cluster.fault = () => undefined;
+    gate.resolve(undefined);
+    assert.equal((await second.ended).type, 'finished');
+    assert.deepEqual([...lending.receiver.arrivals('a').values()], [1, 1]);
+  });
+
+  it('drops a run whose lease is not the worker’s', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const run = await begin(lending.host(), { ...claimed, epoch: claimed.epoch + 1 });
+    assert.deepEqual(await run.ended, { type: 'dropped' });
+    assert.deepEqual(lending.receiver.keys, []);
+  });
+
+  it('starts no effect when the keeper does not know the lease any more', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    lending.leaseLeftMs = () => undefined;
+    assert.deepEqual(await (await begin(lending.host(), claimed)).ended, { type: 'dropped' });
+    assert.deepEqual(lending.receiver.keys, []);
+  });
+
+  it('lets an effect wait for the heartbeat when the deadline has passed', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    let looks = 0;
+    lending.leaseLeftMs = () => {
+      looks += 1;
+      return looks > 2 ? 2_000 : 0;
+    };
+    assert.equal((await (await begin(lending.host(), claimed)).ended).type, 'finished');
+  });
+
+  it('tells a worker that drops a run whether its finish was accepted before', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const gate = Promise.withResolvers<undefined>();
+    const finishing = Promise.withResolvers<void>();
+    lending.cluster.fault = (path) => {
+      if (path !== '/peer/finish') return undefined;
+      finishing.resolve();
+      return gate.promise;
+    };
+    const run = await begin(lending.host(), claimed);
+    await finishing.promise;
+    run.drop();
+    gate.resolve(undefined);
+    const end = await run.ended;
+    assert.equal(end.type === 'finished' && end.outcome.type, 'completed');
+  });
+
+  it('passes on why a run can not go on anywhere', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    lending.cluster.fault = (path) => {
+      if (path === '/peer/append') throw mvmError('LIMIT_EXCEEDED', 'the journal is full');
+      return undefined;
+    };
+    const run = await begin(lending.host(), claimed);
+    await assert.rejects(run.ended, (error: MvmError) => codeOf(error) === 'LIMIT_EXCEEDED');
+  });
+});
