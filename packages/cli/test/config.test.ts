@@ -84,10 +84,12 @@ describe('readConfig', () => {
     assert.throws(() => read({ name: 'no spaces' }), wrong);
   });
 
-  it('refuses every engine host but the embedded one, and says why', () => {
-    assert.throws(() => read({}, { FLAWLESS_URL: 'http://localhost:27288' }), {
+  it('takes every place for an engine, and refuses what is none with the rule that it breaks', () => {
+    for (const place of ['', 'iroh+h3://control-plane', 'http://a:1,http://b:2', 'srv+http://_flawless._tcp.x.org'])
+      assert.equal(read({}, { FLAWLESS_URL: place }).flawlessUrl, place === '' ? undefined : place);
+    assert.throws(() => read({}, { FLAWLESS_URL: 'http://a:1/path' }), {
       code: 'CONFIG_INVALID',
-      message: /FLAWLESS_URL .* this build has the embedded engine only/,
+      message: /FLAWLESS_URL .*without path, query or fragment/,
     });
   });
 

@@ -8,7 +8,7 @@ import { listenPeers, type PeerListener, type PeerListenerOptions } from './adap
 import { createApi, type Api } from './api/api.ts';
 import { answerType, errorResponse } from './api/response.ts';
 import { openCore, type Core } from './core.ts';
-import type { Clock } from '@mvm-ci/protocol';
+import type { Clock, LendEngine } from '@mvm-ci/protocol';
 import { controlLimits, type LeasePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';
@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly data: string;
   /** Decides which modules may be deployed. */
   readonly admit: Admit;
+  /** Lends an engine to its workers (option 2). @default none */
+  readonly lend?: LendEngine | undefined;
   /** @default "127.0.0.1" port 3020; port 0 takes a free one */
   readonly http?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
   /** The operator's bearer token. @default none on loopback, else one that is kept in `<data>/operator.token` */

@@ -5,6 +5,7 @@
  * 1. Effects of a commit reach the lease keeper first, then the waiting claims, then event streams.
  * 2. `stop` ends what waits, then stores what is left, then closes the store.
  */
+import { Lender } from './engine/lender.ts';
 import { ClaimQueue } from './lease/claim-queue.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
@@ -17,7 +18,7 @@ import { JobQueue } from './queue/job-queue.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
 import { uuid, type Random } from './random.ts';
 import { PeerStreams } from './nodes/peer-streams.ts';
-import type { Clock } from '@mvm-ci/protocol';
+import type { Clock, LendEngine } from '@mvm-ci/protocol';
 import type { Effects } from './machine/effects.ts';
 import type { EffectListener, Store } from './store/store.ts';
 
@@ -27,6 +28,8 @@ export interface CoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly admit: Admit;
+  /** Lends an engine to the workers. @default none */
+  readonly lend?: LendEngine | undefined;
   /** @default defaultPeriods */
   readonly periods?: Partial<LeasePeriods> | undefined;
   /** @default controlLimits.pendingJobsMax */
@@ -42,6 +45,7 @@ export interface Core {
   readonly nodes: NodeRegistry;
   readonly peers: ConnectedPeers;
   readonly streams: PeerStreams;
+  readonly lender: Lender;
   readonly tickets: TicketOffice;
   readonly leases: LeaseKeeper;
   readonly claims: ClaimQueue;
@@ -89,7 +93,9 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
   const streams = new PeerStreams();
+  const lender = new Lender({ queue, modules, leases, lend: options.lend });
   const endWaits = (): void => {
+    lender.end();
     claims.stop();
     feed.stop();
     streams.end();
@@ -109,6 +115,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     nodes,
     peers,
     streams,
+    lender,
     tickets,
     leases,
     claims,

@@ -18,6 +18,8 @@ export const controlLimits = {
   claimsWaitingMax: 10_000,
   /** Status requests that wait for the end of a job. */
   statusWaitsMax: 10_000,
+  /** Engine links of one node that are open at the same time: one, and those that were lost unnoticed. */
+  engineLinksMax: 4,
   /** Event streams that are open at the same time. */
   eventStreamsMax: 1_000,
   /** Changes read for an event stream at once. */

@@ -54,7 +54,8 @@ const claim = async ({ controlPlane, incarnation, slots, begin, clock, signal }:
 
 /** Resolves when nothing stands against a claim, or `signal` fires. */
 const untilClear = async ({ obstacle, clock, logger, signal }: ClaimLoopOptions): Promise<void> => {
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  // What is over within the grace time (a connection that is being made) is not worth a line.
+  let loggedAtMs = clock.monotonicMs() + workerLimits.obstacleGraceMs - workerLimits.unreachableLogMs;
   for (let error = obstacle(); error && !signal.aborted; error = obstacle()) {
     if (clock.monotonicMs() - loggedAtMs >= workerLimits.unreachableLogMs) {
       loggedAtMs = clock.monotonicMs();

@@ -8,7 +8,7 @@ export type { ModuleSource } from './module-source.ts';
 export type * from './engine-host.ts';
 export { embeddedHost } from './engine-hosts/embedded.ts';
 
-export { peerHost, type ChannelPeer, type PeerHostOptions } from './engine-hosts/peer.ts';
+export { peerHost, type PeerHostOptions } from './engine-hosts/peer.ts';
 export { RemoteMember, type RemoteMemberOptions } from './engine-hosts/remote.ts';
 export { lendEngine, type LendEngineOptions } from './lend-engine.ts';
 export type { HeldJobEnd } from './held-job.ts';

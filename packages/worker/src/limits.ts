@@ -34,6 +34,8 @@ export const workerLimits = {
   busyMs: 500,
   /** How soon a lent engine looks again at a lease whose deadline has passed. */
   lentLeaseCheckMs: 50,
+  /** How long an obstacle lasts before it is logged. */
+  obstacleGraceMs: 1_000,
   /** How soon the claim loop looks again whether there is an engine. */
   obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */

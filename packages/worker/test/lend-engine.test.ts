@@ -50,9 +50,7 @@ class Lending implements AsyncDisposable {
   /** A host of the worker, over a link of its own. */
   host(): ReturnType<typeof peerHost> {
     const host = peerHost({
-      peer: {
-        openChannel: () => (this.#accept ? Promise.resolve(this.#accept()) : Promise.reject(new Error('not started'))),
-      },
+      openChannel: () => (this.#accept ? Promise.resolve(this.#accept()) : Promise.reject(new Error('not started'))),
       modules: () => Promise.reject(mvmError('MODULE_NOT_FOUND', 'modules do not cross the link')),
       clock: systemClock,
       random: fixedRandom,
@@ -65,7 +63,7 @@ class Lending implements AsyncDisposable {
   /** Publishes and claims a job. */
   async claim(job: string): Promise<ClaimedJob> {
     this.cluster.publish(job);
-    const controlPlane = peerControlPlane(this.cluster);
+    const controlPlane = peerControlPlane(this.cluster, systemClock);
     const { jobs } = await controlPlane.claim({ incarnation: 'i1', capacity: 1 }, { signal });
     const [claimed] = jobs;
     if (!claimed) throw new Error('nothing was claimed');
@@ -79,7 +77,7 @@ class Lending implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const controlPlane = peerControlPlane(this.cluster);
+    const controlPlane = peerControlPlane(this.cluster, systemClock);
     await controlPlane.join({ protocol: 1, incarnation: 'i1' }, { signal });
     const desk = new ModuleDesk();
     const engine = await openEngine({ modules: desk.source, clock: systemClock, random: systemRandom, threads: 1 });

@@ -34,6 +34,7 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
       `address of the engine server beside it, or off (MVM_CI_FLAWLESS; default ${defaultFlawless})`,
     )
     .option('--flawless-token <token>', 'the token that the engine server demands (FLAWLESS_TOKEN)')
+    .option('--engine <on|off>', 'lend its engine to workers that have none (MVM_CI_ENGINE; default on)')
     .option(
       '--max-runs <count>',
       `runs at once in that engine (MVM_CI_MAX_RUNS; default ${flawlessLimits.runsDefault})`,

@@ -10,6 +10,8 @@ is refused, or a ban, ends the worker with the reason.
 ${examples(
   'worker --ticket "$(cat .mvm-ci/control-plane/endpoint.ticket)"',
   'worker --slots 64 --name build-7 --data .mvm-ci/worker',
+  'worker --flawless-url iroh+h3://control-plane',
+  'worker --flawless-url http://engine-a:27288,http://engine-b:27288',
 )}`;
 
 /** `mvm-ci worker` */
@@ -20,6 +22,8 @@ export const registerWorker = ({ program, host, exit }: Registrar): void => {
     .option('--slots <count>', `jobs at once (MVM_CI_SLOTS; default ${defaults.slots})`)
     .option('--name <name>', 'a name for people (MVM_CI_NAME; default: the first digits of the node id)')
     .option('--data <folder>', "keep the node's key here, to be the same node next time (MVM_CI_WORKER_DATA)")
+    .option('--flawless-url <place>', 'where jobs run (FLAWLESS_URL; default: an engine in this worker)')
+    .option('--flawless-token <token>', 'the token of the engine servers (FLAWLESS_TOKEN)')
     .option('--threads <count>', 'engine threads (MVM_CI_THREADS; default: one less than processors)')
     .option('--grace <seconds>', `time that running jobs get when it ends (MVM_CI_GRACE; default ${defaults.grace})`)
     .option('--bind <addresses>', 'UDP addresses of the peer endpoint, comma-separated (default: all interfaces)')

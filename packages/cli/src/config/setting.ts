@@ -1,6 +1,6 @@
 import { flawlessLimits } from '@mvm-ci/flawless';
-import { limits } from '@mvm-ci/protocol';
-import { workerLimits } from '@mvm-ci/worker';
+import { limits, MvmError } from '@mvm-ci/protocol';
+import { parseEngineSetting, workerLimits } from '@mvm-ci/worker';
 import { z } from 'zod';
 
 // The levels of our own log, most talkative first.
@@ -52,10 +52,12 @@ export interface Config {
   /** Runs at the same time that a process takes from others. */
   readonly maxRuns: number | undefined;
   readonly logLevel: CliLogLevel;
-  /** Engine host; only the embedded one, '', is in this build. */
+  /** Where a worker's jobs run: `parseEngineSetting` of the worker package reads it. */
   readonly flawlessUrl: string | undefined;
   /** Bearer token of engine servers: what a worker sends, and what a server demands. */
   readonly flawlessToken: string | undefined;
+  /** Whether a control plane lends its engine to its workers. */
+  readonly engine: 'on' | 'off';
 }
 
 /** The name of a setting: also its key in the file, and its flag in camel case. */
@@ -83,6 +85,7 @@ export const defaults: Partial<Config> = {
   clientData: '.mvm-ci/client',
   relay: 'none',
   discovery: 'none',
+  engine: 'on',
 };
 
 /** The environment variable of each setting that has one. */
@@ -108,6 +111,7 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   logLevel: 'RUST_LOG',
   flawlessUrl: 'FLAWLESS_URL',
   flawlessToken: 'FLAWLESS_TOKEN',
+  engine: 'MVM_CI_ENGINE',
 };
 
 const number = (isAllowed: (value: number) => boolean, rule: string): z.ZodType<number> =>
@@ -157,6 +161,16 @@ const name = z
   .max(limits.idCharsMax, nameRule)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, nameRule);
 
+// The parser names the rule that a wrong text breaks.
+const enginePlace = z.string('text').superRefine((value, context) => {
+  try {
+    parseEngineSetting(value);
+  } catch (error) {
+    const rule = error instanceof MvmError ? String(error.details?.['rule']) : String(error);
+    context.addIssue({ code: 'custom', message: rule });
+  }
+});
+
 /** The rule of each setting; text from the environment and from flags is read as what the setting needs. */
 export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[K]>> } = {
   url: z.url({ protocol: /^https?$/, error: 'a URL that begins with http:// or https://' }),
@@ -183,6 +197,7 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   flawlessData: text,
   maxRuns: count(flawlessLimits.runsMax),
   logLevel: level,
-  flawlessUrl: z.literal('', 'unset or empty: this build has the embedded engine only, in each worker'),
+  flawlessUrl: enginePlace,
   flawlessToken: text,
+  engine: z.enum(['on', 'off'], 'on or off'),
 };

@@ -1,17 +1,16 @@
 import { startControlPlane, type ControlPlane } from '@mvm-ci/control';
 import { admitModule } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
-import type { Logger } from '@mvm-ci/protocol';
+import type { LendEngine, Logger } from '@mvm-ci/protocol';
 import { pathFrom, type CommandContext } from '../command-context.ts';
-import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
+import { defaultDataFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
 import { peerOptions } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
 import { systemRandom } from '../system-random.ts';
-import { openEngineService } from './engine-service.ts';
-import { openServer } from './flawless.ts';
+import { EngineBeside } from './engine-beside.ts';
 
 /** Serves until it is told to stop. @returns the exit code */
 export const serveControlPlane = async (context: CommandContext): Promise<number> => {
@@ -21,15 +20,17 @@ export const serveControlPlane = async (context: CommandContext): Promise<number
   const end = answerInterrupts(host, { drain: () => asked.resolve('drain'), stop: () => forced.resolve('stop') });
   const logger = openLogger(context);
   try {
-    const plane = await open(context, logger);
-    const beside = await openBeside(context, logger).catch(async (error: unknown) => {
+    const engine = await EngineBeside.open(context, logger);
+    const plane = await open(context, logger, engine.lend);
+    await engine.serve().catch(async (error: unknown) => {
+      await engine.stop();
       await plane.stop();
       throw error;
     });
-    showReady(context, plane, beside);
+    showReady(context, plane, engine.url);
     await asked.promise;
-    // The engine server first: the runs that it gives back are still taken here.
-    const drained = (beside ? beside.stop() : Promise.resolve()).then(() => plane.stop());
+    // The engine first: the runs that it gives back are still taken here.
+    const drained = engine.stop().then(() => plane.stop());
     const how = await Promise.race([drained.then(() => 'drained'), forced.promise]);
     return how === 'stop' ? exitCodes.failed : exitCodes.ok;
   } finally {
@@ -37,7 +38,7 @@ export const serveControlPlane = async (context: CommandContext): Promise<number
   }
 };
 
-const open = (context: CommandContext, logger: Logger): Promise<ControlPlane> => {
+const open = (context: CommandContext, logger: Logger, lend: LendEngine | undefined): Promise<ControlPlane> => {
   const { config, host } = context;
   const { leaseMs, heartbeatMs, idleHeartbeatMs } = config;
   return startControlPlane({
@@ -47,44 +48,15 @@ const open = (context: CommandContext, logger: Logger): Promise<ControlPlane> =>
     token: config.token,
     peer: { ...peerOptions(config), advertise: config.advertise },
     periods: { leaseMs, heartbeatMs, idleHeartbeatMs },
+    lend,
     logger,
     clock: systemClock,
     random: systemRandom,
   });
 };
 
-/** The engine server beside the control plane. */
-interface Beside {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** Starts it, unless it is off. That its usual port is taken by another one is no error when nobody asked for that port. */
-const openBeside = async (context: CommandContext, logger: Logger): Promise<Beside | undefined> => {
-  const { config, host } = context;
-  if (config.flawless === 'off') return undefined;
-  const service = await openEngineService({ config, logger });
-  try {
-    const folder = pathFrom(host, config.data ?? defaultDataFolder);
-    const { server } = await openServer({ context, service, folder, logger });
-    return {
-      url: server.url,
-      stop: async () => {
-        await server.stop({ graceMs: 0 });
-        await service.stop();
-      },
-    };
-  } catch (error) {
-    await service.stop();
-    if (config.flawless !== undefined) throw error;
-    logger.warn({ err: error, flawless: defaultFlawless }, 'no engine server beside this control plane');
-    return undefined;
-  }
-};
-
-const showReady = ({ terminal, host }: CommandContext, plane: ControlPlane, beside: Beside | undefined): void => {
+const showReady = ({ terminal, host }: CommandContext, plane: ControlPlane, flawless: string | null): void => {
   const { httpUrl, node, cluster, ticket, ticketPath } = plane;
-  const flawless = beside?.url ?? null;
   const named = { ready: 'control-plane', http: httpUrl, flawless, node, cluster, ticket, ticketFile: ticketPath };
   terminal.result({ ...named, pid: host.pid }, () =>
     [

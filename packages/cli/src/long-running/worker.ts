@@ -1,7 +1,6 @@
-import { openEngine } from '@mvm-ci/engine';
 import { decodeTicket, openEndpoint, systemClock, type PeerEndpoint, type Ticket } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
-import { embeddedHost, startWorker, type Worker } from '@mvm-ci/worker';
+import { startWorker, type Worker } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
@@ -9,6 +8,7 @@ import { nodeKey } from '../node-key.ts';
 import { peerOptions, reconnectingPeer } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { systemRandom } from '../system-random.ts';
+import { openEngineHost } from './engine-host.ts';
 
 /** Works until it is told to stop. @returns the exit code */
 export const runWorker = async (context: CommandContext): Promise<number> => {
@@ -61,10 +61,7 @@ const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal
   );
   return startWorker({
     peer,
-    openHost: async (modules) =>
-      embeddedHost(
-        await openEngine({ modules, threads: config.threads, clock: systemClock, random: systemRandom, logger }),
-      ),
+    openHost: (modules) => openEngineHost({ config, peer, modules, logger }),
     slots: config.slots,
     token: ticket.token,
     cluster: ticket.cluster,

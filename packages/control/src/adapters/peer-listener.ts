@@ -57,7 +57,7 @@ export const listenPeers = async (options: PeerListenerOptions): Promise<PeerLis
   const server = serveHttp3(endpoint, {
     handler: (request, peer) => options.fetch(request, peer.nodeId),
     requestBodyBytesMax: limits.moduleBytesMax,
-    endlessPaths: new Set([routes.peerStream]),
+    endlessPaths: new Set([routes.peerStream, routes.engineLink]),
     onPeer: (change, _, connection) => {
       if (change === 'joined') options.onConnection(connection);
     },

@@ -10,6 +10,7 @@ import { admit } from '../trust/access.ts';
 import type { Caller } from './caller.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { eventOperation } from './event-operation.ts';
+import { engineLinkOperation } from './engine-link-operation.ts';
 import { nodeOperations } from './node-operations.ts';
 import { openapiOperation } from './openapi.ts';
 import type { Operation } from './operation.ts';
@@ -43,7 +44,7 @@ const callable: readonly Operation[] = [
   ...clusterOperations,
 ];
 
-const described: readonly Operation[] = [...callable, peerStreamOperation(callable)];
+const described: readonly Operation[] = [...callable, peerStreamOperation(callable), engineLinkOperation];
 
 /** Every operation of the API. */
 export const operations: readonly Operation[] = [...described, openapiOperation(described)];

@@ -90,6 +90,12 @@ export class LeaseKeeper {
     return known?.epoch === lease.epoch && known.worker === worker;
   }
 
+  /** Time to the deadline of this lease of `worker`, in ms, 0 when it has passed; undefined when it isn't one. */
+  leftMs(worker: string, lease: LeaseRef): number | undefined {
+    if (!this.isHolder(worker, lease)) return undefined;
+    return Math.max(0, (this.#leases.get(lease.job)?.deadlineMs ?? 0) - this.#clock.monotonicMs());
+  }
+
   /** How many jobs each worker holds. */
   heldByWorker(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();

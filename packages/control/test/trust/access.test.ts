@@ -36,6 +36,7 @@ POST /peer/finish                 | ok     401       | join      ok      no     
 GET  /peer/journal/:job           | ok     401       | join      ok      no         ok     no
 GET  /peer/module/:hash           | ok     401       | join      ok      no         ok     no
 POST /peer/stream                 | no     401       | join      ok      ok         ok     no
+POST /engine/link                 | no     401       | join      ok      no         ok     no
 GET  /nodes                       | ok     401       | join      no      no         ok     no
 POST /nodes/:node/ban             | ok     401       | join      no      no         ok     no
 POST /nodes/:node/allow           | ok     401       | join      no      no         ok     no

@@ -10,14 +10,9 @@ import type { Random } from '../random.ts';
 import { LinkDialer, type LinkConnection } from './link-dialer.ts';
 import { LinkHost } from './link.ts';
 
-/** Who opens channels to the control plane; a `ReconnectingPeer` of `@mvm-ci/net` does. */
-export interface ChannelPeer {
-  /** Opens a channel in the two bodies of a POST to `path`. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED */
-  openChannel(path: string): Promise<LinkConnection>;
-}
-
 export interface PeerHostOptions {
-  readonly peer: ChannelPeer;
+  /** Opens a channel to the control plane in the two bodies of a POST to `path`. @throws the refusal, CONNECTION_LOST */
+  readonly openChannel: (path: string) => Promise<LinkConnection>;
   readonly modules: ModuleSource;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,8 +20,8 @@ export interface PeerHostOptions {
 }
 
 /** A host whose runs go to the engine that the control plane lends. Begins to connect at once. */
-export const peerHost = ({ peer, modules, clock, random, logger }: PeerHostOptions): LinkHost => {
-  const connect = (): Promise<LinkConnection> => peer.openChannel(routes.engineLink);
+export const peerHost = ({ openChannel, modules, clock, random, logger }: PeerHostOptions): LinkHost => {
+  const connect = (): Promise<LinkConnection> => openChannel(routes.engineLink);
   const dialer = new LinkDialer({ connect, engine: "the control plane's engine", clock, random, logger });
   return new LinkHost({ dialer, journal: 'kept', modules, clock });
 };

@@ -1,0 +1,69 @@
+/**
+ * The engine beside a control plane: lent to its workers (option 2), and served over HTTP (options 3 and 4). One engine with
+ * one set of places for both; none at all when both are off.
+ */
+import type { EngineServer } from '@mvm-ci/flawless';
+import { systemClock } from '@mvm-ci/net';
+import type { LendEngine, Logger } from '@mvm-ci/protocol';
+import { lendEngine } from '@mvm-ci/worker';
+import { pathFrom, type CommandContext } from '../command-context.ts';
+import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
+import { systemRandom } from '../system-random.ts';
+import { openEngineService, type EngineService } from './engine-service.ts';
+import { openServer } from './flawless.ts';
+
+export class EngineBeside {
+  readonly #context: CommandContext;
+  readonly #logger: Logger;
+  readonly #service: EngineService | undefined;
+  #server: EngineServer | undefined;
+
+  private constructor(context: CommandContext, logger: Logger, service: EngineService | undefined) {
+    this.#context = context;
+    this.#logger = logger;
+    this.#service = service;
+  }
+
+  /** Opens the engine. Its threads start with the first step. */
+  static async open(context: CommandContext, logger: Logger): Promise<EngineBeside> {
+    const { config } = context;
+    const isUsed = config.engine === 'on' || config.flawless !== 'off';
+    return new EngineBeside(context, logger, isUsed ? await openEngineService({ config, logger }) : undefined);
+  }
+
+  /** What the control plane lends; undefined when that is off. */
+  get lend(): LendEngine | undefined {
+    if (!this.#service || this.#context.config.engine === 'off') return undefined;
+    return lendEngine({ links: this.#service.links, clock: systemClock, random: systemRandom, logger: this.#logger });
+  }
+
+  /** Base URL of the engine server, null when there is none. */
+  get url(): string | null {
+    return this.#server?.url ?? null;
+  }
+
+  /**
+   * Starts the engine server, unless it is off. That its usual port is taken is no error when nobody asked for that port.
+   *
+   * @throws CONFIG_INVALID
+   */
+  async serve(): Promise<void> {
+    const { config, host } = this.#context;
+    if (!this.#service || config.flawless === 'off') return;
+    const [context, logger] = [this.#context, this.#logger];
+    try {
+      const folder = pathFrom(host, config.data ?? defaultDataFolder);
+      this.#server = (await openServer({ context, service: this.#service, folder, logger })).server;
+    } catch (error) {
+      if (config.flawless !== undefined) throw error;
+      logger.warn({ err: error, flawless: defaultFlawless }, 'no engine server beside this control plane');
+    }
+  }
+
+  /** Gives back what runs in the engine, and ends it: before the control plane, which takes it. */
+  async stop(): Promise<void> {
+    await this.#server?.stop({ graceMs: 0 });
+    await this.#service?.links.drain({ graceMs: 0 });
+    await this.#service?.stop();
+  }
+}

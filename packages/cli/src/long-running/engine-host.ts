@@ -1,0 +1,75 @@
+/** The place where a worker's jobs run, as the settings name it (`docs/reference/flawless.md`). */
+import { openEngine } from '@mvm-ci/engine';
+import { openHttpAgents, systemClock, type ReconnectingPeer } from '@mvm-ci/net';
+import type { Logger } from '@mvm-ci/protocol';
+import {
+  embeddedHost,
+  EnginePool,
+  ForeignHost,
+  identifyEngineServer,
+  parseEngineSetting,
+  peerHost,
+  RemoteMember,
+  SingleServer,
+  systemDns,
+  systemHttp,
+  type EngineHost,
+  type ModuleSource,
+} from '@mvm-ci/worker';
+import type { Config } from '../config/setting.ts';
+import { systemRandom } from '../system-random.ts';
+
+interface EngineHostParts {
+  readonly config: Pick<Config, 'flawlessUrl' | 'flawlessToken' | 'threads'>;
+  /** The worker's connection to its control plane. */
+  readonly peer: Pick<ReconnectingPeer, 'openChannel'>;
+  readonly modules: ModuleSource;
+  readonly logger: Logger;
+}
+
+const ports = { clock: systemClock, random: systemRandom };
+
+/** Makes the host. @throws CONFIG_INVALID */
+export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost> => {
+  const { config, peer, modules, logger } = parts;
+  const setting = parseEngineSetting(config.flawlessUrl ?? '');
+  switch (setting.kind) {
+    case 'embedded':
+      return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger }));
+    case 'peer':
+      return peerHost({ ...ports, openChannel: (path) => peer.openChannel(path), modules, logger });
+    case 'remote':
+      return singleServer(setting.url, parts);
+    case 'pool':
+      return new EnginePool({
+        ...ports,
+        source: setting.source,
+        dns: systemDns(),
+        openMember: memberOpener(parts),
+        logger,
+      });
+  }
+};
+
+type OpenMember = (target: { readonly url: string; readonly address?: string | undefined }) => RemoteMember;
+
+/** Members share their connections. */
+const memberOpener = ({ config, modules, logger }: EngineHostParts): OpenMember => {
+  const agents = openHttpAgents();
+  return (target) => new RemoteMember({ ...ports, ...target, token: config.flawlessToken, agents, modules, logger });
+};
+
+const singleServer = (url: string, parts: EngineHostParts): EngineHost => {
+  const { config, modules, logger } = parts;
+  const server = { url, token: config.flawlessToken };
+  return new SingleServer({
+    ...ports,
+    url,
+    identify: (signal) => identifyEngineServer({ ...server, http: systemHttp, clock: systemClock, signal }),
+    open: ({ type, version }) =>
+      type === 'link'
+        ? memberOpener(parts)({ url })
+        : new ForeignHost({ ...ports, ...server, version, modules, http: systemHttp, logger }),
+    logger,
+  });
+};
