@@ -53,7 +53,7 @@ export const demandOpen = (ticket: TicketRecord, at: number): TicketRecord => {
     case 'used-up':
       throw mvmError(
         'TICKET_USED_UP',
-        `ticket ${ticket.id} let in ${ticket.uses} new nodes, which is all it is for: ask for a new one`,
+        `ticket ${ticket.id} has let in ${ticket.uses} new node${ticket.uses === 1 ? '' : 's'}, which is all it is for: ask for a new one`,
         { ...details, uses: ticket.uses },
       );
   }
