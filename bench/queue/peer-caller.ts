@@ -1,9 +1,19 @@
 /** A peer of the control plane in this process: claims and completes over iroh, as a worker does. */
 import { randomBytes } from 'node:crypto';
-import { connectHttp3, decodeTicket, openEndpoint, type PeerClient, type PeerEndpoint } from '@mvm-ci/net';
+import {
+  connectHttp3,
+  decodeTicket,
+  openEndpoint,
+  requestChannel,
+  type FrameChannel,
+  type PeerClient,
+  type PeerEndpoint,
+} from '@mvm-ci/net';
 import {
   decodeBody,
+  decodeCallAnswer,
   encodeBody,
+  encodeCall,
   heartbeatAnswerSchema,
   joinAnswerSchema,
   parseAs,
@@ -28,6 +38,7 @@ const loopback = ['127.0.0.1:0'];
 export class PeerCaller implements AsyncDisposable {
   readonly #endpoint: PeerEndpoint;
   readonly #client: PeerClient;
+  #channel: FrameChannel | undefined;
 
   private constructor(endpoint: PeerEndpoint, client: PeerClient) {
     this.#endpoint = endpoint;
@@ -43,6 +54,7 @@ export class PeerCaller implements AsyncDisposable {
       const { incarnation } = claimRequest(1, 0);
       const joined = await peer.#post(routePath('join'), { protocol: peerProtocol, token: ticket.token, incarnation });
       parseAs(joinAnswerSchema, joined, 'the answer to a join');
+      await peer.#openChannel();
       return peer;
     } catch (error) {
       await endpoint.close();
@@ -54,16 +66,15 @@ export class PeerCaller implements AsyncDisposable {
   queueCaller(http: HttpCaller): QueueCaller {
     return {
       publish: (ids) => publishOverHttp(http, ids),
-      claim: async (capacity, waitMs) =>
-        readClaim(await this.#post(routePath('claim'), claimRequest(capacity, waitMs))),
-      finish: async (jobs) => readItems(await this.#post(routePath('finish'), finishRequest(jobs))),
+      claim: async (capacity, waitMs) => readClaim(await this.#call('claim', claimRequest(capacity, waitMs))),
+      finish: async (jobs) => readItems(await this.#call('finish', finishRequest(jobs))),
     };
   }
 
   /** A request that makes the control plane do nothing: a heartbeat that names no job. */
   async idle(): Promise<void> {
     const { incarnation } = claimRequest(1, 0);
-    const answer = await this.#post(routePath('heartbeat'), { incarnation, held: [] });
+    const answer = await this.#call('heartbeat', { incarnation, held: [] });
     parseAs(heartbeatAnswerSchema, answer, 'the answer to a heartbeat');
   }
 
@@ -76,6 +87,26 @@ export class PeerCaller implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
     await this.#endpoint.close();
+  }
+
+  async #openChannel(): Promise<void> {
+    const path = routePath('peerStream');
+    this.#channel = await requestChannel((to, init) => this.#client.fetch(to, init), { path });
+  }
+
+  /** A call over the peer stream, as a worker sends it. */
+  async #call(route: 'claim' | 'finish' | 'heartbeat', body: unknown): Promise<unknown> {
+    const answered = Promise.withResolvers<Uint8Array>();
+    const conversation = this.#channel?.open({
+      onMessage: (message) => answered.resolve(message),
+      onEnd: () => undefined,
+      onClosed: (error) => answered.reject(error ?? new Error(`${route} was not answered`)),
+    });
+    void conversation?.send(encodeCall({ method: 'POST', route, body }));
+    conversation?.end();
+    const answer = decodeCallAnswer(await answered.promise);
+    if (answer.status === 200) return answer.body;
+    throw new Error(`${route} was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
   }
 
   async #post(path: string, body: unknown): Promise<unknown> {

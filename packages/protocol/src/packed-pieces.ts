@@ -18,6 +18,15 @@ export const packPieces = function* (value: unknown, pieceBytes: number): Genera
   if (heldBytes > 0) yield joined(held, heldBytes);
 };
 
+/** Bytes of the byte strings in `value`, which are what makes one long. */
+export const bytesWithin = (value: unknown): number => {
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  let bytes = 0;
+  for (const part of Object.values(value)) bytes += bytesWithin(part);
+  return bytes;
+};
+
 const parts = function* (value: unknown, pieceBytes: number): Generator<Uint8Array, void, undefined> {
   if (value instanceof Uint8Array && value.length > pieceBytes) {
     yield head(0xc6, value.length);

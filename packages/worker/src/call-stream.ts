@@ -9,8 +9,10 @@
  */
 import { GiveUp, joinPieces, systemClock, type FrameChannel } from '@mvm-ci/net';
 import {
+  bytesWithin,
   decodeCallAnswer,
   encodeCall,
+  encodeCallInPieces,
   mvmError,
   MvmError,
   routePath,
@@ -66,10 +68,11 @@ export class CallStream {
   }
 
   async #exchange(channel: FrameChannel, request: CallRequest, giveUp: GiveUp): Promise<CallResult> {
+    const message = await messageOf(request);
     const heardMs = channel.lastHeardMs;
     const exchange = new Exchange();
     const conversation = channel.open(exchange);
-    void conversation.send(encodeCall(request));
+    void conversation.send(message);
     conversation.end();
     try {
       return await giveUp.wait(exchange.result);
@@ -111,6 +114,13 @@ export class CallStream {
     }
   }
 }
+
+/** A request with a long journal is encoded piece by piece. */
+const messageOf = (request: CallRequest): Uint8Array | Promise<Uint8Array> => {
+  const { longCallBytes } = workerLimits;
+  if (bytesWithin(request.body) < longCallBytes) return encodeCall(request);
+  return joinPieces([...encodeCallInPieces(request, longCallBytes)], systemClock);
+};
 
 /** Gathers one answer. */
 class Exchange implements ConversationEvents {

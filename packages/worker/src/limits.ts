@@ -10,6 +10,8 @@ export const workerLimits = {
   requestMs: 15_000,
   /** Time for a stream of calls to open. */
   openStreamMs: 5_000,
+  /** Byte strings in a call from which on it is encoded in pieces of this size. */
+  longCallBytes: 262_144,
   /** The largest answer: a whole journal, with room for what is around it. */
   answerBytesMax: 536_870_912,
   /** Time for the answer of a heartbeat, when the lease is shorter: a miss closes the connection. */

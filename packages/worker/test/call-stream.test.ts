@@ -1,5 +1,6 @@
 import { openFrameChannel, outgoingBody, systemClock, type FrameChannel } from '@mvm-ci/net';
 import {
+  blake3,
   decodeCall,
   encodeCallAnswer,
   mvmError,
@@ -66,6 +67,10 @@ const routes: AcceptConversation = (conversation) => ({
   onEnd: () => undefined,
   onClosed: () => undefined,
 });
+
+/** Byte strings compare by their hash, whatever class they have. */
+const plainBytes = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? blake3(part).toHex() : part)));
 
 const claim: CallRequest = { method: 'POST', route: 'claim', body: {} };
 
@@ -151,6 +156,31 @@ describe('a call stream', () => {
     assert.equal(peer.reconnected, 0);
     await calls.call(idle, { signal });
     assert.equal(peer.opened, 1);
+    await peer.close();
+  });
+
+  it('sends a long request as it is', async () => {
+    const bytes = new Uint8Array(3_000_000).map((_, index) => index >> 8);
+    const bodies: unknown[] = [];
+    const peer = new StreamPeer((conversation) => ({
+      onMessage: (message) => {
+        bodies.push(decodeCall(message).body);
+        void conversation.send(answer(null));
+        conversation.end();
+      },
+      onEnd: () => undefined,
+      onClosed: () => undefined,
+    }));
+    const calls = new CallStream(peer, systemClock);
+    const body = {
+      appends: [
+        { job: 'a', bytes },
+        { job: 'b', bytes: bytes.slice(0, 10), count: 1 },
+      ],
+      last: true,
+    };
+    await calls.call({ method: 'POST', route: 'append', body }, { signal });
+    assert.deepEqual(plainBytes(bodies[0]), plainBytes(body));
     await peer.close();
   });
 

@@ -3,6 +3,7 @@
  * channel. A request is one message; an answer is one, and the bytes of a large body follow in further ones.
  */
 import { z } from 'zod';
+import { packPieces } from '../packed-pieces.ts';
 import { pack, unpack } from '../packer.ts';
 import { parseAs } from '../wire.ts';
 import { mvmError } from '../error.ts';
@@ -49,6 +50,12 @@ const answerSchema = z.tuple([
 /** A request as a message. */
 export const encodeCall = ({ method, route, parameter = '', search, body }: CallRequest): Uint8Array =>
   pack([method, route, parameter, search ?? null, body]);
+
+/** The same in pieces of about `pieceBytes`, to be joined, so that a long request blocks nobody. */
+export const encodeCallInPieces = (request: CallRequest, pieceBytes: number): Iterable<Uint8Array> => {
+  const { method, route, parameter = '', search, body } = request;
+  return packPieces([method, route, parameter, search ?? null, body], pieceBytes);
+};
 
 /** The request in a message. @throws INVALID_JSON, INVALID_ARGUMENT */
 export const decodeCall = (message: Uint8Array): CallRequest => {
