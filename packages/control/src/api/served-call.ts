@@ -71,8 +71,9 @@ class ServedCall implements ConversationEvents {
     if (!this.#hasRequest) this.#conversation.end();
   }
 
-  onClosed(): void {
-    this.#abort.abort();
+  onClosed(error: MvmError | undefined): void {
+    // An answered call needs no signal, and firing one costs more than the rest of the call.
+    if (error) this.#abort.abort(error);
   }
 
   async #serve(message: Uint8Array): Promise<void> {
