@@ -119,7 +119,7 @@ describe('a cluster on the command line', patience, () => {
     assert.deepEqual([module?.name, module?.workflows.toSorted()], ['greeter', ['fail', 'greet', 'linger']]);
     const [node] = await json<NodeView[]>('nodes');
     assert.equal(node?.name, 'first');
-    assert.match((await command('nodes')).stdout, /^NODE +NAME +STATE .*\n\w+ +first +here /);
+    assert.match((await command('nodes')).stdout, /^NODE +NAME +ROLE +STATE .*\n\w+ +first +worker +here /);
   });
 
   it('says which workflows there are when a wrong one is asked for', async () => {
