@@ -3,6 +3,7 @@
  * Needs nothing but a checkout; leaves nothing behind, unless asked to keep the cluster.
  */
 import { parseArgs } from 'node:util';
+import type { EngineOption } from '@mvm-ci/testkit';
 import { runDemo, type DemoOptions } from './demo/story.ts';
 
 const usage = `Usage: npm run demo -- [options]
@@ -12,6 +13,11 @@ jobs that crawl a web site served on this machine, kills a worker with SIGKILL i
 the others go on with its jobs from their journals. Ends with code 0 when no job was lost and no effect
 was done twice.
 
+  --option N     where the jobs run (default 1):
+                   1  in each worker, which has an engine of its own
+                   2  in the control plane, which lends its engine to the workers over iroh
+                   3  in a pool of three engine servers
+                   4  in one engine server that all workers share
   --jobs N       jobs to publish, at least 10 (default 60)
   --workers N    workers to start, at least 2 (default 3)
   --http ADDR    address of the HTTP API (default 127.0.0.1:3020; a free port when that one is taken)
@@ -27,9 +33,19 @@ const countOf = (text: string, name: string, least: number): number => {
   throw new Error(`--${name} must be a whole number of at least ${least}, not "${text}"`);
 };
 
+/** `--option`, from 1. */
+const engines: readonly EngineOption[] = ['embedded', 'peer', 'pool', 'remote'];
+
+const engineOf = (text: string): EngineOption => {
+  const engine = engines[Number(text) - 1];
+  if (engine) return engine;
+  throw new Error(`--option must be a whole number from 1 to ${engines.length}, not "${text}"`);
+};
+
 const readOptions = (): DemoOptions | undefined => {
   const { values } = parseArgs({
     options: {
+      option: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '60' },
       workers: { type: 'string', default: '3' },
       http: { type: 'string', default: '127.0.0.1:3020' },
@@ -40,6 +56,7 @@ const readOptions = (): DemoOptions | undefined => {
   });
   if (values.help) return undefined;
   return {
+    engine: engineOf(values.option),
     jobs: countOf(values.jobs, 'jobs', 10),
     workers: countOf(values.workers, 'workers', 2),
     http: values.http,

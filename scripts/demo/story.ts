@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { createClient, type Client } from '@mvm-ci/client';
 import { isFinal, type JobView } from '@mvm-ci/protocol';
-import { Cluster, EffectAudit, startSite, type EffectVerdict, type Site } from '@mvm-ci/testkit';
+import { Cluster, EffectAudit, startSite, type EffectVerdict, type EngineOption, type Site } from '@mvm-ci/testkit';
 import pc from 'picocolors';
 import { Board } from './board.ts';
 import { runCli } from './command.ts';
@@ -19,6 +19,8 @@ const playMsMax = 600_000;
 
 /** What can be chosen. */
 export interface DemoOptions {
+  /** Where the jobs run. */
+  readonly engine: EngineOption;
   readonly jobs: number;
   readonly workers: number;
   /** `host:port` of the HTTP API. */
@@ -65,23 +67,33 @@ export const runDemo = async (options: DemoOptions, signal: AbortSignal): Promis
   return summary.problems.length === 0 ? 0 : 1;
 };
 
-const startCluster = async ({ workers, http }: DemoOptions, board: Board): Promise<Cluster> => {
+const startCluster = async ({ engine, workers, http }: DemoOptions, board: Board): Promise<Cluster> => {
   board.say(pc.bold(`Starting a control plane and ${workers} workers, each a process of its own …`));
   try {
-    return await Cluster.start({ workers, http });
+    return await Cluster.start({ engine, workers, http });
   } catch (error) {
     if (!String(error).includes('EADDRINUSE')) throw error;
     board.say(pc.yellow(`${http} is taken, probably by another cluster: using a free port.`));
-    return Cluster.start({ workers });
+    return Cluster.start({ engine, workers });
   }
 };
 
-const introduce = ({ board, cluster, site }: Stage): void => {
+const places: Readonly<Record<EngineOption, string>> = {
+  embedded: 'in each worker, which has an engine of its own',
+  peer: 'in the control plane, which lends its engine to the workers over iroh',
+  pool: 'in the pool of engine servers',
+  remote: 'in the engine server that all workers share',
+};
+
+const introduce = ({ board, cluster, options, site }: Stage): void => {
   board.say(`  control plane  ${cluster.url}  (pid ${cluster.controlPlane.pid}), and iroh with HTTP/3`);
   for (const worker of cluster.workers) {
     const node = worker.field('node').slice(0, 10);
     board.say(`  ${worker.field('name').padEnd(13)}  node ${node}  (pid ${worker.pid}), joined by ticket over iroh`);
   }
+  for (const engine of cluster.engines.running)
+    board.say(`  engine server  ${engine.field('http')}  (pid ${engine.pid})`);
+  board.say(`  jobs run       ${places[options.engine]}`);
   board.say(`  web site       ${site.url}  (real documentation pages, to be crawled)\n`);
 };
 

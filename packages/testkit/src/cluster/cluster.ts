@@ -1,13 +1,17 @@
 /**
- * A real cluster on this machine: a control plane and workers, each a process of its own, joined over iroh on
- * loopback by a ticket.
+ * A real cluster on this machine: a control plane, workers and engine servers, each a process of its own; workers join over
+ * iroh on loopback by a ticket.
  *
  * Owns the processes and, unless it was given one, a temporary data folder.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EngineServers } from './engine-servers.ts';
 import { ReadyProcess } from './ready-process.ts';
+
+/** Where jobs run: the four places for an engine (docs/reference/flawless.md). */
+export type EngineOption = 'embedded' | 'peer' | 'pool' | 'remote';
 
 /** What a cluster is made of. */
 export interface ClusterOptions {
@@ -27,7 +31,14 @@ export interface ClusterOptions {
   readonly workerEnv?: Readonly<Record<string, string>>;
   /** Working directory of each worker. @default the caller's */
   readonly workerCwd?: string;
+  /** @default "embedded" */
+  readonly engine?: EngineOption;
+  /** More arguments for each `mvm-ci flawless`. @default [] */
+  readonly engineArgs?: readonly string[];
 }
+
+/** Engine servers of each option. */
+const engineServers: Readonly<Record<EngineOption, number>> = { embedded: 0, peer: 0, pool: 3, remote: 1 };
 
 /** How one worker differs from the cluster's others. */
 export interface WorkerOptions {
@@ -35,6 +46,8 @@ export interface WorkerOptions {
   /** Data folder that keeps the worker's key, so that it is the same node after a restart. @default none: a new key */
   readonly data?: string;
   readonly slots?: number;
+  /** More arguments; they win over the cluster's. @default [] */
+  readonly args?: readonly string[];
 }
 
 /** A control plane and workers in processes of their own. */
@@ -43,22 +56,25 @@ export class Cluster implements AsyncDisposable {
   readonly #workers = new Set<ReadyProcess>();
   readonly #ownsData: boolean;
   readonly data: string;
+  /** None with the options `embedded` and `peer`. */
+  readonly engines: EngineServers;
   #controlPlane: ReadyProcess;
   readonly #http: string;
   #started = 0;
 
-  private constructor(options: ClusterOptions, data: string, controlPlane: ReadyProcess) {
+  private constructor(options: ClusterOptions, { data, controlPlane, engines }: Parts) {
     this.#options = options;
     this.#ownsData = options.data === undefined;
     this.data = data;
+    this.engines = engines;
     this.#controlPlane = controlPlane;
     this.#http = controlPlane.field('http');
   }
 
-  /** Starts the control plane, then the workers side by side. */
+  /** Starts the control plane and the engine servers, then the workers side by side. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'mvm-ci-cluster-')));
-    const cluster = await Cluster.#withControlPlane(options, data);
+    const cluster = await Cluster.#withoutWorkers(options, data);
     try {
       await Promise.all(Array.from({ length: options.workers ?? 0 }, () => cluster.addWorker()));
       return cluster;
@@ -68,10 +84,14 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  static async #withControlPlane(options: ClusterOptions, data: string): Promise<Cluster> {
+  static async #withoutWorkers(options: ClusterOptions, data: string): Promise<Cluster> {
+    let engines: EngineServers | undefined;
     try {
-      return new Cluster(options, data, await startControlPlane(options, data, options.http ?? '127.0.0.1:0'));
+      engines = await EngineServers.start(engineServers[options.engine ?? 'embedded'], options.engineArgs);
+      const controlPlane = await startControlPlane(options, data, options.http ?? '127.0.0.1:0');
+      return new Cluster(options, { data, controlPlane, engines });
     } catch (error) {
+      await engines?.[Symbol.asyncDispose]();
       if (options.data === undefined) await rm(data, { recursive: true, force: true });
       throw error;
     }
@@ -108,8 +128,9 @@ export class Cluster implements AsyncDisposable {
     const slots = String(options.slots ?? this.#options.slots ?? 8);
     const data = options.data === undefined ? [] : ['--data', options.data];
     const { workerArgs = [], workerEnv = {}, workerCwd } = this.#options;
+    const more = [...data, ...this.#engineArgs(), ...workerArgs, ...(options.args ?? [])];
     const worker = await ReadyProcess.start({
-      args: ['worker', '--ticket', this.ticket, '--name', name, '--slots', slots, ...data, ...workerArgs],
+      args: ['worker', '--ticket', this.ticket, '--name', name, '--slots', slots, ...more],
       env: workerEnv,
       cwd: workerCwd,
     });
@@ -136,14 +157,27 @@ export class Cluster implements AsyncDisposable {
 
   /** Asks everything to drain and end, workers first. @returns the exit codes, the control plane's last */
   async stop(): Promise<readonly (number | NodeJS.Signals)[]> {
-    const codes = await Promise.all(this.workers.map((worker) => worker.stop()));
-    return [...codes, await this.#controlPlane.stop()];
+    const workers = await Promise.all(this.workers.map((worker) => worker.stop()));
+    const engines = await Promise.all(this.engines.running.map((server) => this.engines.stop(server)));
+    return [...workers, ...engines, await this.#controlPlane.stop()];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#controlPlane.kill(), ...this.workers.map((worker) => worker.kill())]);
+    const engines = this.engines[Symbol.asyncDispose]();
+    await Promise.all([this.#controlPlane.kill(), engines, ...this.workers.map((worker) => worker.kill())]);
     if (this.#ownsData) await rm(this.data, { recursive: true, force: true });
   }
+
+  #engineArgs(): readonly string[] {
+    if (this.#options.engine === 'peer') return ['--flawless-url', 'iroh+h3://control-plane'];
+    return this.engines.urls.length === 0 ? [] : ['--flawless-url', this.engines.urls.join(',')];
+  }
+}
+
+interface Parts {
+  readonly data: string;
+  readonly controlPlane: ReadyProcess;
+  readonly engines: EngineServers;
 }
 
 const startControlPlane = (options: ClusterOptions, data: string, http: string): Promise<ReadyProcess> =>

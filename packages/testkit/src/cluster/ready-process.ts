@@ -85,7 +85,11 @@ export class ReadyProcess implements AsyncDisposable {
     while (!this.output.includes(text)) {
       signal.throwIfAborted();
       const streams = [this.#child.stdout, this.#child.stderr].filter((stream) => stream !== null);
-      await Promise.race(streams.map((stream) => once(stream, 'data', { signal })));
+      const heard = new AbortController();
+      const either = AbortSignal.any([signal, heard.signal]);
+      await Promise.race(streams.map((stream) => once(stream, 'data', { signal: either })));
+      // The other stream is listened to no longer.
+      heard.abort();
     }
   }
 
