@@ -1,6 +1,9 @@
 /**
  * A server that tests control by hand: it notes every request by its `Idempotency-Key`, and holds an answer back until the
  * test lets it go. So a test can stop the world between an effect's intent and its result.
+ *
+ * Each answer says in its header `arrival` how many requests with its key had come, itself included: a journal that keeps
+ * the answer tells which of them it was.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -11,6 +14,10 @@ import type { Arrival } from '@mvm-ci/testkit';
 export interface Request extends Arrival {
   readonly path: string;
   readonly method: string;
+  /** Names and values one after another, as they came. */
+  readonly headers: readonly string[];
+  /** What has come of it so far. */
+  readonly body: string;
 }
 
 /** Answers one request; `next` is the receiver's ordinary answer. */
@@ -22,6 +29,7 @@ export class Receiver implements AsyncDisposable {
   readonly requests: Request[] = [];
   readonly #server: Server;
   readonly #waiting = new Set<() => void>();
+  readonly #arrivals = new Map<string, number>();
 
   private constructor(server: Server, handle: Handler) {
     this.#server = server;
@@ -52,17 +60,18 @@ export class Receiver implements AsyncDisposable {
   }
 
   #receive(message: IncomingMessage, response: ServerResponse, handle: Handler): void {
-    message.resume();
-    const request: Request = {
-      key: String(message.headers['idempotency-key'] ?? ''),
-      atMs: Date.now(),
-      path: message.url ?? '',
-      method: message.method ?? '',
-    };
+    const key = String(message.headers['idempotency-key'] ?? '');
+    const { url: path = '', method = '', rawHeaders: headers } = message;
+    const request = { key, atMs: Date.now(), path, method, headers, body: '' };
+    message.setEncoding('utf8').on('data', (text: string) => {
+      request.body += text;
+    });
     this.requests.push(request);
+    const arrival = (this.#arrivals.get(key) ?? 0) + 1;
+    this.#arrivals.set(key, arrival);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const wake of waiting) wake();
-    handle(request, (status, text) => response.writeHead(status).end(text));
+    handle(request, (status, text) => response.writeHead(status, { arrival }).end(text));
   }
 }

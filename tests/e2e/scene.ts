@@ -1,6 +1,6 @@
 /** What most of these tests start from: a cluster of processes, a client of its API, and modules deployed to it. */
 import { fileURLToPath } from 'node:url';
-import { buildWorkflow } from '@mvm-ci/build';
+import { buildWorkflow, type BuiltModule } from '@mvm-ci/build';
 import { createClient, type Client } from '@mvm-ci/client';
 import { isFinal, type JobView, type PublishJob } from '@mvm-ci/protocol';
 import {
@@ -25,6 +25,15 @@ const folders: Readonly<Record<ModuleName, string>> = {
 
 const folderOf = (name: ModuleName): string => fileURLToPath(new URL(folders[name], import.meta.url));
 
+/** A file with many scenes builds each module once. */
+const built = new Map<ModuleName, Promise<BuiltModule>>();
+
+const build = (name: ModuleName): Promise<BuiltModule> => {
+  const building = built.get(name) ?? buildWorkflow({ folder: folderOf(name) });
+  built.set(name, building);
+  return building;
+};
+
 /** A running cluster with a client. */
 export class Scene implements AsyncDisposable {
   readonly cluster: Cluster;
@@ -41,7 +50,7 @@ export class Scene implements AsyncDisposable {
 
   /** Builds and deploys a folder of workflows. @returns the module's hash */
   async deploy(name: ModuleName): Promise<string> {
-    const { bytes, name: moduleName, version } = await buildWorkflow({ folder: folderOf(name) });
+    const { bytes, name: moduleName, version } = await build(name);
     const deployed = await this.client.deploy({ name: moduleName, version, file: bytes });
     return deployed.hash;
   }
