@@ -1,7 +1,7 @@
 /** Limits of the engine link (I8). */
 export const linkLimits = {
   /** Entry bytes in one message, above which the next message takes over; a single entry may be larger. */
-  pieceBytes: 262_144,
+  pieceBytes: 32_768,
   /** Entry bytes in one message: one append's largest entry. */
   pieceBytesMax: 16_777_216,
   /** Bytes of a module in one message. */
