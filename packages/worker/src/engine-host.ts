@@ -41,7 +41,14 @@ export interface HostPorts {
  * How a run ended. `interrupted`: the engine is busy (ENGINE_BUSY), or it or the link to it is gone (CONNECTION_LOST); run
  * the job again.
  */
-export type HostRunEnd = RunEnd | { readonly type: 'interrupted'; readonly error: MvmError };
+export type HostRunEnd =
+  | RunEnd
+  | {
+      readonly type: 'interrupted';
+      readonly error: MvmError;
+      /** Whether the engine had taken the run: it may be the job that ends engines. @default false */
+      readonly hasBegun?: boolean;
+    };
 
 /** A run in progress: an `EngineRun` that may also be interrupted. */
 export interface HostRun extends Omit<EngineRun, 'ended'> {

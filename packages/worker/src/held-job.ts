@@ -8,7 +8,8 @@
  *   3. What the control plane refuses for good (the journal is full, say) fails the job. A fault of our own fails nobody's
  *      job: its lease runs out, the job goes on elsewhere, and the control plane counts the lost lease.
  *   4. An interrupted run is followed by another one, from the journal as it is stored once all that was sent is answered. A
- *      job that finds no engine for long is given back.
+ *      job that finds no engine for long is given back. One that may be what ends the engines is left to its lease: the
+ *      control plane counts that (`WORKER_KILLER`).
  */
 import { asMvmError, StaleLeaseError, type ClaimedJob, type FinishOutcome, type MvmError } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
@@ -24,6 +25,8 @@ import type { Random } from './random.ts';
 
 /** What became of a held job: an accepted outcome, or a lease that was lost or left to run out. */
 export type HeldJobEnd = FinishOutcome['type'] | 'lost' | 'abandoned';
+
+type Interruption = HostRunEnd & { readonly type: 'interrupted' };
 
 export interface HeldJobOptions {
   readonly controlPlane: Pick<ControlPlane, 'journal'>;
@@ -104,7 +107,7 @@ export class HeldJob {
       case 'dropped':
         return this.#journal.refusal ? this.#fail(this.#journal.refusal) : 'lost';
       case 'interrupted':
-        return this.#interrupted(end.error);
+        return this.#interrupted(end);
     }
   }
 
@@ -124,12 +127,13 @@ export class HeldJob {
   }
 
   /** Rule 4. */
-  async #interrupted(error: MvmError): Promise<HeldJobEnd | undefined> {
+  async #interrupted({ error, hasBegun = false }: Interruption): Promise<HeldJobEnd | undefined> {
     const settled = await this.#journal.settle(error);
     if (settled.type === 'finished') return settled.outcome.type;
     if (settled.type === 'refused') return this.#fail(settled.error);
-    if (this.#absence.interrupted(settled.hasAppended)) this.#backoff.reset();
+    if (this.#absence.interrupted({ ...settled, hasBegun })) this.#backoff.reset();
     this.#sayInterrupted(error);
+    if (this.#absence.isSuspicious && this.#wish === 'run') return 'abandoned';
     if (this.#absence.isTooLong) this.release();
     await this.#backoff.wait(AbortSignal.any([this.#dropped.signal, this.#wished.signal]));
     return undefined;
@@ -155,7 +159,8 @@ export class HeldJob {
     const { job, epoch } = this.#claimed;
     const { logger } = this.#options;
     const fields = { job, epoch, err: error };
-    if (this.#absence.isTooLong) logger.warn(fields, 'a job finds no engine: it is given back');
+    if (this.#absence.isSuspicious) logger.error(fields, 'a job is left to its lease: it may be what ends the engines');
+    else if (this.#absence.isTooLong) logger.warn(fields, 'a job finds no engine: it is given back');
     else logger.info(fields, 'a run was interrupted: the job goes on from its journal');
   }
 

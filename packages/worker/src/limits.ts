@@ -30,6 +30,8 @@ export const workerLimits = {
   unreachableLogMs: 5_000,
   /** How long a job may find no engine before it is given back. */
   engineAbsenceMsMax: 60_000,
+  /** Engines that may be lost one after another while they run a job that doesn't get on, before it is left to its lease. */
+  engineLossesMax: 5,
   /** A run that lasted this long had an engine, though it may have appended nothing. */
   engineSteadyMs: 5_000,
   /** How long an engine that had no place for a run is taken for full. */

@@ -175,6 +175,29 @@ describe('HeldJob, when its engine is lost', () => {
     assert.equal(cluster.entries('a').length, rounds + 1);
   });
 
+  it('leaves a job to its lease that may be what ends the engines', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    for (let round = 0; round < workerLimits.engineLossesMax; round += 1) {
+      await engine.begun(round);
+      host.interrupt(round, lost, true);
+      await clock.advance(workerLimits.retryMsMax);
+    }
+    assert.deepEqual([worker.state.ended.abandoned, engine.runs.length], [1, workerLimits.engineLossesMax]);
+    assert.equal(cluster.stored('a').outcome, undefined);
+  });
+
+  it('suspects no job that gets on', async () => {
+    await using worker = await start();
+    cluster.publish('a');
+    for (let round = 0; round < 2 * workerLimits.engineLossesMax; round += 1) {
+      await (await engine.begun(round)).effect(`${round}`);
+      host.interrupt(round, lost, true);
+      await clock.advance(workerLimits.retryMsMax);
+    }
+    assert.deepEqual([worker.state.ended.abandoned, worker.state.held], [0, 1]);
+  });
+
   it('lets go of a lost job while it waits for an answer', async () => {
     await using worker = await start();
     cluster.publish('a');

@@ -53,6 +53,7 @@ export class LinkRun implements HostRun, ConversationEvents {
   /** What was said before there was a conversation. */
   readonly #early: HolderMessage[] = [];
   #hasAskedForJournal = false;
+  #hasBegun = false;
   #sink: JournalSink | undefined;
   /** Entries of a call that is not complete, and their bytes. */
   #entries: JournalEntry[] = [];
@@ -136,6 +137,7 @@ export class LinkRun implements HostRun, ConversationEvents {
   }
 
   #admitted(): void {
+    this.#hasBegun = true;
     this.#options.onAdmission(undefined);
     if (this.#options.journal === 'carried') this.#sendJournal();
   }
@@ -258,7 +260,7 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   #interrupt(error: MvmError): void {
     const type = this.#mayDrop ? 'dropped' : 'interrupted';
-    this.#end(type === 'dropped' ? { type } : { type, error });
+    this.#end(type === 'dropped' ? { type } : { type, error, hasBegun: this.#hasBegun });
   }
 
   #end(end: HostRunEnd): void {
