@@ -105,6 +105,7 @@ const finish = async (
   jobs: Awaited<ReturnType<QueueCaller['claim']>>,
   tally: Tally,
 ): Promise<number> => {
+  if (jobs.length === 0) return 0;
   const results = await caller.finish(jobs);
   const accepted = jobs.filter((_, index) => results[index]?.ok);
   for (const { job } of accepted) tally.completed(job);

@@ -1,9 +1,10 @@
-/** One process of a crowd: `crowd-process.ts TICKET COUNT`. Says a line when all have joined; runs until it is killed. */
+/** One process of a crowd: `crowd-process.ts TICKET COUNT`. Says a line when all have joined; drains when its input ends. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Engine, EngineRun } from '@mvm-ci/engine';
-import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock } from '@mvm-ci/net';
+import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock, type PeerEndpoint } from '@mvm-ci/net';
 import type { Logger, Random } from '@mvm-ci/protocol';
-import { embeddedHost, startWorker } from '@mvm-ci/worker';
+import { embeddedHost, startWorker, type Worker } from '@mvm-ci/worker';
 
 const [ticketText = '', count = '1'] = process.argv.slice(2);
 const ticket = decodeTicket(ticketText);
@@ -27,19 +28,16 @@ const instantEngine: Engine = {
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 
+const workers: Worker[] = [];
+const endpoints: PeerEndpoint[] = [];
+
 const joinOne = async (): Promise<void> => {
   const endpoint = await openEndpoint({ secretKey: randomBytes(32), bind: ['127.0.0.1:0'] });
+  endpoints.push(endpoint);
   const peer = new ReconnectingPeer({ endpoint, addresses: [ticket.address], random: () => random.unit() });
   const { token } = ticket;
-  await startWorker({
-    peer,
-    openHost: () => embeddedHost(instantEngine),
-    slots,
-    token,
-    clock: systemClock,
-    random,
-    logger,
-  });
+  const openHost = (): ReturnType<typeof embeddedHost> => embeddedHost(instantEngine);
+  workers.push(await startWorker({ peer, openHost, slots, token, clock: systemClock, random, logger }));
 };
 
 let left = Number(count);
@@ -50,7 +48,9 @@ const lane = async (): Promise<void> => {
   }
 };
 await Promise.all(Array.from({ length: joinsAtOnce }, lane));
-process.stdin.resume();
-// Whoever started it is gone.
-process.stdin.on('end', () => process.exit());
 console.log('joined');
+process.stdin.resume();
+await once(process.stdin, 'end');
+await Promise.all(workers.map((worker) => worker.drain()));
+await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+process.exit();

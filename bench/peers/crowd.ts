@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+const drainMsMax = 20_000;
 const program = fileURLToPath(new URL('crowd-process.ts', import.meta.url));
 
 /** Workers to simulate. */
@@ -44,8 +45,15 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ends = this.#children.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'close'));
-    for (const child of this.#children) child.kill('SIGKILL');
+    // They drain: a claim of a worker that was killed stays in the queue until its connection is missed.
+    for (const child of this.#children) child.stdin?.end();
+    const late = setTimeout(() => this.#kill(), drainMsMax);
     await Promise.all(ends);
+    clearTimeout(late);
+  }
+
+  #kill(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
   }
 }
 
