@@ -2,7 +2,7 @@
  * The control plane without its listeners: store, queue, leases, nodes and modules, wired together. The API serves it, the
  * tests drive it.
  *
- * 1. Effects of a commit reach the lease keeper first, then the waiting claims, then event streams.
+ * 1. Effects of a commit reach the lease keeper first, then the lent engine, the waiting claims, and event streams.
  * 2. `stop` ends what waits, then stores what is left, then closes the store.
  */
 import { Lender } from './engine/lender.ts';
@@ -70,17 +70,6 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const leases = leaseKeeper({ store, clock, periods, claims });
   const { counters } = await store.read<'counters'>({ type: 'counters' });
   const feed = new ChangeFeed(clock, counters.change);
-  listeners.push(
-    (effects) => leases.follow(effects),
-    (effects) => claims.follow(effects),
-    (effects) => feed.follow(effects),
-  );
-  leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
-  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
-  await nodes.load();
-  const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
-  const tickets = new TicketOffice({ store, clock, random });
-  const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
   const queue = new JobQueue({
     store,
     leases,
@@ -92,8 +81,20 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     pendingJobsMax: options.pendingJobsMax ?? controlLimits.pendingJobsMax,
   });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
-  const streams = new PeerStreams();
   const lender = new Lender({ queue, modules, leases, lend: options.lend });
+  listeners.push(
+    (effects) => leases.follow(effects),
+    (effects) => lender.follow(effects),
+    (effects) => claims.follow(effects),
+    (effects) => feed.follow(effects),
+  );
+  leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
+  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
+  await nodes.load();
+  const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
+  const tickets = new TicketOffice({ store, clock, random });
+  const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
+  const streams = new PeerStreams();
   const endWaits = (): void => {
     lender.end();
     claims.stop();
@@ -105,6 +106,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     leases.stop();
     peers.stop();
     await nodes.stop();
+    lender.stop();
     await store.close();
   };
   return {

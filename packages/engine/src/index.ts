@@ -15,4 +15,4 @@ export { MemoryJournal } from './journals/memory.ts';
 export { SqliteJournals, type HeldJournal } from './journals/sqlite.ts';
 export { LinkServer, type LinkServerOptions } from './link/link-server.ts';
 export { ModuleDesk } from './link/module-desk.ts';
-export type { JournalKeeper, KeptJournal } from './link/journal-keeper.ts';
+export type { JournalKeeper, KeptJournal, KeptRun } from './link/journal-keeper.ts';

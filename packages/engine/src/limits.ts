@@ -72,4 +72,8 @@ export const engineLimits = {
   shownCharsMax: 300,
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
+  /** How long a drain waits for runs that are to be given back, before they are dropped. */
+  giveBackMsMax: 5_000,
+  /** How long dropped runs may take, before a drain or a stop goes on without them. */
+  dropMsMax: 2_000,
 } as const;

@@ -2,11 +2,11 @@
  * Lends an engine to the workers of a control plane (option 2): their runs read and write the journals where they are
  * stored, under the worker's own node and epoch (I3).
  *
- *   1. One run per job and epoch: a second one ends the first, and begins when all that the first has sent is answered.
+ *   1. Only the holder of a job's lease begins a run of it; which run has the job, `lent-runs.ts` owns.
  *   2. An effect starts only while the control plane's own keeper says that the worker holds the lease.
  *   3. What runs append at the same time goes to the store together, as a worker's shipper sends it.
  */
-import type { JournalKeeper, KeptJournal, LinkServer } from '@mvm-ci/engine';
+import type { JournalKeeper, KeptJournal, KeptRun, LinkServer } from '@mvm-ci/engine';
 import {
   mvmError,
   type FinishOutcome,
@@ -18,6 +18,8 @@ import {
 import { pause, type Clock } from './clock.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
+import { staleLease } from './lease-keeper.ts';
+import { LentRuns, type LentRun } from './lent-runs.ts';
 import { workerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
@@ -34,21 +36,19 @@ export interface LendEngineOptions {
 export const lendEngine =
   (options: LendEngineOptions): LendEngine =>
   (core) => {
-    const runs = new Map<string, LentRun>();
-    return { accept: (node) => options.links.accept(new NodeKeeper({ ...options, core, node, runs })) };
+    const runs = new LentRuns();
+    return {
+      accept: (node) => options.links.accept(new NodeKeeper({ ...options, core, node, runs })),
+      leaseOver: (lease) => runs.leaseOver(lease),
+      stop: () => runs.stop(),
+    };
   };
 
 interface NodeKeeperOptions extends LendEngineOptions {
   readonly core: LenderCore;
   readonly node: string;
-  /** The runs of all nodes, by lease. */
-  readonly runs: Map<string, LentRun>;
-}
-
-/** A run, from its opening to the moment at which nothing of it is under way. */
-interface LentRun {
-  readonly onSuperseded: () => void;
-  readonly settled: PromiseWithResolvers<void>;
+  /** The runs of all nodes. */
+  readonly runs: LentRuns;
 }
 
 class NodeKeeper implements JournalKeeper {
@@ -69,40 +69,44 @@ class NodeKeeper implements JournalKeeper {
     return this.#options.core.module(hash);
   }
 
-  async open(run: RunMessage, onSuperseded: () => void): Promise<KeptJournal> {
-    const { runs, node } = this.#options;
-    const key = `${node}:${run.epoch}:${run.job}`;
-    const [former, mine] = [runs.get(key), { onSuperseded, settled: Promise.withResolvers<void>() }];
-    runs.set(key, mine);
-    const over = (): void => {
-      if (runs.get(key) === mine) runs.delete(key);
-      mine.settled.resolve();
-    };
+  async open(request: RunMessage, run: KeptRun): Promise<KeptJournal> {
+    const { core, node, runs } = this.#options;
+    // Rule 1: nobody's run gives way to a stranger's.
+    if (core.leaseLeftMs(node, request) === undefined) throw staleLease(request);
+    const journal = this.#journalOf(request);
+    const lent: LentRun = { lease: request, journal, run };
+    const giveUp = (): void => journal.lose();
+    run.signal.addEventListener('abort', giveUp, { once: true });
     try {
-      former?.onSuperseded();
-      await former?.settled.promise;
-      return await this.#openJournal(run, over);
+      await runs.enter(lent);
+      return await this.#openJournal(request, journal, () => runs.leave(lent));
     } catch (error) {
-      over();
+      runs.leave(lent);
       throw error;
+    } finally {
+      // From here on the run's end settles the journal.
+      run.signal.removeEventListener('abort', giveUp);
     }
   }
 
-  async #openJournal(run: RunMessage, onOver: () => void): Promise<KeptJournal> {
+  #journalOf(request: RunMessage): HeldJournal {
     const { core, node, clock, random } = this.#options;
-    const journal = new HeldJournal({
+    return new HeldJournal({
       // An earlier run of the same lease may have added to a journal that was empty: it is read in any case.
-      claimed: { ...run, journalEntries: Math.max(1, run.journalEntries) },
+      claimed: { ...request, journalEntries: Math.max(1, request.journalEntries) },
       controlPlane: { journal: (lease) => core.journal(node, lease) },
       shipper: this.#shipper,
       clock,
       random,
       onRefused: () => undefined,
     });
+  }
+
+  async #openJournal(request: RunMessage, journal: HeldJournal, onOver: () => void): Promise<KeptJournal> {
     const { entries, sink } = await journal.open();
     return {
       entries,
-      ports: { sink, mayStartEffect: (signal) => this.#mayStartEffect(run, signal) },
+      ports: { sink, mayStartEffect: (signal) => this.#mayStartEffect(request, signal) },
       get refusal() {
         return journal.refusal;
       },

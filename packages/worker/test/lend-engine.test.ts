@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LinkServer, ModuleDesk, openEngine, systemClock, systemRandom } from '@mvm-ci/engine';
-import { encodeModule, moduleHash, mvmError, type ClaimedJob, type LenderCore, type MvmError } from '@mvm-ci/protocol';
+import {
+  encodeModule,
+  moduleHash,
+  mvmError,
+  type ClaimedJob,
+  type LenderCore,
+  type LentEngine,
+  type MvmError,
+} from '@mvm-ci/protocol';
 import { MemoryLink, Receiver, workflowModule } from '@mvm-ci/testkit';
 import type { HostPorts, HostRun } from '../src/engine-host.ts';
 import { peerHost } from '../src/engine-hosts/peer.ts';
@@ -35,7 +43,7 @@ class Lending implements AsyncDisposable {
     return stored.epoch === epoch && stored.holder ? 2_000 : undefined;
   };
   readonly #stop: (() => Promise<void>)[] = [];
-  #accept: (() => MemoryLink) | undefined;
+  #lent: LentEngine | undefined;
 
   private constructor(receiver: Receiver) {
     this.receiver = receiver;
@@ -47,10 +55,15 @@ class Lending implements AsyncDisposable {
     return lending;
   }
 
-  /** A host of the worker, over a link of its own. */
-  host(): ReturnType<typeof peerHost> {
+  get lent(): LentEngine {
+    if (this.#lent) return this.#lent;
+    throw new Error('not started');
+  }
+
+  /** A host of a worker, over a link of its own. */
+  host(worker: string = node): ReturnType<typeof peerHost> {
     const host = peerHost({
-      openChannel: () => (this.#accept ? Promise.resolve(this.#accept()) : Promise.reject(new Error('not started'))),
+      openChannel: async () => new MemoryLink(this.lent.accept(worker)),
       modules: () => Promise.reject(mvmError('MODULE_NOT_FOUND', 'modules do not cross the link')),
       clock: systemClock,
       random: fixedRandom,
@@ -61,8 +74,19 @@ class Lending implements AsyncDisposable {
   }
 
   /** Publishes and claims a job. */
-  async claim(job: string): Promise<ClaimedJob> {
+  claim(job: string): Promise<ClaimedJob> {
     this.cluster.publish(job);
+    return this.claimAgain();
+  }
+
+  /** The lease of a job ends, and nobody has it. */
+  expire(job: string): void {
+    this.cluster.stored(job).holder = undefined;
+    this.lent.leaseOver({ job, epoch: this.cluster.stored(job).epoch });
+  }
+
+  /** Claims a job that nobody holds. */
+  async claimAgain(): Promise<ClaimedJob> {
     const controlPlane = peerControlPlane(this.cluster, systemClock);
     const { jobs } = await controlPlane.claim({ incarnation: 'i1', capacity: 1 }, { signal });
     const [claimed] = jobs;
@@ -82,14 +106,13 @@ class Lending implements AsyncDisposable {
     const desk = new ModuleDesk();
     const engine = await openEngine({ modules: desk.source, clock: systemClock, random: systemRandom, threads: 1 });
     const links = new LinkServer({ engine, runsMax: 4, modules: desk, clock: systemClock });
-    const lent = lendEngine({ links, clock: systemClock, random: fixedRandom, logger: new KeptLogger() })({
+    this.#lent = lendEngine({ links, clock: systemClock, random: fixedRandom, logger: new KeptLogger() })({
       module: () => Promise.resolve(file),
       journal: (_, lease) => controlPlane.journal(lease, { signal }),
       append: async (_, appends) => (await controlPlane.append({ appends }, { signal })).results,
       finish: async (_, finishes) => (await controlPlane.finish({ finishes }, { signal })).results,
       leaseLeftMs: (worker, lease) => this.leaseLeftMs(worker, lease),
     });
-    this.#accept = () => new MemoryLink(lent.accept(node));
     this.#stop.push(
       () => links.stop(),
       () => engine.stop(),
@@ -162,7 +185,11 @@ describe('lendEngine', () => {
   it('starts no effect when the keeper does not know the lease any more', async () => {
     await using lending = await Lending.open();
     const claimed = await lending.claim('a');
-    lending.leaseLeftMs = () => undefined;
+    let looks = 0;
+    lending.leaseLeftMs = () => {
+      looks += 1;
+      return looks === 1 ? 2_000 : undefined;
+    };
     assert.deepEqual(await (await begin(lending.host(), claimed)).ended, { type: 'dropped' });
     assert.deepEqual(lending.receiver.keys, []);
   });
@@ -194,6 +221,126 @@ describe('lendEngine', () => {
     gate.resolve(undefined);
     const end = await run.ended;
     assert.equal(end.type === 'finished' && end.outcome.type, 'completed');
+  });
+
+  it('drops a run at once when its lease is over, with its request under way', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    lending.receiver.isHolding = true;
+    const run = await begin(lending.host(), claimed);
+    await lending.receiver.received('a', 1);
+    const aborted = lending.receiver.gone();
+    lending.expire('a');
+    assert.deepEqual(await run.ended, { type: 'dropped' });
+    await aborted;
+  });
+
+  it('begins the next holder’s run without waiting for what the former one has sent, which its epoch refuses', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const [gate, appended] = [Promise.withResolvers<undefined>(), Promise.withResolvers<void>()];
+    let isFirst = true;
+    lending.cluster.fault = (path) => {
+      if (path !== '/peer/append' || !isFirst) return undefined;
+      isFirst = false;
+      appended.resolve();
+      return gate.promise;
+    };
+    const first = await begin(lending.host(), claimed);
+    await appended.promise;
+    lending.expire('a');
+    const second = await begin(lending.host('n2'), await lending.claimAgain());
+    assert.deepEqual(await first.ended, { type: 'dropped' });
+    assert.equal((await second.ended).type, 'finished');
+    gate.resolve(undefined);
+    assert.deepEqual([...lending.receiver.arrivals('a').values()], [1, 1]);
+    assert.equal(lending.cluster.stored('a').finishes, 1);
+  });
+
+  it('lets no run of another node in the way of the holder’s', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const { leaseLeftMs } = lending;
+    lending.leaseLeftMs = (worker, lease) => (worker === node ? leaseLeftMs(worker, lease) : undefined);
+    lending.receiver.isHolding = true;
+    const own = await begin(lending.host(), claimed);
+    await lending.receiver.received('a', 1);
+    const strangers = [claimed, { ...claimed, epoch: claimed.epoch + 1 }];
+    for (const job of strangers) {
+      const run = await begin(lending.host('n2'), job);
+      assert.deepEqual(await run.ended, { type: 'dropped' });
+    }
+    lending.receiver.release();
+    assert.equal((await own.ended).type, 'finished');
+    assert.deepEqual([...lending.receiver.arrivals('a').values()], [1, 1]);
+  });
+
+  it('leaves a finish that is on its way to its own answer when the lease’s end is told', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const [gate, finishing] = [Promise.withResolvers<undefined>(), Promise.withResolvers<void>()];
+    lending.cluster.fault = (path) => {
+      if (path !== '/peer/finish') return undefined;
+      finishing.resolve();
+      return gate.promise;
+    };
+    const run = await begin(lending.host(), claimed);
+    await finishing.promise;
+    lending.lent.leaseOver(claimed);
+    gate.resolve(undefined);
+    assert.equal((await run.ended).type, 'finished');
+  });
+
+  it('does not mistake the end of an older lease for that of the run’s', async () => {
+    await using lending = await Lending.open();
+    await lending.claim('a');
+    lending.expire('a');
+    const claimed = await lending.claimAgain();
+    lending.receiver.isHolding = true;
+    const run = await begin(lending.host(), claimed);
+    await lending.receiver.received('a', 1);
+    lending.lent.leaseOver({ job: 'a', epoch: claimed.epoch - 1 });
+    lending.receiver.release();
+    assert.equal((await run.ended).type, 'finished');
+  });
+
+  for (const [where, path] of [
+    ['reads its journal', '/peer/journal'],
+    ['appends', '/peer/append'],
+    ['finishes', '/peer/finish'],
+  ] as const) {
+    it(`waits for no store that is away when it stops while a run ${where}`, async () => {
+      await using lending = await Lending.open();
+      const claimed = await lending.claim('a');
+      const asked = Promise.withResolvers<void>();
+      lending.cluster.fault = (wanted) => {
+        if (!wanted.startsWith(path)) return undefined;
+        asked.resolve();
+        throw mvmError('UNAVAILABLE', 'the store is closed');
+      };
+      const run = await begin(lending.host(), claimed);
+      await asked.promise;
+      lending.lent.stop();
+      assert.notEqual((await run.ended).type, 'finished');
+    });
+  }
+
+  it('forgets a run whose link broke while its journal was read, and lets the next one begin', async () => {
+    await using lending = await Lending.open();
+    const claimed = await lending.claim('a');
+    const asked = Promise.withResolvers<void>();
+    lending.cluster.fault = (path) => {
+      if (!path.startsWith('/peer/journal')) return undefined;
+      asked.resolve();
+      throw mvmError('UNAVAILABLE', 'the store has too much to do');
+    };
+    const host = lending.host();
+    const first = await begin(host, claimed);
+    await asked.promise;
+    await host.stop();
+    await first.ended;
+    lending.cluster.fault = () => undefined;
+    assert.equal((await (await begin(lending.host(), claimed)).ended).type, 'finished');
   });
 
   it('passes on why a run can not go on anywhere', async () => {

@@ -3,12 +3,14 @@
  * engine what it needs of the store. Owns the open links; the engine is a port.
  *
  *   1. What a run may touch, its worker's lease decides, in the store (I3).
- *   2. A control plane without an engine says so, and what to do.
+ *   2. A lease's end reaches the engine with the commit, and before a waiting claim can hand out the job again.
+ *   3. A control plane without an engine says so, and what to do.
  */
 import { openFrameChannel, outgoingBody, systemClock, type FrameChannel } from '@mvm-ci/net';
 import { mvmError, type LendEngine, type LenderCore, type LentEngine } from '@mvm-ci/protocol';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
 import { controlLimits } from '../limits.ts';
+import type { Effects } from '../machine/effects.ts';
 import type { ModuleRegistry } from '../modules/module-registry.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 
@@ -43,10 +45,21 @@ export class Lender {
     return outgoing.body;
   }
 
+  /** Follows what a commit did to leases: rule 2. */
+  follow({ released }: Effects): void {
+    for (const lease of released) this.#engine?.leaseOver(lease);
+  }
+
   /** Ends all links; their runs are dropped. Idempotent. */
   end(): void {
     this.#hasEnded = true;
     for (const links of this.#links.values()) for (const link of links) link.close();
+  }
+
+  /** Ends all, before the store is closed. Idempotent. */
+  stop(): void {
+    this.end();
+    this.#engine?.stop();
   }
 
   #demand(node: string): LentEngine {

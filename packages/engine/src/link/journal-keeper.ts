@@ -15,6 +15,16 @@ export interface KeptJournal {
   settle(): Promise<FinishOutcome | undefined>;
 }
 
+/** What a keeper may do to a run. */
+export interface KeptRun {
+  /** Another run of the same lease has begun: the conversation is over. */
+  supersede(): void;
+  /** The lease is over: the run is dropped at once, and its holder hears that it was. */
+  loseLease(): void;
+  /** Fires when the run is wanted no more. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Where the runs of one holder find their journals without carrying them over the link: an engine beside the store
  * (option 2).
@@ -23,10 +33,10 @@ export interface JournalKeeper {
   /** The module's file, for an engine that asks its `ModuleDesk`. @throws MODULE_NOT_FOUND */
   module(hash: string): Promise<Uint8Array>;
   /**
-   * Opens the journal of a run. There is one run per job and epoch: an earlier one is superseded, and its appends are
-   * settled, before this resolves.
+   * Opens the journal of a run. There is one run per job: an earlier one is superseded, and all of it is settled, before this
+   * resolves.
    *
-   * @throws STALE_LEASE when the lease isn't the holder's; JOURNAL_CORRUPT
+   * @throws STALE_LEASE when the lease isn't the holder's, or the run's signal fires; JOURNAL_CORRUPT
    */
-  open(run: RunMessage, onSuperseded: () => void): Promise<KeptJournal>;
+  open(request: RunMessage, run: KeptRun): Promise<KeptJournal>;
 }

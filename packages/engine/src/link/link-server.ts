@@ -3,9 +3,11 @@
  *
  *   1. At most `runsMax` runs have a place; further ones are told so before anything is started for them.
  *   2. After `drain` or `stop` no run is admitted.
+ *   3. Neither waits for a holder, or a store, that doesn't answer: `engineLimits.giveBackMsMax`, `dropMsMax`.
  */
 import { mvmError, type AcceptConversation, type Clock, type MvmError } from '@mvm-ci/protocol';
 import type { Engine } from '../engine.ts';
+import { engineLimits } from '../limits.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
 import type { ModuleDesk } from './module-desk.ts';
 import { ServedRun } from './served-run.ts';
@@ -52,23 +54,31 @@ export class LinkServer {
       });
   }
 
-  /** Admits nothing more, lets the runs end for `graceMs`, gives the rest back, and resolves when none is left. */
+  /**
+   * Admits nothing more, lets the runs end for `graceMs`, gives the others back, and drops those whose holders don't take them.
+   * Resolves when none is left, or after rule 3's times.
+   */
   async drain({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#closing ??= mvmError('UNAVAILABLE', 'this engine is going away: it takes no more runs', {
       draining: true,
     });
-    const timer = this.#options.clock.after(graceMs, () => {
-      for (const run of this.#runs) run.release();
-    });
-    await this.#untilEmpty();
-    timer.cancel();
+    await this.#emptyWithin(graceMs);
+    for (const run of this.#runs) run.release();
+    await this.#emptyWithin(engineLimits.giveBackMsMax);
+    await this.#drop(mvmError('CONNECTION_LOST', 'the engine is gone; the holder did not take the run back in time'));
   }
 
   /** Drops all runs; their holders go on elsewhere. Idempotent. */
   async stop(): Promise<void> {
     this.#closing ??= mvmError('UNAVAILABLE', 'this engine has stopped');
-    for (const run of this.#runs) run.close(mvmError('CONNECTION_LOST', 'the engine has stopped'));
-    await this.#untilEmpty();
+    await this.#drop(mvmError('CONNECTION_LOST', 'the engine has stopped'));
+  }
+
+  async #drop(error: MvmError): Promise<void> {
+    for (const run of this.#runs) run.close(error);
+    await this.#emptyWithin(engineLimits.dropMsMax);
+    // Those whose store doesn't answer are not waited for again.
+    this.#runs.clear();
   }
 
   #admit(run: ServedRun): MvmError | undefined {
@@ -92,7 +102,11 @@ export class LinkServer {
     this.#emptied = Promise.withResolvers();
   }
 
-  async #untilEmpty(): Promise<void> {
-    while (this.#runs.size > 0) await this.#emptied.promise;
+  async #emptyWithin(ms: number): Promise<void> {
+    if (this.#runs.size === 0) return;
+    const late = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(ms, late.resolve);
+    await Promise.race([this.#emptied.promise, late.promise]);
+    timer.cancel();
   }
 }

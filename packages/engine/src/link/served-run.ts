@@ -4,6 +4,7 @@
  *   1. A place is taken before anything else is done, and given back when the engine has freed all that the run held.
  *   2. When the conversation is over, however, the run is dropped at once: no effect starts, and nothing more is said.
  *   3. Nothing that comes over the link is trusted: what breaks the order or the limits ends the conversation.
+ *   4. A holder that says nothing while it is waited for keeps no place.
  */
 import {
   asMvmError,
@@ -12,6 +13,7 @@ import {
   encodeLinkMessage,
   errorFromRecord,
   limits,
+  linkLimits,
   linkVersion,
   mvmError,
   PacedSender,
@@ -26,6 +28,7 @@ import {
   type JournalEntry,
   type MvmError,
   type RunMessage,
+  type Timer,
 } from '@mvm-ci/protocol';
 import type { Engine, EngineRun, RunPorts } from '../engine.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
@@ -37,7 +40,7 @@ import { ModuleIntake } from './module-intake.ts';
 /** What all runs of a server share. */
 export interface ServedRunParts {
   readonly engine: Pick<Engine, 'run'>;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'after'>;
   /** Where the engine gets its modules, when it gets them from the holders. */
   readonly modules: ModuleDesk | undefined;
   /** Journals that don't come over the link. */
@@ -71,6 +74,10 @@ export class ServedRun implements ConversationEvents {
   #wish: Wish | undefined;
   #kept: KeptJournal | undefined;
   #takeBackOffer: (() => void) | undefined;
+  /** Fires when the conversation is over. */
+  readonly #over = new AbortController();
+  /** Rule 4. */
+  #patience: Timer | undefined;
 
   constructor(conversation: Conversation, parts: ServedRunParts) {
     this.#conversation = conversation;
@@ -84,7 +91,11 @@ export class ServedRun implements ConversationEvents {
       clock,
       onTooLarge: (error) => this.#sayLast({ type: 'fault', error: error.toRecord() }),
     });
-    this.#intake = new ModuleIntake(() => this.#say({ type: 'want-module' }));
+    this.#intake = new ModuleIntake({
+      clock,
+      onWanted: () => this.#say({ type: 'want-module' }),
+      onSilent: (error) => this.close(error),
+    });
   }
 
   onMessage(bytes: Uint8Array): void {
@@ -149,6 +160,7 @@ export class ServedRun implements ConversationEvents {
     this.#phase = { type: 'opening', request };
     this.#say({ type: 'admitted' });
     if (request.journal === 'kept') void this.#openKept(request);
+    else this.#waitForJournal();
   }
 
   #objection({ protocol, journal }: RunMessage): MvmError | undefined {
@@ -162,10 +174,21 @@ export class ServedRun implements ConversationEvents {
     return mvmError('INVALID_ARGUMENT', `this engine takes runs whose journal is ${wanted}, not ${journal}`);
   }
 
+  #waitForJournal(): void {
+    const ms = linkLimits.holderSilenceMsMax;
+    const error = mvmError('DEADLINE_EXCEEDED', `the holder sent nothing of the journal for ${ms / 1_000} s`);
+    this.#patience?.cancel();
+    this.#patience = this.#parts.clock.after(ms, () => this.close(error));
+  }
+
   async #openKept(request: RunMessage): Promise<void> {
     const superseded = mvmError('STALE_LEASE', 'another run of the same lease has begun');
     try {
-      const kept = await this.#parts.keeper?.open(request, () => this.close(superseded));
+      const kept = await this.#parts.keeper?.open(request, {
+        supersede: () => this.close(superseded),
+        loseLease: () => this.#loseLease(),
+        signal: this.#over.signal,
+      });
       if (kept) await this.#beginKept(request, kept);
     } catch (thrown) {
       this.#refuseKept(asMvmError(thrown));
@@ -177,6 +200,11 @@ export class ServedRun implements ConversationEvents {
     if (this.#phase.type === 'opening') this.#begin(request, kept.entries, kept.ports);
     // The conversation was over before the journal came.
     else await kept.settle();
+  }
+
+  #loseLease(): void {
+    if (this.#phase.type === 'running') this.#phase.run.drop();
+    else this.#sayLast({ type: 'ended', outcome: null });
   }
 
   #refuseKept(error: MvmError): void {
@@ -192,6 +220,7 @@ export class ServedRun implements ConversationEvents {
     if (this.#bytes > limits.journalBytesMax || this.#entries.length + entries.length > limits.journalEntriesMax)
       throw mvmError('LIMIT_EXCEEDED', `a journal has at most ${limits.journalEntriesMax} entries`);
     for (const entry of entries) this.#entries.push(entry);
+    if (bytes.length > 0) this.#waitForJournal();
   }
 
   #ready(entries: number): void {
@@ -206,6 +235,7 @@ export class ServedRun implements ConversationEvents {
   #begin(request: RunMessage, journal: readonly JournalEntry[], ports: RunPorts): void {
     const { job, attempt, module, workflow, input } = request;
     const { modules, keeper } = this.#parts;
+    this.#patience?.cancel();
     this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#intake.ask()));
     const run = this.#parts.engine.run({ job, attempt, module, workflow, input, journal }, ports);
     this.#phase = { type: 'running', run };
@@ -246,6 +276,8 @@ export class ServedRun implements ConversationEvents {
     const phase = this.#phase;
     if (phase.type === 'over') return;
     this.#phase = { type: 'over' };
+    this.#over.abort();
+    this.#patience?.cancel();
     this.#gate.shut();
     this.#intake.fail(mvmError('CONNECTION_LOST', 'the holder is gone'));
     this.#takeBackOffer?.();

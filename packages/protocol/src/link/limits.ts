@@ -6,4 +6,6 @@ export const linkLimits = {
   pieceBytesMax: 16_777_216,
   /** Bytes of a module in one message. */
   modulePieceBytes: 1_048_576,
+  /** How long a holder may be silent while the engine waits for its journal, or for a module. */
+  holderSilenceMsMax: 30_000,
 } as const;

@@ -23,6 +23,10 @@ export interface LenderCore {
 export interface LentEngine {
   /** Takes the runs of one worker, whose node id its connection has proven. */
   accept(node: string): AcceptConversation;
+  /** This lease is over: what runs under it is dropped at once, unless its finish is on the way. */
+  leaseOver(lease: LeaseRef): void;
+  /** The store goes: nothing more is sent there, and nothing waits for it. Idempotent. */
+  stop(): void;
 }
 
 /** Begins to lend an engine. */

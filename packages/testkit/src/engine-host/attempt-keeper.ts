@@ -10,11 +10,11 @@ export const attemptKeeper = (
   const current = new Map<string, () => void>();
   return {
     module: modules,
-    open: async ({ job }, onSuperseded) => {
+    open: async ({ job }, run) => {
       const attempt = attempts.get(job);
       if (!attempt) throw mvmError('STALE_LEASE', `nobody holds job "${job}"`);
       current.get(job)?.();
-      current.set(job, onSuperseded);
+      current.set(job, () => run.supersede());
       await attempt.settled();
       if (attempt.outcome) throw mvmError('STALE_LEASE', `job "${job}" is over`);
       const { entries, sink } = await attempt.openJournal();

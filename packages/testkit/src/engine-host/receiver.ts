@@ -6,6 +6,7 @@ export class Receiver implements AsyncDisposable {
   readonly #server: Server;
   readonly #held: ServerResponse[] = [];
   #arrived = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<void>();
   /** Keys in the order of their arrival. */
   readonly keys: string[] = [];
   /** Keeps back the answers. */
@@ -47,6 +48,11 @@ export class Receiver implements AsyncDisposable {
     while (this.keys.filter((key) => key.startsWith(`${job}:`)).length < count) await this.#arrived.promise;
   }
 
+  /** Resolves when the sender of a request that is held gives it up. */
+  gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
   /** Answers what is held, and holds no more. */
   release(): void {
     this.isHolding = false;
@@ -63,8 +69,15 @@ export class Receiver implements AsyncDisposable {
     this.keys.push(key);
     this.#arrived.resolve();
     this.#arrived = Promise.withResolvers();
-    if (this.isHolding) this.#held.push(response);
+    if (this.isHolding) this.#hold(response);
     else this.#answer(response);
+  }
+
+  #hold(response: ServerResponse): void {
+    this.#held.push(response);
+    response.once('close', () => {
+      if (!response.writableEnded) this.#gone.resolve();
+    });
   }
 
   #answer(response: ServerResponse): void {
