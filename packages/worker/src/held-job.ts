@@ -10,15 +10,27 @@
  *   4. An interrupted run is followed by another one, from the journal as it is stored once all that was sent is answered. A
  *      job that finds no engine for long is given back. One that may be what ends the engines is left to its lease: the
  *      control plane counts that (`WORKER_KILLER`).
+ *   5. An engine that is silent, or doesn't give a job back in time, is given up; but the job goes on, here or elsewhere, only when
+ *      what that engine was told of the lease has run out: until then it may start effects (I4).
+ *   6. An engine beside the store may have finished the job unheard: then the control plane is asked, by giving the job back.
  */
-import { asMvmError, StaleLeaseError, type ClaimedJob, type FinishOutcome, type MvmError } from '@mvm-ci/protocol';
+import {
+  asMvmError,
+  mvmError,
+  StaleLeaseError,
+  type ClaimedJob,
+  type FinishOutcome,
+  type MvmError,
+  type Timer,
+} from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { EngineAbsence } from './engine-absence.ts';
 import type { EngineHost, HostRun, HostRunEnd } from './engine-host.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
+import { workerLimits } from './limits.ts';
 import { staleLease, type KeptLease, type LeaseKeeper } from './lease-keeper.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
@@ -52,6 +64,13 @@ export class HeldJob {
   /** Fires when the job shall run no further: a wait between two runs ends. */
   readonly #wished = new AbortController();
   #run: HostRun | undefined;
+  /** Ends the wait for the run that goes on. */
+  #giveUp: ((end: HostRunEnd) => void) | undefined;
+  /** Rule 5. */
+  #patience: Timer | undefined;
+  /** Until when an engine may start effects by what it was told. */
+  #grantedUntilMs = 0;
+  #isLetGo = false;
   #wish: 'run' | 'cancel' | 'release' = 'run';
 
   /** Begins at once; `sentMs` is when the claim was sent. */
@@ -73,14 +92,15 @@ export class HeldJob {
     if (this.#wish !== 'run' || this.#dropped.signal.aborted) return;
     this.#wish = 'release';
     this.#wished.abort();
-    this.#run?.release();
+    if (!this.#run) return;
+    this.#run.release();
+    this.#waitForEngine(workerLimits.engineReleaseMsMax);
   }
 
   /** Lets go without a word: the lease runs out. */
   drop(): void {
-    this.#dropped.abort();
-    this.#run?.drop();
-    this.#journal.lose();
+    this.#isLetGo = true;
+    this.#drop();
   }
 
   async #hold(): Promise<HeldJobEnd> {
@@ -89,6 +109,9 @@ export class HeldJob {
     try {
       for (;;) {
         const end = await this.#goOn();
+        // Rule 6.
+        if (end === 'lost' && !this.#isLetGo && !this.#journal.wasOpened)
+          return await this.#finish({ type: 'released' });
         if (end) return end;
       }
     } catch (thrown) {
@@ -116,14 +139,35 @@ export class HeldJob {
     const run = this.#options.host.run(this.#claimed, {
       openJournal: () => this.#journal.open(),
       mayStartEffect: (signal) => this.#lease.mayStartEffect(signal),
-      leaseLeftMs: () => this.#lease.leftMs(),
+      leaseLeftMs: () => this.#grant(),
     });
+    const givenUp = Promise.withResolvers<HostRunEnd>();
     this.#run = run;
+    this.#giveUp = givenUp.resolve;
     try {
-      return await run.ended;
+      return await Promise.race([run.ended, givenUp.promise]);
     } finally {
       this.#run = undefined;
+      this.#patience?.cancel();
     }
+  }
+
+  #grant(): number {
+    const leftMs = this.#lease.leftMs();
+    this.#grantedUntilMs = this.#options.clock.monotonicMs() + leftMs;
+    return leftMs;
+  }
+
+  /** Rule 5. */
+  #waitForEngine(ms: number): void {
+    const { clock } = this.#options;
+    this.#patience = clock.after(ms, () => {
+      const leftMs = this.#grantedUntilMs - clock.monotonicMs();
+      if (leftMs > 0) return this.#waitForEngine(leftMs);
+      const error = mvmError('DEADLINE_EXCEEDED', 'the engine did not give the job back in time');
+      this.#giveUp?.({ type: 'interrupted', error });
+      this.#run?.drop();
+    });
   }
 
   /** Rule 4. */
@@ -135,8 +179,15 @@ export class HeldJob {
     this.#sayInterrupted(error);
     if (this.#absence.isSuspicious && this.#wish === 'run') return 'abandoned';
     if (this.#absence.isTooLong) this.release();
+    // A silent engine may wake up, and not know yet that it was given up: rule 5.
+    if (error.details?.['silenceMs'] !== undefined) await this.#untilUngranted();
     await this.#backoff.wait(AbortSignal.any([this.#dropped.signal, this.#wished.signal]));
     return undefined;
+  }
+
+  async #untilUngranted(): Promise<void> {
+    const { clock } = this.#options;
+    await pause(clock, Math.max(0, this.#grantedUntilMs - clock.monotonicMs()), this.#dropped.signal);
   }
 
   async #finish(outcome: FinishOutcome): Promise<HeldJobEnd> {
@@ -146,8 +197,14 @@ export class HeldJob {
 
   #lose(): void {
     if (this.#journal.isFinishing) return;
-    this.#sayLost(staleLease(this.#claimed));
-    this.drop();
+    if (this.#journal.wasOpened) this.#sayLost(staleLease(this.#claimed));
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#dropped.abort();
+    this.#run?.drop();
+    this.#journal.lose();
   }
 
   #sayLost(error: MvmError): void {
@@ -172,7 +229,7 @@ export class HeldJob {
   }
 
   #refused(error: MvmError): void {
-    if (error instanceof StaleLeaseError) this.#sayLost(error);
+    if (error instanceof StaleLeaseError && !this.#endIn(error)) this.#sayLost(error);
     this.#run?.drop();
   }
 
@@ -180,7 +237,8 @@ export class HeldJob {
   async #fail(error: MvmError): Promise<HeldJobEnd> {
     const { logger } = this.#options;
     const { job, epoch } = this.#claimed;
-    if (error instanceof StaleLeaseError || this.#dropped.signal.aborted) return 'lost';
+    if (error instanceof StaleLeaseError) return this.#endIn(error) ?? 'lost';
+    if (this.#dropped.signal.aborted) return 'lost';
     if (!endsJob.has(error.code)) {
       logger.error({ job, epoch, err: error }, 'a job is left to its lease: this worker has a fault');
       return 'abandoned';
@@ -192,7 +250,15 @@ export class HeldJob {
       return 'abandoned';
     }
   }
+
+  /** How the job ended under this lease, if that is why the lease is over. */
+  #endIn({ details }: MvmError): HeldJobEnd | undefined {
+    if (details?.['current_epoch'] !== this.#claimed.epoch) return undefined;
+    return finals.find((state) => state === details['state']);
+  }
 }
+
+const finals = ['completed', 'failed', 'cancelled'] as const;
 
 /** What is the job's own fault, on any machine. */
 const endsJob: ReadonlySet<string> = new Set([

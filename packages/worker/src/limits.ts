@@ -44,6 +44,8 @@ export const workerLimits = {
   obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */
   drainGraceMs: 10_000,
+  /** How long an engine may take to give a job back, before that is done without it. */
+  engineReleaseMsMax: 4_000,
   /** Time that giving back may take before a drain ends without an answer. */
   releaseMsMax: 5_000,
 } as const;

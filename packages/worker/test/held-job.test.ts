@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { mvmError } from '@mvm-ci/protocol';
+import type { EngineHost, HostPorts, HostRun, HostRunEnd } from '../src/engine-host.ts';
 import { workerLimits } from '../src/limits.ts';
 import { startWorker, type Worker } from '../src/worker.ts';
 import { textsOf } from './fixtures/entry.ts';
@@ -10,6 +11,35 @@ import { KeptLogger } from './fixtures/kept-logger.ts';
 import { MemoryCluster } from './fixtures/memory-cluster.ts';
 import { ScriptEngine } from './fixtures/script-engine.ts';
 import { ScriptHost } from './fixtures/script-host.ts';
+
+/** An engine beside the store that has gone silent: it opens no journal here, and says nothing. A dropped run ends. */
+class SilentHost implements EngineHost {
+  readonly obstacle: undefined;
+  readonly wishes: string[] = [];
+  ports: HostPorts | undefined;
+
+  run(_: unknown, ports: HostPorts): HostRun {
+    this.ports = ports;
+    const { promise, resolve } = Promise.withResolvers<HostRunEnd>();
+    return {
+      ended: promise,
+      cancel: () => this.wishes.push('cancel'),
+      release: () => this.wishes.push('release'),
+      drop: () => {
+        this.wishes.push('drop');
+        resolve({ type: 'dropped' });
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    // Nothing is left.
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
 
 const lost = mvmError('CONNECTION_LOST', 'the engine is gone');
 
@@ -210,6 +240,103 @@ describe('HeldJob, when its engine is lost', () => {
     await clock.advance(600);
     await refused;
     assert.deepEqual([worker.state.ended.lost, worker.state.held], [1, 0]);
+  });
+
+  it('gives a job back without an engine that is silent, once its last word on the lease has run out', async () => {
+    const silent = new SilentHost();
+    const worker = await startWorker({ peer: cluster, openHost: () => silent, clock, random: fixedRandom, logger });
+    cluster.publish('a');
+    await settled();
+    await clock.advance(10_000);
+    const grantedMs = silent.ports?.leaseLeftMs() ?? 0;
+    const drained = worker.drain({ graceMs: 0 });
+    await clock.advance(Math.max(grantedMs, workerLimits.engineReleaseMsMax) - 1);
+    assert.deepEqual([silent.wishes, worker.state.ended.released], [['release'], 0]);
+    await clock.advance(1);
+    await drained;
+    assert.deepEqual(silent.wishes, ['release', 'drop']);
+    assert.deepEqual([worker.state.ended.released, cluster.stored('a').holder], [1, undefined]);
+  });
+
+  it('waits for the last word on a lease that is longer than its patience', async () => {
+    cluster.leaseMs = 4_800;
+    const silent = new SilentHost();
+    const worker = await startWorker({ peer: cluster, openHost: () => silent, clock, random: fixedRandom, logger });
+    cluster.publish('a');
+    await settled();
+    const drained = worker.drain({ graceMs: 0 });
+    await settled();
+    const grantedMs = silent.ports?.leaseLeftMs() ?? 0;
+    assert.ok(grantedMs > workerLimits.engineReleaseMsMax);
+    await clock.advance(grantedMs - 1);
+    assert.equal(worker.state.ended.released, 0);
+    await clock.advance(1);
+    await drained;
+    assert.equal(worker.state.ended.released, 1);
+  });
+
+  it('goes on after an engine that was silent only when its last word on the lease has run out', async () => {
+    cluster.leaseMs = 60_000;
+    await using worker = await start();
+    cluster.publish('a');
+    await (await engine.begun(0)).effect('one');
+    const grantedMs = host.ports(0)?.leaseLeftMs() ?? 0;
+    host.interrupt(0, mvmError('CONNECTION_LOST', 'the other side was silent', { silenceMs: 10_000 }));
+    await clock.advance(grantedMs - 1);
+    assert.equal(host.runs, 1);
+    await clock.advance(100);
+    assert.equal(host.runs, 2);
+    assert.equal(worker.state.held, 1);
+  });
+
+  it('counts a job that its engine has finished unheard', async () => {
+    const silent = new SilentHost();
+    await using worker = await startWorker({
+      peer: cluster,
+      openHost: () => silent,
+      clock,
+      random: fixedRandom,
+      logger,
+    });
+    cluster.publish('a');
+    await settled();
+    Object.assign(cluster.stored('a'), { outcome: { type: 'completed', result: '1' }, holder: undefined });
+    await clock.advance(600);
+    assert.deepEqual([worker.state.ended.completed, worker.state.ended.lost, worker.state.held], [1, 0, 0]);
+    assert.deepEqual(
+      logger.lines.filter(({ level }) => level === 'warn'),
+      [],
+    );
+  });
+
+  it('counts a job as lost that another has, and says so once', async () => {
+    const silent = new SilentHost();
+    await using worker = await startWorker({
+      peer: cluster,
+      openHost: () => silent,
+      clock,
+      random: fixedRandom,
+      logger,
+    });
+    cluster.publish('a');
+    await settled();
+    cluster.stored('a').epoch += 1;
+    await clock.advance(600);
+    assert.deepEqual([worker.state.ended.lost, worker.state.held], [1, 0]);
+    assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 1);
+  });
+
+  it('ends at once when it is stopped while it asks what became of a job', async () => {
+    const silent = new SilentHost();
+    const worker = await startWorker({ peer: cluster, openHost: () => silent, clock, random: fixedRandom, logger });
+    cluster.publish('a');
+    await settled();
+    cluster.stored('a').epoch += 1;
+    cluster.fault = (path) => (path === '/peer/finish' ? new Promise(() => undefined) : undefined);
+    await clock.advance(600);
+    assert.equal(worker.state.held, 1);
+    await worker.stop();
+    assert.equal(worker.state.ended.lost, 1);
   });
 
   it('claims nothing while there is an obstacle, and says so now and then', async () => {

@@ -367,7 +367,8 @@ class Channel implements FrameChannel {
     const { pingMs, silenceMs } = this.#limits;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#lastHeardMs >= silenceMs) {
-      return this.#finish(lost(`the other side was silent for ${silenceMs} ms`), 'hang up');
+      const message = `the other side was silent for ${silenceMs} ms`;
+      return this.#finish(mvmError('CONNECTION_LOST', message, { silenceMs }), 'hang up');
     }
     if (nowMs - this.#lastSentMs >= pingMs) {
       this.#lastSentMs = nowMs;

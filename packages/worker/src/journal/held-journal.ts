@@ -63,6 +63,11 @@ export class HeldJournal {
     return this.#sink?.isFinishing ?? false;
   }
 
+  /** Whether any run wrote it through here, and not where it is stored. */
+  get wasOpened(): boolean {
+    return this.#wasOpened;
+  }
+
   /** What the control plane refused. */
   get refusal(): MvmError | undefined {
     return this.#refusal;
@@ -79,11 +84,11 @@ export class HeldJournal {
     const start = chainStart(job, attempt);
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask()).batches : [];
+    const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask(run)).batches : [];
     checkBatches(start, batches);
     if (this.#lost.signal.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
-    if (run !== this.#settled) throw mvmError('CONNECTION_LOST', 'the run that asked for this journal is over');
+    if (run !== this.#settled) throw runIsOver();
     this.#wasOpened = true;
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const sink = this.#openSink({ nextSeq: count, hash: batches.at(-1)?.hash ?? start });
@@ -113,11 +118,12 @@ export class HeldJournal {
     this.#sink?.lose(this.#dropped());
   }
 
-  async #ask(): Promise<JournalAnswer> {
+  /** Asks until there is an answer, or nobody wants one. */
+  async #ask(run: number): Promise<JournalAnswer> {
     const { controlPlane, claimed, clock, random } = this.#options;
     const { signal } = this.#lost;
     const backoff = new Backoff(clock, random);
-    while (!signal.aborted) {
+    while (!signal.aborted && run === this.#settled) {
       try {
         return await controlPlane.journal(claimed, { signal });
       } catch (error) {
@@ -125,7 +131,7 @@ export class HeldJournal {
         await backoff.wait(signal);
       }
     }
-    throw this.#dropped();
+    throw signal.aborted ? this.#dropped() : runIsOver();
   }
 
   #openSink(position: JournalPosition): ClusterSink {
@@ -148,6 +154,8 @@ export class HeldJournal {
     return mvmError('STALE_LEASE', `the worker has dropped job "${this.#options.claimed.job}"`);
   }
 }
+
+const runIsOver = (): MvmError => mvmError('CONNECTION_LOST', 'the run that asked for this journal is over');
 
 class StoredJournal implements OpenedJournal {
   readonly count: number;
