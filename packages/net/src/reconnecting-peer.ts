@@ -11,7 +11,7 @@
 import { asMvmError, mvmError, type MvmError } from '@mvm-ci/protocol';
 
 import type { FrameChannel } from './channel/frame-channel.ts';
-import { requestChannel } from './channel/request-channel.ts';
+import { requestChannel, type RequestChannelOptions } from './channel/request-channel.ts';
 import type { Clock } from './clock.ts';
 import { placesOf, type EndpointAddress } from './endpoint-address.ts';
 import { GiveUp } from './give-up.ts';
@@ -120,8 +120,11 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
     return client.fetch(path, { ...init, deadlineMs: Math.max(1, deadlineMs - waitedMs) });
   }
 
-  /** Opens a channel by a POST to `path`. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED */
-  async openChannel(path: string, options: { readonly deadlineMs?: number } = {}): Promise<FrameChannel> {
+  /** Opens a channel by a POST to `path`. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
+  async openChannel(
+    path: string,
+    options: Pick<RequestChannelOptions, 'deadlineMs' | 'signal'> = {},
+  ): Promise<FrameChannel> {
     return requestChannel((to, init) => this.fetch(to, init), { ...options, path, clock: this.#clock });
   }
 

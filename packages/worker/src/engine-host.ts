@@ -56,12 +56,28 @@ export interface HostRun extends Omit<EngineRun, 'ended'> {
   readonly ended: Promise<HostRunEnd>;
 }
 
+/** One engine of a host that has several, for people. */
+export interface EngineState {
+  readonly url: string;
+  readonly state: 'new' | 'healthy' | 'slow-start' | 'ejected' | 'draining' | 'leaving';
+  /** How long it stays ejected at least, in ms; 0 when it isn't. */
+  readonly ejectedForMs: number;
+  /** This worker's runs there. */
+  readonly runs: number;
+  /** Runs that the server allows, all workers together; undefined before it has said so. */
+  readonly runsMax: number | undefined;
+  /** What went wrong last. */
+  readonly lastError: MvmError | undefined;
+}
+
 /** A place where jobs run. */
 export interface EngineHost extends AsyncDisposable {
   /** Begins an attempt, or goes on with it. */
   run(job: ClaimedJob, ports: HostPorts): HostRun;
   /** Why no job should be claimed now (no engine can be reached, all are busy); undefined when all is well. */
   readonly obstacle: MvmError | undefined;
+  /** Its engines, where it chooses among several. */
+  readonly engines?: readonly EngineState[];
   /** Drops all runs and ends what the host holds. Idempotent. */
   stop(): Promise<void>;
 }

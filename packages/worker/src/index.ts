@@ -20,7 +20,6 @@ export {
   type MemberSource,
 } from './engine-hosts/engine-setting.ts';
 export { EnginePool, type EnginePoolOptions } from './engine-hosts/pool.ts';
-export type { PoolMemberState } from './engine-hosts/pool/pool-member.ts';
 export type { Dns, Found } from './engine-hosts/pool/dns.ts';
 export type { MemberTarget, ServiceRecord } from './engine-hosts/pool/member-target.ts';
 export { systemDns, type SystemDnsOptions } from './engine-hosts/pool/system-dns.ts';

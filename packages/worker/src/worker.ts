@@ -12,7 +12,7 @@
 import { mvmError, type ClaimedJob, type JoinAnswer, type MvmError } from '@mvm-ci/protocol';
 import { runClaimLoop } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
-import type { EngineHost } from './engine-host.ts';
+import type { EngineHost, EngineState } from './engine-host.ts';
 import { HeldJob, type HeldJobEnd } from './held-job.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -59,6 +59,8 @@ export interface WorkerState {
   readonly resumed: number;
   /** How the jobs that are over ended. */
   readonly ended: Readonly<Record<HeldJobEnd, number>>;
+  /** The engine servers of its pool; none with the other places for an engine. */
+  readonly engines: readonly EngineState[];
 }
 
 /** Why a worker is over. */
@@ -189,6 +191,7 @@ class RunningWorker implements Worker {
       claimed: this.#claimed,
       resumed: this.#resumed,
       ended: { ...this.#ended },
+      engines: this.#parts.host.engines ?? [],
     };
   }
 

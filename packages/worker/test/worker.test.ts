@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { mvmError, type MvmError } from '@mvm-ci/protocol';
+import type { EngineState } from '../src/engine-host.ts';
 import { embeddedHost } from '../src/engine-hosts/embedded.ts';
 import { startWorker, type Worker, type WorkerOptions } from '../src/worker.ts';
 import { logEntry, textsOf } from './fixtures/entry.ts';
@@ -67,6 +68,16 @@ describe('startWorker', () => {
     gate.resolve(undefined);
     await finished;
     await engine.begun(1);
+  });
+
+  it('shows the engines that its host chooses from', async () => {
+    const engines: readonly EngineState[] = [
+      { url: 'http://engine:1', state: 'healthy', ejectedForMs: 0, runs: 1, runsMax: 4, lastError: undefined },
+    ];
+    await using pooled = await start({ openHost: () => Object.assign(embeddedHost(engine), { engines }) });
+    assert.deepEqual(pooled.state.engines, engines);
+    await using alone = await start();
+    assert.deepEqual(alone.state.engines, []);
   });
 
   it('goes on from the journal of another holder', async () => {

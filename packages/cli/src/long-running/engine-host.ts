@@ -37,7 +37,7 @@ export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost
     case 'embedded':
       return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger }));
     case 'peer':
-      return peerHost({ ...ports, openChannel: (path) => peer.openChannel(path), modules, logger });
+      return peerHost({ ...ports, openChannel: (path, options) => peer.openChannel(path, options), modules, logger });
     case 'remote':
       return singleServer(setting.url, parts);
     case 'pool':
@@ -45,7 +45,7 @@ export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost
         ...ports,
         source: setting.source,
         dns: systemDns(),
-        openMember: memberOpener(parts),
+        openMember: memberOpener(parts, { isQuiet: true }),
         logger,
       });
   }
@@ -54,9 +54,12 @@ export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost
 type OpenMember = (target: { readonly url: string; readonly address?: string | undefined }) => RemoteMember;
 
 /** Members share their connections. */
-const memberOpener = ({ config, modules, logger }: EngineHostParts): OpenMember => {
-  const agents = openHttpAgents();
-  return (target) => new RemoteMember({ ...ports, ...target, token: config.flawlessToken, agents, modules, logger });
+const memberOpener = (
+  { config, modules, logger }: EngineHostParts,
+  { isQuiet }: { readonly isQuiet: boolean },
+): OpenMember => {
+  const common = { ...ports, token: config.flawlessToken, agents: openHttpAgents(), modules, isQuiet, logger };
+  return (target) => new RemoteMember({ ...common, ...target });
 };
 
 const singleServer = (url: string, parts: EngineHostParts): EngineHost => {
@@ -68,7 +71,7 @@ const singleServer = (url: string, parts: EngineHostParts): EngineHost => {
     identify: (signal) => identifyEngineServer({ ...server, http: systemHttp, clock: systemClock, signal }),
     open: ({ type, version }) =>
       type === 'link'
-        ? memberOpener(parts)({ url })
+        ? memberOpener(parts, { isQuiet: false })({ url })
         : new ForeignHost({ ...ports, ...server, version, modules, http: systemHttp, logger }),
     logger,
   });

@@ -10,7 +10,7 @@ import { asMvmError, mvmError, RetryLaterError, type MvmError, type OpenConversa
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { workerLimits } from '../limits.ts';
-import type { Logger } from '../logger.ts';
+import type { LogFields, Logger } from '../logger.ts';
 import type { Random } from '../random.ts';
 
 /** A channel to an engine; a `FrameChannel` of `@mvm-ci/net` is one. */
@@ -28,6 +28,8 @@ export interface LinkDialerOptions {
   readonly connect: ConnectLink;
   /** What is connected to, for people: a URL. */
   readonly engine: string;
+  /** Somebody else tells people whether the engine can be used: all lines are for debugging. @default false */
+  readonly isQuiet?: boolean | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -114,13 +116,13 @@ export class LinkDialer {
 
   /** Resolves when the connection is over. */
   async #use(connection: LinkConnection): Promise<void> {
-    const { logger, engine } = this.#options;
+    const { engine } = this.#options;
     this.#state = { type: 'connected', connection };
     if (this.#stop.signal.aborted) await connection.close();
-    else logger.info({ engine }, 'connected to the engine');
+    else this.#log('info', { engine }, 'connected to the engine');
     const error = (await connection.closed) ?? mvmError('CONNECTION_LOST', `the connection to ${engine} was closed`);
     this.#fail(error);
-    if (!this.#stop.signal.aborted) logger.warn({ engine, err: error }, 'the connection to the engine is lost');
+    if (!this.#stop.signal.aborted) this.#log('warn', { engine, err: error }, 'the connection to the engine is lost');
   }
 
   #fail(error: MvmError): void {
@@ -128,13 +130,17 @@ export class LinkDialer {
   }
 
   #say(error: MvmError): void {
-    const { logger, engine, clock } = this.#options;
+    const { engine, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     if (this.#stop.signal.aborted || nowMs - this.#loggedAtMs < workerLimits.unreachableLogMs) return;
     this.#loggedAtMs = nowMs;
-    if (error instanceof RetryLaterError)
-      logger.warn({ engine, err: error }, 'the engine is not reachable: trying again');
-    else
-      logger.error({ engine, err: error }, 'the engine can not be used: mend the setting; trying again all the same');
+    const fields = { engine, err: error };
+    if (error instanceof RetryLaterError) this.#log('warn', fields, 'the engine is not reachable: trying again');
+    else this.#log('error', fields, 'the engine can not be used: mend the setting; trying again all the same');
+  }
+
+  #log(level: 'info' | 'warn' | 'error', fields: LogFields, text: string): void {
+    const { logger, isQuiet = false } = this.#options;
+    logger[isQuiet ? 'debug' : level](fields, text);
   }
 }

@@ -12,7 +12,7 @@ import { LinkHost } from './link.ts';
 
 export interface PeerHostOptions {
   /** Opens a channel to the control plane in the two bodies of a POST to `path`. @throws the refusal, CONNECTION_LOST */
-  readonly openChannel: (path: string) => Promise<LinkConnection>;
+  readonly openChannel: (path: string, options: { readonly signal: AbortSignal }) => Promise<LinkConnection>;
   readonly modules: ModuleSource;
   readonly clock: Clock;
   readonly random: Random;
@@ -21,7 +21,7 @@ export interface PeerHostOptions {
 
 /** A host whose runs go to the engine that the control plane lends. Begins to connect at once. */
 export const peerHost = ({ openChannel, modules, clock, random, logger }: PeerHostOptions): LinkHost => {
-  const connect = (): Promise<LinkConnection> => openChannel(routes.engineLink);
+  const connect = (signal: AbortSignal): Promise<LinkConnection> => openChannel(routes.engineLink, { signal });
   const dialer = new LinkDialer({ connect, engine: "the control plane's engine", clock, random, logger });
   return new LinkHost({ dialer, journal: 'kept', modules, clock });
 };

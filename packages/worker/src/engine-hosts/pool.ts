@@ -11,14 +11,14 @@
  */
 import { mvmError, type ClaimedJob, type Logger, type MvmError, type Random } from '@mvm-ci/protocol';
 import type { Clock } from '../clock.ts';
-import type { EngineHost, EngineMember, HostPorts, HostRun } from '../engine-host.ts';
+import type { EngineHost, EngineMember, EngineState, HostPorts, HostRun } from '../engine-host.ts';
 import { poolLimits } from '../limits.ts';
 import type { MemberSource } from './engine-setting.ts';
 import { choose, hasRoom } from './pool/choice.ts';
 import { Discovery } from './pool/discovery.ts';
 import type { Dns } from './pool/dns.ts';
 import type { MemberTarget } from './pool/member-target.ts';
-import { PoolMember, type PoolMemberState } from './pool/pool-member.ts';
+import { PoolMember } from './pool/pool-member.ts';
 import { PoolRun } from './pool/pool-run.ts';
 
 export interface EnginePoolOptions {
@@ -46,7 +46,7 @@ export class EnginePool implements EngineHost {
   }
 
   /** The members, in the order of their URLs. */
-  get members(): readonly PoolMemberState[] {
+  get engines(): readonly EngineState[] {
     return this.#present.map(({ state }) => state).sort((a, b) => a.url.localeCompare(b.url));
   }
 
@@ -106,7 +106,7 @@ export class EnginePool implements EngineHost {
   }
 
   #mayEject(): boolean {
-    const states = this.members;
+    const states = this.engines;
     const ejected = states.filter(({ state }) => state === 'ejected').length;
     return ejected + 1 <= states.length * poolLimits.ejectedShareMax;
   }
@@ -119,7 +119,7 @@ export class EnginePool implements EngineHost {
 
   /** Why no member can take a run. */
   #absence(): MvmError {
-    const members = this.members;
+    const members = this.engines;
     if (members.length === 0)
       return this.#discovery.error ?? mvmError('UNAVAILABLE', 'the engine servers of the pool are being looked up');
     const serving = members.filter(({ state }) => state === 'healthy' || state === 'slow-start').length;

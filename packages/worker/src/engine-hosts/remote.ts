@@ -35,6 +35,8 @@ export interface RemoteMemberOptions {
   /** Connections to take one from. @default one of its own for each request */
   readonly agents?: HttpAgents | undefined;
   readonly modules: ModuleSource;
+  /** See `LinkDialerOptions`: a member of a pool, which says what becomes of its members. @default false */
+  readonly isQuiet?: boolean | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -47,11 +49,11 @@ export class RemoteMember implements EngineMember {
   readonly #host: LinkHost;
 
   constructor(options: RemoteMemberOptions) {
-    const { url, modules, clock, random, logger } = options;
+    const { url, modules, isQuiet, clock, random, logger } = options;
     this.url = url;
     this.#options = options;
     const connect = (signal: AbortSignal): Promise<LinkConnection> => this.#connect(signal);
-    const dialer = new LinkDialer({ connect, engine: url, clock, random, logger });
+    const dialer = new LinkDialer({ connect, engine: url, isQuiet, clock, random, logger });
     this.#host = new LinkHost({ dialer, journal: 'carried', modules, clock });
   }
 

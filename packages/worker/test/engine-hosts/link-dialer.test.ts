@@ -76,6 +76,30 @@ describe('LinkDialer', () => {
     await dialer.stop();
   });
 
+  it('says everything for debugging only where somebody else speaks for it', async () => {
+    const connection = new ScriptConnection();
+    let isThere = false;
+    const quiet = new LinkDialer({
+      connect: () => (isThere ? Promise.resolve(connection) : Promise.reject(refused)),
+      engine: 'http://engine:27288',
+      isQuiet: true,
+      clock,
+      random: fixedRandom,
+      logger,
+    });
+    quiet.start();
+    await settled();
+    isThere = true;
+    await clock.advance(2_000);
+    connection.close();
+    await settled();
+    await quiet.stop();
+    assert.deepEqual(
+      logger.lines.map(({ level }) => level),
+      ['debug', 'debug', 'debug'],
+    );
+  });
+
   it('makes a connection again that was lost', async () => {
     const connections = [new ScriptConnection(), new ScriptConnection()];
     connect = () => Promise.resolve(connections[attempts - 1] ?? new ScriptConnection());

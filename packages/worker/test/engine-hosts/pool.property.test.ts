@@ -63,7 +63,7 @@ class Play {
   async #run(): Promise<void> {
     const { pool, opened } = this.scene;
     const usable = new Set(
-      pool.members
+      pool.engines
         .filter(({ state }) => state === 'healthy' || state === 'slow-start')
         .map(({ url }) => url.replace(/.*\./, '')),
     );

@@ -65,7 +65,7 @@ describe('EnginePool', () => {
       scene.runs(60);
       for (const number of [1, 2, 3]) assert.ok(Math.abs(open(number) - 20) <= 4, `${open(number)} runs`);
       assert.deepEqual(
-        scene.pool.members.map(({ runs }) => runs),
+        scene.pool.engines.map(({ runs }) => runs),
         [1, 2, 3].map(open),
       );
     });
@@ -153,7 +153,7 @@ describe('EnginePool', () => {
       assert.equal(scene.states, '1 healthy, 2 ejected, 3 healthy');
       assert.match(warnings().join(), /engine server http:\/\/10\.0\.0\.2:1 gets no jobs: connect ECONNREFUSED/);
       scene.member(2).fault = undefined;
-      await scene.clock.advance(scene.pool.members[1]?.ejectedForMs ?? 0);
+      await scene.clock.advance(scene.pool.engines[1]?.ejectedForMs ?? 0);
       assert.equal(scene.states, '1 healthy, 2 slow-start, 3 healthy');
       scene.runs(60);
       assert.ok(open(2) < 12, `${open(2)} runs at first`);
@@ -187,7 +187,7 @@ describe('EnginePool', () => {
       scene.member(1).isSilent = true;
       await scene.clock.advance(2 * poolLimits.probeMs + 3 * poolLimits.probeDeadlineMs);
       assert.match(scene.states, /^1 ejected/);
-      assert.match(scene.pool.members[0]?.lastError?.message ?? '', /no answer within 2000 ms/);
+      assert.match(scene.pool.engines[0]?.lastError?.message ?? '', /no answer within 2000 ms/);
     });
 
     it('is an obstacle when it is the last one', async () => {
@@ -207,7 +207,7 @@ describe('EnginePool', () => {
         scene.runs(3);
         for (const member of scene.opened) for (const run of member.runs) run.interrupt();
         await scene.clock.advance(poolLimits.failureMergeMs);
-        const ejected = scene.pool.members.filter(({ state }) => state === 'ejected').length;
+        const ejected = scene.pool.engines.filter(({ state }) => state === 'ejected').length;
         assert.ok(ejected <= 1, `${ejected} ejected`);
       }
       assert.ok(warnings().length > 0);
@@ -220,12 +220,12 @@ describe('EnginePool', () => {
       first?.fail(mvmError('STALE_LEASE', 'over'));
       await settled();
       assert.equal(stale.error instanceof Error, true);
-      assert.ok(scene.pool.members.every(({ lastError }) => lastError === undefined));
+      assert.ok(scene.pool.engines.every(({ lastError }) => lastError === undefined));
       scene.run('broken');
       const second = scene.opened.flatMap(({ runs }) => runs).find(({ job }) => job.job === 'broken');
       second?.fail(mvmError('INTERNAL', 'a bug'));
       await settled();
-      assert.equal(scene.pool.members.filter(({ lastError }) => lastError?.message === 'a bug').length, 1);
+      assert.equal(scene.pool.engines.filter(({ lastError }) => lastError?.message === 'a bug').length, 1);
     });
   });
 
@@ -241,7 +241,7 @@ describe('EnginePool', () => {
       assert.deepEqual(given.end, { type: 'finished', outcome: { type: 'released' } });
       scene.runs(30);
       assert.equal(server.open, 0);
-      assert.equal(scene.pool.members.filter(({ state }) => state === 'draining').length, 1);
+      assert.equal(scene.pool.engines.filter(({ state }) => state === 'draining').length, 1);
       assert.deepEqual(warnings(), []);
     });
 

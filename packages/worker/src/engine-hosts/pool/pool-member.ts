@@ -17,25 +17,11 @@ import {
   type Timer,
 } from '@mvm-ci/protocol';
 import { pause, type Clock } from '../../clock.ts';
-import type { EngineMember, HostPorts, HostRun, HostRunEnd } from '../../engine-host.ts';
+import type { EngineMember, EngineState, HostPorts, HostRun, HostRunEnd } from '../../engine-host.ts';
 import { poolLimits } from '../../limits.ts';
 import type { Candidate } from './choice.ts';
 import type { MemberTarget } from './member-target.ts';
 import { Standing } from './standing.ts';
-
-/** A server, for people. */
-export interface PoolMemberState {
-  readonly url: string;
-  readonly state: 'new' | 'healthy' | 'slow-start' | 'ejected' | 'draining' | 'leaving';
-  /** How long it stays ejected at least, in ms; 0 when it isn't. */
-  readonly ejectedForMs: number;
-  /** This worker's runs there. */
-  readonly runs: number;
-  /** Runs that the server allows, all workers together; undefined before it has said so. */
-  readonly runsMax: number | undefined;
-  /** What went wrong last. */
-  readonly lastError: MvmError | undefined;
-}
 
 export interface PoolMemberOptions {
   readonly target: MemberTarget;
@@ -63,7 +49,7 @@ export class PoolMember {
   #timer: Timer | undefined;
   #isProbing = false;
   #isProbeWanted = false;
-  #said: PoolMemberState['state'] = 'new';
+  #said: EngineState['state'] = 'new';
   #closed: Promise<void> | undefined;
 
   /** Begins to probe at once. */
@@ -99,7 +85,7 @@ export class PoolMember {
     };
   }
 
-  get state(): PoolMemberState {
+  get state(): EngineState {
     const { phase, lastError, reported } = this.#standing;
     return {
       url: this.#target.id,
@@ -162,7 +148,7 @@ export class PoolMember {
     return this.#options.clock.monotonicMs();
   }
 
-  get #stateName(): PoolMemberState['state'] {
+  get #stateName(): EngineState['state'] {
     if (this.#isLeaving) return 'leaving';
     const { type } = this.#standing.phase;
     if (type !== 'serving') return type;
@@ -275,7 +261,7 @@ export class PoolMember {
   }
 }
 
-const words: Readonly<Record<PoolMemberState['state'], string>> = {
+const words: Readonly<Record<EngineState['state'], string>> = {
   new: 'not asked yet',
   healthy: 'healthy',
   'slow-start': 'healthy: it gets its share step by step',
