@@ -78,6 +78,64 @@ describe(`jobs that run ${places.peer}`, () => {
       release();
       return jobs;
     }));
+
+  it('do nothing twice when the control plane is paused past the lease, and wakes up', () =>
+    rideOut({ engine: 'peer', workers: 1 }, async ({ scene, signal, release }) => {
+      const [worker] = scene.cluster.workers;
+      assert.ok(worker);
+      scene.cluster.controlPlane.signal('SIGSTOP');
+      release();
+      // No heartbeat was answered for a lease's time: the worker gives up its connection.
+      await worker.says('CONNECTION_LOST', signal);
+      scene.cluster.controlPlane.signal('SIGCONT');
+      return jobs;
+    }));
+});
+
+describe('jobs that run in the engine server beside the control plane', () => {
+  it('go on when their worker is killed', () =>
+    rideOut({ controlPlaneArgs: ['--flawless', '127.0.0.1:0'] }, async ({ scene, release }) => {
+      const [victim] = scene.cluster.workers;
+      assert.ok(victim);
+      const held = await scene.heldBy(victim);
+      await Promise.all([addWorkerBeside(scene), scene.cluster.removeWorker(victim)]);
+      release();
+      return held.length;
+    }));
+});
+
+describe('an engine server that is paused', () => {
+  it('keeps no job from the worker that drains, and does nothing more with it when it wakes up', () =>
+    rideOut({ engine: 'pool', workers: 1, workerArgs: ['--grace', '0'] }, async ({ scene, signal, release }) => {
+      const [victim] = scene.cluster.workers;
+      assert.ok(victim);
+      const { server } = await busiestEngine(scene);
+      server.signal('SIGSTOP');
+      await scene.cluster.addWorker();
+      const code = await victim.stop();
+      release();
+      await scene.allEnded(journeyIds, signal);
+      server.signal('SIGCONT');
+      assert.equal(code, 0, victim.output);
+      assert.match(victim.output, /job released/);
+      assert.doesNotMatch(victim.output, /job lost/);
+      return jobs;
+    }));
+});
+
+describe('an engine server that is told to end', () => {
+  it('does not wait for a worker that is silent', () =>
+    rideOut({ engine: 'pool', workers: 1, engineArgs: ['--grace', '0'] }, async ({ scene, release }) => {
+      const [worker] = scene.cluster.workers;
+      assert.ok(worker);
+      const { server } = await busiestEngine(scene);
+      worker.signal('SIGSTOP');
+      const code = await scene.cluster.engines.stop(server);
+      worker.signal('SIGCONT');
+      release();
+      assert.equal(code, 0, server.output);
+      return jobs;
+    }));
 });
 
 for (const engine of withServers) {
@@ -132,6 +190,7 @@ const rideOut = async (
   const signal = AbortSignal.timeout(deadlineMs);
   await using office = await BookingOffice.start();
   await using scene = await Scene.start({ slots: jobs, ...cluster });
+  if (scene.cluster.workers.length === 0) await addWorkerBeside(scene);
   office.hold();
   const ids = await publishJourneys(scene, office.url);
   await office.stillstand(jobs);
@@ -143,6 +202,10 @@ const rideOut = async (
   const journals = await Promise.all(ids.map((id) => scene.client.journal(id)));
   office.assertOnce(journals, disturbed);
 };
+
+/** A worker that uses the engine server beside the control plane. */
+const addWorkerBeside = (scene: Scene): Promise<ReadyProcess> =>
+  scene.cluster.addWorker({ args: ['--flawless-url', scene.cluster.controlPlane.field('flawless')] });
 
 const assertCompleted = (ended: readonly JobView[], office: BookingOffice): void => {
   assert.equal(ended.length, jobs);
