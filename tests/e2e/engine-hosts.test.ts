@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JobView, PublishJob } from '@mvm-ci/protocol';
-import type { ClusterOptions, EngineOption, ReadyProcess } from '@mvm-ci/testkit';
+import { Receiver, type ClusterOptions, type EngineOption, type ReadyProcess } from '@mvm-ci/testkit';
 import { BookingOffice } from './booking-office.ts';
 import type { Request } from './receiver.ts';
 import { Scene } from './scene.ts';
@@ -13,6 +13,8 @@ import { Scene } from './scene.ts';
 const jobs = 6;
 const stages = 3;
 const deadlineMs = 240_000;
+/** Requests that a journey has under way at the same time. */
+const looksAtOnce = 2;
 
 const places: Readonly<Record<EngineOption, string>> = {
   embedded: 'in an engine of each worker',
@@ -78,6 +80,23 @@ describe(`jobs that run ${places.peer}`, () => {
       release();
       return jobs;
     }));
+
+  it(
+    'are dropped with the lease of a worker that is killed, before the next one goes on with them',
+    { timeout: deadlineMs },
+    async () => {
+      await using receiver = await Receiver.start();
+      receiver.isHolding = true;
+      await using scene = await Scene.start({ engine: 'peer', workers: 2, slots: 1 });
+      await scene.deploy('journey');
+      const input = { url: receiver.url, stages: 1, pauseMs: 1 };
+      await scene.publish([{ job_id: 'journey-0', workflow: 'journey', input }]);
+      await receiver.received('journey-0', looksAtOnce);
+      await scene.cluster.removeWorker(await busiest(scene));
+      await receiver.received('journey-0', looksAtOnce + 1);
+      assert.equal(receiver.abandoned, looksAtOnce, 'two runs of a job were under way side by side');
+    },
+  );
 
   it('do nothing twice when the control plane is paused past the lease, and wakes up', () =>
     rideOut({ engine: 'peer', workers: 1 }, async ({ scene, signal, release }) => {

@@ -9,6 +9,8 @@ export class Receiver implements AsyncDisposable {
   readonly #gone = Promise.withResolvers<void>();
   /** Keys in the order of their arrival. */
   readonly keys: string[] = [];
+  /** Requests that were held and that their senders have given up. */
+  abandoned = 0;
   /** Keeps back the answers. */
   isHolding = false;
   /** Bytes of each answer's body. @default 2 */
@@ -76,7 +78,9 @@ export class Receiver implements AsyncDisposable {
   #hold(response: ServerResponse): void {
     this.#held.push(response);
     response.once('close', () => {
-      if (!response.writableEnded) this.#gone.resolve();
+      if (response.writableEnded) return;
+      this.abandoned += 1;
+      this.#gone.resolve();
     });
   }
 
