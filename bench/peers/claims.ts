@@ -93,7 +93,8 @@ const drain = async (
         signal.throwIfAborted();
         const jobs = await caller.claim(batch, 0);
         if (jobs.length === 0) return;
-        done += await finish(caller, jobs, tally);
+        const finished = await finish(caller, jobs, tally);
+        done += finished;
       }
     }),
   );

@@ -18,7 +18,7 @@ export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from 
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';
 export { openEndpoint, type OpenEndpointOptions } from './iroh/endpoint.ts';
 export { readEndpointTicket, writeEndpointTicket } from './iroh/address.ts';
-export { channelLimits, netLimits, type ChannelLimits } from './limits.ts';
+export { channelLimits, netLimits, peerStreamLimits, type ChannelLimits } from './limits.ts';
 export type * from './peer-connection.ts';
 export { systemClock } from './system-clock.ts';
 export * from './reconnecting-peer.ts';

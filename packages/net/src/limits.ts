@@ -4,9 +4,11 @@
 
 export const netLimits = {
   /** One read from, or one write to, a QUIC stream: larger pieces block the event loop (conversion costs per byte). */
-  pieceBytesMax: 32_768,
-  /** The first read of a message: most fit, and a large read costs its whole buffer also when little comes. */
+  pieceBytesMax: 16_384,
+  /** The first read of a message, and the smallest: most fit, and a read costs its whole buffer also when little comes. */
   firstReadBytes: 2_048,
+  /** A read of a control or QPACK stream, on which little is ever said. */
+  criticalReadBytes: 256,
   /** A field section, encoded and decoded, counted as RFC 9114 section 4.2.2 does (name, value, 32 for each line). */
   fieldSectionBytesMax: 65_536,
   /** Payload of a frame of a control stream. */
@@ -117,3 +119,9 @@ export const channelLimits: ChannelLimits = {
   silenceMs: 10_000,
   closeMs: 1_000,
 };
+
+/**
+ * How a peer stream differs: a thousand idle workers cost the control plane mostly their pings, and who needs to know sooner
+ * that the other side is gone has a heartbeat with a deadline.
+ */
+export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 10_000, silenceMs: 30_000 };

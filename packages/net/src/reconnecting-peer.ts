@@ -123,7 +123,7 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
   /** Opens a channel by a POST to `path`. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
   async openChannel(
     path: string,
-    options: Pick<RequestChannelOptions, 'deadlineMs' | 'signal'> = {},
+    options: Pick<RequestChannelOptions, 'deadlineMs' | 'signal' | 'limits'> = {},
   ): Promise<FrameChannel> {
     return requestChannel((to, init) => this.fetch(to, init), { ...options, path, clock: this.#clock });
   }

@@ -7,7 +7,7 @@
  *      next call needs another.
  *   3. A control plane that doesn't know the stream is asked by plain requests, until the connection is lost.
  */
-import { GiveUp, joinPieces, systemClock, type FrameChannel } from '@mvm-ci/net';
+import { GiveUp, joinPieces, peerStreamLimits, systemClock, type FrameChannel } from '@mvm-ci/net';
 import {
   bytesWithin,
   decodeCallAnswer,
@@ -103,7 +103,8 @@ export class CallStream {
   async #openOnce(): Promise<FrameChannel | undefined> {
     try {
       const { openStreamMs: deadlineMs } = workerLimits;
-      this.#channel = await this.#peer.openChannel?.(routePath('peerStream'), { deadlineMs });
+      const options = { deadlineMs, limits: peerStreamLimits };
+      this.#channel = await this.#peer.openChannel?.(routePath('peerStream'), options);
       return this.#channel;
     } catch (thrown) {
       if (!(thrown instanceof MvmError) || thrown.code !== 'ROUTE_NOT_FOUND') throw thrown;

@@ -2,7 +2,7 @@
  * The control plane over a peer connection: calls over one stream of frames, every answer parsed. Modules, and everything at a
  * control plane that has no such stream, by plain requests with MessagePack bodies.
  */
-import { decodeContent, encodeContent, type FrameChannel } from '@mvm-ci/net';
+import { decodeContent, encodeContent, type ChannelLimits, type FrameChannel } from '@mvm-ci/net';
 import {
   bodyTypeOf,
   claimAnswerSchema,
@@ -39,7 +39,10 @@ export interface Peer {
   /** @throws CONNECTION_LOST, DEADLINE_EXCEEDED, CANCELLED */
   fetch(path: string, init: PeerInit): Promise<Response>;
   /** Opens a channel by a request. @throws the refusal, CONNECTION_LOST, DEADLINE_EXCEEDED @default plain requests only */
-  openChannel?(path: string, options: { readonly deadlineMs: number }): Promise<FrameChannel>;
+  openChannel?(
+    path: string,
+    options: { readonly deadlineMs: number; readonly limits: Partial<ChannelLimits> },
+  ): Promise<FrameChannel>;
   /** Gives the connection up that is in use: it is dead. */
   reconnect?(): void;
   close(): Promise<void>;

@@ -3,7 +3,7 @@
  * call (`docs/internals/peer-stream.md`). Behind a call are the same operations, the same access and the same errors as
  * behind a request.
  */
-import { openFrameChannel, outgoingBody, systemClock } from '@mvm-ci/net';
+import { openFrameChannel, outgoingBody, peerStreamLimits, systemClock } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { streamBody } from './body-spec.ts';
 import { callTable, serveCalls } from './served-call.ts';
@@ -29,7 +29,14 @@ export const peerStreamOperation = (callable: readonly Operation[]): Operation =
       const outgoing = outgoingBody();
       const duplex = outgoing.with(body);
       const accept = serveCalls({ core, node, table, logger });
-      core.streams.add(node, openFrameChannel({ duplex, side: 'server', clock: systemClock, accept }));
+      const channel = openFrameChannel({
+        duplex,
+        side: 'server',
+        clock: systemClock,
+        accept,
+        limits: peerStreamLimits,
+      });
+      core.streams.add(node, channel);
       return { type: 'frames', stream: outgoing.body };
     },
   });

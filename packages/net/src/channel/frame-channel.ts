@@ -232,7 +232,7 @@ class Channel implements FrameChannel {
   /** Control first, then pieces; before the other side's HELLO nothing but ours (rules 1 and 3). */
   #nextFrames(): Frame[] {
     const frames: Frame[] = [];
-    let room: number = netLimits.pieceBytesMax;
+    let room: number = netLimits.joinedWriteBytesMax;
     for (const frame of this.#control) {
       const isEarly = !this.#hello && frame.type !== frameTypes.HELLO;
       if (isEarly || room < frameHeadBytes + frame.payload.length) break;

@@ -163,7 +163,7 @@ export class MessageReader {
   async #readOnce(): Promise<void> {
     try {
       const bytes = await this.#half.read(this.#readBytes);
-      this.#readBytes = netLimits.pieceBytesMax;
+      this.#readBytes = nextReadBytes(this.#readBytes, bytes.length);
       this.#onBytes?.();
       if (bytes.length > 0) this.#decoder.push(bytes);
       else this.#endStream();
@@ -186,3 +186,14 @@ export class MessageReader {
     return this.#error;
   }
 }
+
+/**
+ * A pending read costs its whole buffer, also where little comes or nothing for long: the next one is larger only after one
+ * that came full, and smaller again after one that was nearly empty.
+ */
+const nextReadBytes = (asked: number, came: number): number => {
+  if (came === asked) return Math.min(netLimits.pieceBytesMax, asked * readGrowth);
+  return came * readGrowth <= asked ? Math.max(netLimits.firstReadBytes, asked / readGrowth) : asked;
+};
+
+const readGrowth = 4;

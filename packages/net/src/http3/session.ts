@@ -247,7 +247,7 @@ const cancellationScanner = (): ((bytes: Uint8Array) => boolean) => {
 /** A reset of a critical stream counts as its end; the loss of the connection stays what it is. */
 const readCriticalPiece = async (half: ReceiveHalf): Promise<Uint8Array> => {
   try {
-    return await half.read(netLimits.controlFrameBytesMax);
+    return await half.read(netLimits.criticalReadBytes);
   } catch (thrown) {
     if (thrown instanceof StreamFailure) return new Uint8Array(0);
     throw thrown;

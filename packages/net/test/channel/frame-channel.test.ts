@@ -94,7 +94,7 @@ describe('a frame channel', () => {
     await long.conversation.send(noise(500_000));
     long.conversation.end();
     await long.told.closed;
-    assert.ok(writes.every((length) => length <= netLimits.pieceBytesMax));
+    assert.ok(writes.every((length) => length <= netLimits.joinedWriteBytesMax));
     client.close();
   });
 

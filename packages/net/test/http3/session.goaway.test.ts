@@ -71,10 +71,21 @@ test('a client that drains says so, finishes what is under way, starts nothing, 
 });
 
 test('a GOAWAY arrives at the server, with the id of a push', async () => {
-  await using pair = await openRawServer(async () => undefined);
+  // A request that is under way: without one the client closes at once, and with that throws away what isn't taken yet.
+  const release = latch();
+  await using pair = await openRawServer(async ({ send, receive }) => {
+    await receive.read(4_096);
+    await release.promise;
+    await send.writeAll(headers([[':status', '204']]));
+    await send.finish();
+  });
   const seen = goaways(pair.connection);
-  await pair.client.drain();
+  const underWay = pair.client.fetch('/');
+  const drained = pair.client.drain();
   assert.equal((await seen.next()).value, 0);
+  release.resolve();
+  assert.equal((await underWay).status, 204);
+  await drained;
 });
 
 test('a request that a stopping server will not touch fails at once, and those before it go on', async () => {
