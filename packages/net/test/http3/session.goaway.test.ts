@@ -89,20 +89,22 @@ test('a GOAWAY arrives at the server, with the id of a push', async () => {
 });
 
 test('a request that a stopping server will not touch fails at once, and those before it go on', async () => {
-  const arrived = latch();
+  const arrivals = [latch(), latch()];
   let count = 0;
   await using pair = await openRawServer(async ({ send, receive }) => {
     await receive.read(4_096);
+    arrivals[count]?.resolve();
     count += 1;
-    if (count === 2) arrived.resolve();
     await refused.promise;
     await send.writeAll(headers([[':status', '204']]));
     await send.finish();
   });
   const refused = latch();
   const first = pair.client.fetch('/');
+  // Streams that are opened at the same moment may get their ids in either order.
+  await arrivals[0]?.promise;
   const second = pair.client.fetch('/');
-  await arrived.promise;
+  await arrivals[1]?.promise;
   await pair.control.writeAll(frame(frameTypes.GOAWAY, varint(4)));
   await assert.rejects(second, isUnavailable);
   refused.resolve();
