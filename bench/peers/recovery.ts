@@ -31,7 +31,7 @@ export interface Recovery {
   readonly verdict: Verdict;
 }
 
-/** Kills workers one after another; one idle worker with the module in memory is always there. */
+/** Kills workers one after another; one idle worker that has run the module before is always there. */
 export const measureRecovery = async (options: RecoveryOptions): Promise<Recovery> => {
   const { name, leases, kills, folder, controlPlaneArgs, signal } = options;
   await using server = await HeldServer.start();
@@ -45,16 +45,25 @@ export const measureRecovery = async (options: RecoveryOptions): Promise<Recover
   const module = await client.deploy(await buildScriptModule());
   const workflow = `${module.name}/${workflows.threeEffects}`;
   const tally = new Tally();
+  const begin = async (id: string): Promise<void> => {
+    await client.publish({ job_id: id, workflow, input: `${server.url}/${id}` }, { signal });
+    tally.published([id]);
+    await server.arrivals(id, 1, signal);
+  };
+  const end = async (id: string): Promise<void> => {
+    server.letGo(id);
+    await client.wait(id, { signal });
+  };
   const waitsS: number[] = [];
   for (let number = 0; number < kills; number += 1) {
     const id = `${name}-${number}`;
-    const url = `${server.url}/${id}`;
-    await client.publish({ job_id: id, workflow, input: url }, { signal });
-    tally.published([id]);
-    await server.arrivals(id, 1, signal);
+    // The worker that waited longest gets a job: of two that are held, each has one.
+    const warmUps = [`${id}-warm-1`, `${id}-warm-2`];
+    for (const warmUp of warmUps) await begin(warmUp);
+    await Promise.all(warmUps.map(end));
+    await begin(id);
     waitsS.push(await killHolder({ cluster, client, server, id, signal }));
-    server.letGo(id);
-    await client.wait(id, { signal });
+    await end(id);
     await cluster.addWorker();
   }
   await tallyJournals(client, tally, signal);
