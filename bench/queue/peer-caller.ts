@@ -4,6 +4,7 @@ import {
   connectHttp3,
   decodeTicket,
   openEndpoint,
+  peerStreamLimits,
   requestChannel,
   type FrameChannel,
   type PeerClient,
@@ -91,7 +92,8 @@ export class PeerCaller implements AsyncDisposable {
 
   async #openChannel(): Promise<void> {
     const path = routePath('peerStream');
-    this.#channel = await requestChannel((to, init) => this.#client.fetch(to, init), { path });
+    const options = { path, limits: peerStreamLimits };
+    this.#channel = await requestChannel((to, init) => this.#client.fetch(to, init), options);
   }
 
   /** A call over the peer stream, as a worker sends it. */

@@ -113,12 +113,13 @@ const play = async (stage: Stage): Promise<DemoSummary & { readonly problems: re
   const audit = new EffectAudit();
   watch.onChange((jobs) => stage.board.draw(jobs, names));
   const victim = await watch.until((jobs) => pickVictim(jobs, stage.cluster, stage.options.jobs));
-  await kill(stage, victim, audit);
+  const completeAudit = await kill(stage, victim, audit);
   names.set(victim.process.field('node'), `${victim.name} (killed)`);
   const jobs = await watch.untilAllFinal();
   stage.board.done();
   const wallMs = Math.round(performance.now() - startedMs);
   tellWhoWentOn(stage.board, victim, { jobs, names });
+  await completeAudit();
   const verdict = audit.judge(stage.site.arrivals());
   return {
     ...summarise(stage.options.jobs, jobs, verdict),
@@ -136,11 +137,15 @@ const publish = async ({ board, client, options, site }: Stage): Promise<readonl
   return published.map((job) => job.job_id);
 };
 
-const kill = async ({ board, client, cluster }: Stage, victim: Victim, audit: EffectAudit): Promise<void> => {
+const kill = (
+  { board, client, cluster, options }: Stage,
+  victim: Victim,
+  audit: EffectAudit,
+): Promise<() => Promise<void>> => {
   board.say(
     pc.red(`kill -9 ${victim.process.pid}: ${victim.name} dies with ${victim.jobs.length} jobs in the middle.\n`),
   );
-  await takeDown({ victim, cluster, client, audit });
+  return takeDown({ victim, cluster, client, audit, isEngineElsewhere: options.engine === 'peer' });
 };
 
 const tellWhoWentOn = (

@@ -38,20 +38,33 @@ export const pickVictim = (jobs: readonly JobView[], cluster: Cluster, count: nu
 const isInTheMiddle = (job: JobView): boolean =>
   job.status === 'in_progress' && job.journal_entries >= entriesMin && (job.progress?.percent ?? 0) <= percentMax;
 
-/** Kills the victim and notes, from the stored journals, how far its jobs were. */
-export const takeDown = async (scene: {
+/** What is needed to kill a victim. */
+export interface TakeDown {
   readonly victim: Victim;
   readonly cluster: Cluster;
   readonly client: Client;
   readonly audit: EffectAudit;
-}): Promise<void> => {
-  const { victim, cluster, client, audit } = scene;
+  /** Whether the jobs run in an engine that outlives their worker and works on until their leases are over. */
+  readonly isEngineElsewhere: boolean;
+}
+
+/**
+ * Kills the victim and notes, from the stored journals, how far its jobs were.
+ *
+ * @returns what completes the audit once all jobs are over
+ */
+export const takeDown = async (scene: TakeDown): Promise<() => Promise<void>> => {
+  const { victim, cluster, client, audit, isEngineElsewhere } = scene;
   const atMs = Date.now();
   await cluster.removeWorker(victim.process);
   // Read after its end: what it still managed to append counts, and nobody else has the jobs before the lease is over.
   const { jobs } = await client.list({ state: 'in_progress', limit: 1_000 });
   const held = jobs.filter((job) => job.claimed_by === victim.process.field('node'));
-  const journals = await Promise.all(held.map((job) => client.journal(job.job_id)));
-  audit.noteKill(atMs, journals);
+  const read = (): Promise<Awaited<ReturnType<Client['journal']>>[]> =>
+    Promise.all(held.map((job) => client.journal(job.job_id)));
+  const journals = await read();
   for (const journal of journals) victim.entries.set(journal.job_id, journal.entries.length);
+  if (isEngineElsewhere) return async () => audit.noteKillOfHolder(atMs, await read());
+  audit.noteKill(atMs, journals);
+  return () => Promise.resolve();
 };

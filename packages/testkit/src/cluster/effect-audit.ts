@@ -47,10 +47,24 @@ interface Kill {
 /** Collects kills, then judges the arrivals. */
 export class EffectAudit {
   readonly #kills: Kill[] = [];
+  /** When the answer to a call was noted in its journal, as far as that is known. */
+  readonly #answeredMs = new Map<string, number>();
 
   /** Notes that a worker is dead, with the stored journals of the jobs that it held, read after its end. */
   noteKill(atMs: number, journals: readonly AuditedJournal[]): void {
     this.#kills.push({ atMs, open: new Set(journals.flatMap(openCalls)) });
+  }
+
+  /**
+   * Notes that a worker is dead whose jobs ran in an engine elsewhere, which goes on until their leases are over: what was in
+   * flight then, no reading at the kill can tell. So this takes their journals as they are in the end: what was answered
+   * after the kill may have come twice, but not after its answer was noted.
+   */
+  noteKillOfHolder(atMs: number, journals: readonly AuditedJournal[]): void {
+    const answers = journals.flatMap(answersOf);
+    for (const { key, ms } of answers) this.#answeredMs.set(key, ms);
+    const before = new Set(answers.filter(({ ms }) => ms <= atMs).map(({ key }) => key));
+    this.#kills.push({ atMs, open: new Set(journals.flatMap(askedCalls).filter((key) => !before.has(key))) });
   }
 
   /** Judges all requests that the receiver saw. */
@@ -69,6 +83,7 @@ export class EffectAudit {
 
   // One kill excuses one more arrival of each call that was open at it, not two.
   #excuse({ key, atMs }: Arrival, excused: ReadonlyMap<Kill, Set<string>>): boolean {
+    if (atMs > (this.#answeredMs.get(key) ?? Infinity)) return false;
     const kill = this.#kills.find(
       (candidate) => candidate.atMs <= atMs && candidate.open.has(key) && excused.get(candidate)?.has(key) === false,
     );
@@ -78,11 +93,25 @@ export class EffectAudit {
   }
 }
 
-const openCalls = ({ job_id, attempt, entries }: AuditedJournal): readonly string[] => {
-  const asked = entries.flatMap(intentsOf).filter(isFetch);
-  const answered = new Set(entries.filter(({ kind }) => kind === 'answered').map((entry) => entry['call']));
-  return asked.filter(({ call }) => !answered.has(call)).map(({ call }) => `${job_id}:${attempt}:${call}`);
+const openCalls = (journal: AuditedJournal): readonly string[] => {
+  const answered = new Set(answersOf(journal).map(({ key }) => key));
+  return askedCalls(journal).filter((key) => !answered.has(key));
 };
+
+/** The keys of all requests that a journal asked for. */
+const askedCalls = (journal: AuditedJournal): readonly string[] =>
+  journal.entries
+    .flatMap(intentsOf)
+    .filter(isFetch)
+    .map(({ call }) => keyOf(journal, call));
+
+/** The keys of all answers in a journal, and when they were noted, Unix ms. */
+const answersOf = (journal: AuditedJournal): readonly { readonly key: string; readonly ms: number }[] =>
+  journal.entries
+    .filter(({ kind }) => kind === 'answered')
+    .map((entry) => ({ key: keyOf(journal, entry['call']), ms: Number(entry['at']) }));
+
+const keyOf = ({ job_id, attempt }: AuditedJournal, call: unknown): string => `${job_id}:${attempt}:${String(call)}`;
 
 const intentsOf = (entry: AuditedEntry): readonly unknown[] => {
   const intents = entry['intents'];

@@ -58,4 +58,23 @@ describe('EffectAudit', () => {
     ]);
     assert.deepEqual(verdict.duplicated, ['j:1:2']);
   });
+
+  it('excuses what an engine elsewhere had asked for after the kill, but not once its answer was noted', () => {
+    const audit = new EffectAudit();
+    const answeredAt = (call: number, at: number): { kind: string; call: number; at: number } => ({
+      ...answered(call),
+      at,
+    });
+    const entries = [fetchIntents(1, 2), answeredAt(1, 4), answeredAt(2, 20), fetchIntents(3), answeredAt(3, 30)];
+    audit.noteKillOfHolder(5, [{ job_id: 'j', attempt: 1, entries }]);
+    const verdict = audit.judge([
+      { key: 'j:1:1', atMs: 1 },
+      { key: 'j:1:1', atMs: 8 },
+      { key: 'j:1:2', atMs: 3 },
+      { key: 'j:1:2', atMs: 18 },
+      { key: 'j:1:3', atMs: 25 },
+      { key: 'j:1:3', atMs: 31 },
+    ]);
+    assert.deepEqual(verdict, { effects: 3, resent: 1, duplicated: ['j:1:1', 'j:1:3'], inFlight: 2 });
+  });
 });
