@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ArgumentError } from './argument-error.ts';
 import { registerCommands } from './commands/register.ts';
 import type { Host } from './host.ts';
 import { exitCodes, reportFailure } from './output/failure.ts';
@@ -17,6 +18,7 @@ export const runCli = async (host: Host): Promise<number> => {
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void (isJson || host.stderr.write(text)),
     });
+  program.hook('preAction', (_, command) => demandArguments(command));
   const ends = new AsyncDisposableStack();
   const commandHost = { ...host, atEnd: (end: () => Promise<void>): void => ends.defer(end) };
   registerCommands(program, commandHost, (code) => {
@@ -30,4 +32,12 @@ export const runCli = async (host: Host): Promise<number> => {
   } finally {
     await ends.disposeAsync();
   }
+};
+
+// An empty one, of a variable that is not set, would ask the control plane for another route.
+const demandArguments = ({ args, registeredArguments }: Command): void => {
+  const empty = args.findIndex((text) => text.trim() === '');
+  if (empty === -1) return;
+  const name = registeredArguments[empty]?.name() ?? 'argument';
+  throw new ArgumentError('INVALID_ARGUMENT', `<${name}> is empty`);
 };

@@ -5,6 +5,23 @@ import { runCli } from './cli.ts';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
+// Who reads may stop early, such as `head`. Without a reader of its results a command has no more to do; without one of its
+// log it goes on.
+const unlessClosed =
+  (closed: () => void) =>
+  (error: Error): void => {
+    if (!('code' in error && error.code === 'EPIPE')) throw error;
+    closed();
+  };
+process.stdout.on(
+  'error',
+  unlessClosed(() => process.exit(0)),
+);
+process.stderr.on(
+  'error',
+  unlessClosed(() => undefined),
+);
+
 const exitCode = await runCli({
   args: process.argv.slice(2),
   env: process.env,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { binaries, CliProcess } from './fixtures/cli-process.ts';
 import { runCommand } from './fixtures/fake-host.ts';
 
 const commands = {
@@ -51,6 +52,28 @@ describe('runCli', { concurrency: true }, () => {
       assert.match(stderr, /unknown option '--bogus'/);
     });
   }
+
+  it('ends without a word when nobody reads its output any more', async () => {
+    for (const binary of [binaries.mvmCi, binaries.worker]) {
+      await using command = new CliProcess(['--help'], { binary });
+      command.closeStdout();
+      const { code, stderr } = await command.end();
+      assert.deepEqual([code, stderr], [0, '']);
+    }
+  });
+
+  it('refuses an empty argument before it asks the control plane', async () => {
+    for (const [command, name] of [
+      [['nodes', 'ban', ''], 'node'],
+      [['nodes', 'rename', 'n1', ' '], 'name'],
+      [['ticket', 'revoke', ''], 'id'],
+      [['status', ''], 'job'],
+    ] as const) {
+      const { code, stderr } = await runCommand([...command, '--url', nowhere, '--json']);
+      const { error } = JSON.parse(stderr);
+      assert.deepEqual([code, error.code, error.message], [2, 'INVALID_ARGUMENT', `<${name}> is empty`]);
+    }
+  });
 
   for (const command of [
     'publish',

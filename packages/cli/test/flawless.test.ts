@@ -51,6 +51,20 @@ describe('flawless, an engine server on the command line', { timeout: 120_000 },
     assert.equal(statSync(join(data, 'flawless.token')).mode & 0o777, 0o600);
   });
 
+  it('tells what a worker needs: an address for others to fill in, and the token', async () => {
+    const tokenFile = join(data, 'flawless.token');
+    for (const [args, settings] of [
+      [['--http', '0.0.0.0:0'], `FLAWLESS_URL=http://HOST:PORT FLAWLESS_TOKEN="$(cat ${tokenFile})"`],
+      [['--http', '127.0.0.1:0', '--token', 'mine'], 'FLAWLESS_URL=http://127.0.0.1:PORT FLAWLESS_TOKEN=…'],
+      [['--http', '127.0.0.1:0'], 'FLAWLESS_URL=http://127.0.0.1:PORT'],
+    ] as const) {
+      await using server = new CliProcess([...args, '--data', data], { binary: binaries.flawless });
+      let line = await server.line();
+      while (line?.startsWith('Let a worker') === false) line = await server.line();
+      assert.equal(line?.replace(/:\d+/, ':PORT'), `Let a worker use it: ${settings} npx worker --ticket …`);
+    }
+  });
+
   it('demands the token that it was given, also on loopback', async () => {
     await using server = start('--http', '127.0.0.1:0', '--token', 'mine');
     const url = `${String((await server.ready())['http'])}/version`;

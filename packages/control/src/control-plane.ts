@@ -8,7 +8,7 @@ import { listenPeers, type PeerListener, type PeerListenerOptions } from './adap
 import { createApi, type Api } from './api/api.ts';
 import { answerType, errorResponse } from './api/response.ts';
 import { openCore, type Core } from './core.ts';
-import type { Clock, LendEngine } from '@mvm-ci/protocol';
+import type { Clock, LendEngine, TicketView } from '@mvm-ci/protocol';
 import { controlLimits, type LeasePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';
@@ -113,7 +113,7 @@ interface PeerPlaneParts {
 const openPeerPlane = async (options: ControlPlaneOptions, parts: PeerPlaneParts): Promise<PeerPlane> => {
   const { folder, core, api, random, logger } = parts;
   const joinToken = folder.joinToken(random);
-  await core.tickets.keepOwn(joinToken);
+  warnOfRevoked(await core.tickets.keepOwn(joinToken), logger);
   const listener = await listenPeers({
     ...options.peer,
     secretKey: folder.nodeKey(random),
@@ -127,6 +127,12 @@ const openPeerPlane = async (options: ControlPlaneOptions, parts: PeerPlaneParts
   const ticket = listener.ticket({ token: joinToken, cluster: core.cluster });
   folder.writeTicket(ticket);
   return { listener, ticket };
+};
+
+const warnOfRevoked = ({ id, state }: TicketView, logger: Logger): void => {
+  if (state !== 'revoked') return;
+  const advice = 'to make a new one, stop, remove join.token from the data folder, and start again';
+  logger.warn({ ticket: id }, `the ticket in endpoint.ticket is revoked, so it lets no new node in: ${advice}`);
 };
 
 const tokenOf = (options: ControlPlaneOptions, folder: DataFolder, random: Random): string | null => {

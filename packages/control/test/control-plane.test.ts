@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from '../src/control-plane.ts';
 import { systemRandom } from '../src/system-random.ts';
 import { controlLimits } from '../src/limits.ts';
+import { silentLogger } from '../src/logger.ts';
 import { moduleFile } from './api/test-plane.ts';
 import { PeerUser } from './fixtures/peer-user.ts';
 import { StillClock } from './fixtures/still-clock.ts';
@@ -116,6 +117,20 @@ suite('a control plane', () => {
     await using second = await start(folder.path);
     assert.deepEqual([second.node, second.cluster], [first.node, first.cluster]);
     assert.equal(await join(second.ticket, undefined), 200);
+  });
+
+  test('warns at its start that its own ticket is revoked, and what makes a new one', async () => {
+    using folder = new TemporaryFolder();
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: unknown, text?: string) => void warnings.push(String(text)) };
+    const first = await start(folder.path, { logger });
+    const [own] = (await send(`${first.httpUrl}/tickets`)).body;
+    await send(`${first.httpUrl}/tickets/${own.id}/revoke`, {});
+    await first.stop();
+    assert.deepEqual(warnings, []);
+    await using second = await start(folder.path, { logger });
+    assert.equal(second.ticket.length > 0, true);
+    assert.match(warnings.join('\n'), /^the ticket in endpoint\.ticket is revoked.*remove join\.token/);
   });
 
   test('keeps its jobs and its ticket through a SIGKILL of its process', async () => {

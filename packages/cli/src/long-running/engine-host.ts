@@ -35,8 +35,10 @@ export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost
   const setting = parseEngineSetting(config.flawlessUrl ?? '');
   switch (setting.kind) {
     case 'embedded':
+      logger.info({}, 'jobs run in this worker');
       return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger }));
     case 'peer':
+      logger.info({}, 'jobs run in the engine of the control plane');
       return peerHost({ ...ports, openChannel: (path, options) => peer.openChannel(path, options), modules, logger });
     case 'remote':
       return singleServer(setting.url, parts);

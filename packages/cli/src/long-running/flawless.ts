@@ -66,7 +66,7 @@ export const openServer = async ({ context, service, folder, logger }: OpenServe
   return { server, tokenFile: kept?.path };
 };
 
-const showReady = ({ terminal, host }: CommandContext, { server, tokenFile }: OpenedServer): void => {
+const showReady = ({ terminal, host, config }: CommandContext, { server, tokenFile }: OpenedServer): void => {
   const file = tokenFile === undefined ? {} : { tokenFile };
   terminal.result({ ready: 'flawless', http: server.url, ...file, pid: host.pid }, () =>
     [
@@ -75,7 +75,15 @@ const showReady = ({ terminal, host }: CommandContext, { server, tokenFile }: Op
         ...(tokenFile === undefined ? [] : ([['token file', tokenFile]] as const)),
       ]),
       '',
-      `Let a worker use it: FLAWLESS_URL=${server.url} npx worker --ticket …`,
+      `Let a worker use it: ${settingsOf(server.url, config.flawlessToken, tokenFile)} npx worker --ticket …`,
     ].join('\n'),
   );
+};
+
+/** What a worker needs in its environment. An address that stands for all of the machine's is none for others. */
+const settingsOf = (url: string, token: string | undefined, tokenFile: string | undefined): string => {
+  const reachable = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//HOST');
+  const setting = `FLAWLESS_URL=${reachable}`;
+  if (tokenFile !== undefined) return `${setting} FLAWLESS_TOKEN="$(cat ${tokenFile})"`;
+  return token === undefined ? setting : `${setting} FLAWLESS_TOKEN=…`;
 };

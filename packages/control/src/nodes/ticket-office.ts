@@ -38,9 +38,9 @@ export class TicketOffice {
     this.#write = write;
   }
 
-  /** Keeps the control plane's own ticket, for any number of workers: the same token again changes nothing. */
-  async keepOwn(token: string): Promise<void> {
-    await this.#store(token, { name: 'endpoint.ticket' }, null);
+  /** Keeps the control plane's own ticket, for any number of workers: the same token again changes nothing, and tells its state. */
+  async keepOwn(token: string): Promise<TicketView> {
+    return this.#view(await this.#store(token, { name: 'endpoint.ticket' }, null));
   }
 
   /** @throws UNAVAILABLE before the peer plane is up, QUEUE_FULL when too many tickets are good */
