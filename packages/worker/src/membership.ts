@@ -131,6 +131,7 @@ export class Membership implements Omit<ControlPlane, 'join'> {
       {
         protocol: peerProtocol,
         incarnation,
+        roles: ['worker', 'admin'],
         ...(token && { token }),
         ...(cluster && { cluster }),
         ...(name && { name }),

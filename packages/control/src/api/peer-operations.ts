@@ -44,7 +44,7 @@ const join = operation({
     demandSameCluster(core.cluster, body.cluster);
     const { node } = caller;
     const name = body.name ?? node.slice(0, nameDigits);
-    const { role } = await core.nodes.join({ node, name, token: body.token ?? null });
+    const { role } = await core.nodes.join({ node, name, token: body.token ?? null, roles: body.roles });
     // What an earlier process of this node asked for, nobody waits for any more.
     core.claims.dismiss((wish) => wish.worker === node && wish.incarnation !== body.incarnation);
     const { leaseMs, heartbeatMs, idleHeartbeatMs } = core.periods;

@@ -107,6 +107,8 @@ export interface JoinCommand {
   readonly node: string;
   readonly name: string;
   readonly tokenHash: Uint8Array | null;
+  /** Roles that are of use to the node; any when left out. */
+  readonly roles?: readonly NodeRole[] | undefined;
   readonly nodesMax: number;
 }
 

@@ -21,8 +21,8 @@ import { released } from './transition.ts';
  * ticket decides role and tags.
  *
  * @throws UNAUTHENTICATED, TICKET_REVOKED, TICKET_EXPIRED, TICKET_USED_UP when a new node has no token that lets it in;
- * FORBIDDEN when the node is banned; ROLE_CONFLICT when a known node comes with a ticket of another role; QUEUE_FULL at
- * `nodesMax` nodes
+ * FORBIDDEN when the node is banned; ROLE_CONFLICT when a known node comes with a ticket of another role, or a new one with a
+ * ticket whose role is of no use to it; QUEUE_FULL at `nodesMax` nodes
  */
 export const join = (app: Application, command: JoinCommand): ReplyTo<'join'> => {
   const { nodes } = app.tables;
@@ -42,6 +42,8 @@ const joinAgain = (app: Application, known: NodeRecord, { node, name, at, tokenH
 const letIn = (app: Application, command: JoinCommand): void => {
   const { nodes, tickets } = app.tables;
   const ticket = demandTicket(app, command);
+  const { roles } = command;
+  if (roles?.includes(ticket.role) === false) throw ofNoUse(ticket, roles);
   if (nodes.count() >= command.nodesMax) {
     throw mvmError('QUEUE_FULL', `a cluster has at most ${command.nodesMax} nodes`, { nodesMax: command.nodesMax });
   }
@@ -62,8 +64,15 @@ const demandTicket = (app: Application, { tokenHash, at }: JoinCommand): TicketR
 const roleConflict = (known: NodeRecord, ticket: TicketRecord): Error =>
   mvmError(
     'ROLE_CONFLICT',
-    `node ${known.node} joined as ${known.role}, and this ticket is for the role ${ticket.role}: a node keeps its first role, so use another node key (another data folder)`,
+    `node ${known.node} joined as ${known.role}, and this ticket is for the role ${ticket.role}: a node keeps its first role, so use another node key: another folder in --data (a worker) or --client-data (a command)`,
     { node: known.node, role: known.role, ticket_role: ticket.role },
+  );
+
+const ofNoUse = ({ role }: TicketRecord, roles: readonly string[]): Error =>
+  mvmError(
+    'ROLE_CONFLICT',
+    `this ticket is for the role ${role}, and what wants to join can only be ${roles.join(' or ')}: take a ticket of that role`,
+    { ticket_role: role, roles },
   );
 
 /**

@@ -4,7 +4,7 @@
  *
  * 1. A node that is not in the copy, or is banned there, is no member; the state machine says the same at joins and claims.
  */
-import { mvmError } from '@mvm-ci/protocol';
+import { mvmError, type NodeRole } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
 import { bannedError } from '../machine/ban.ts';
@@ -26,6 +26,8 @@ export interface JoinWish {
   readonly node: string;
   readonly name: string;
   readonly token: string | null;
+  /** @default any */
+  readonly roles?: readonly NodeRole[] | undefined;
 }
 
 /** See the head of this file. */
@@ -52,11 +54,12 @@ export class NodeRegistry {
    * @throws UNAUTHENTICATED, TICKET_REVOKED, TICKET_EXPIRED, TICKET_USED_UP without a token that lets it in, unless it joined
    * before; FORBIDDEN when it is banned; ROLE_CONFLICT
    */
-  async join({ node, name, token }: JoinWish): Promise<NodeRecord> {
+  async join({ node, name, token, roles }: JoinWish): Promise<NodeRecord> {
     const at = this.#parts.clock.wallMs();
     const { nodesMax } = controlLimits;
     const hash = token === null ? null : tokenHash(token);
-    const joined = await this.#parts.store.apply<'join'>({ type: 'join', at, node, name, tokenHash: hash, nodesMax });
+    const command = { type: 'join', at, node, name, tokenHash: hash, roles, nodesMax } as const;
+    const joined = await this.#parts.store.apply<'join'>(command);
     return this.#keep(joined.node);
   }
 

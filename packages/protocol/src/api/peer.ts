@@ -26,6 +26,8 @@ export interface JoinRequest {
   readonly incarnation: string;
   /** For people. @default the node id's first ten digits */
   readonly name?: string | undefined;
+  /** Roles of use to the process: a ticket of another one is refused, and none of its uses counted. @default any */
+  readonly roles?: readonly NodeRole[] | undefined;
 }
 
 /** How the control plane wants to be spoken to. */
@@ -159,6 +161,7 @@ export const joinRequestSchema: z.ZodType<JoinRequest> = z.object({
   cluster: z.string().max(limits.idCharsMax).optional(),
   incarnation: idSchema,
   name: idSchema.optional(),
+  roles: z.array(z.enum(nodeRoles)).min(1).max(nodeRoles.length).optional(),
 });
 
 export const claimRequestSchema: z.ZodType<ClaimRequest> = z.object({
