@@ -127,7 +127,8 @@ const runNpm = (args, stderr) => {
  */
 const install = async () => {
   process.stderr.write('Installing the locked dependencies (npm ci), Node 26 among them: this is done once.\n');
-  let ended = await runNpm(['ci', '--no-audit', '--no-fund'], 'pipe');
+  // Under `npm run -s` npm would inherit silence, and not say why it refuses.
+  let ended = await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'pipe');
   if (ended.code !== 0 && ended.errors.includes('EUSAGE')) {
     process.stderr.write(
       'npm ci does not accept the lock file on this platform: installing by npm install --no-save.\n',
