@@ -34,6 +34,8 @@ export const engineLimits = {
   intentsBytesMax: 12_582_912,
   /** Calls of one attempt that wait for their answers. */
   openCallsMax: 1_000,
+  /** Message types that one receive names. */
+  receiveTypesMax: 100,
   /** A log line, in characters. */
   logCharsMax: 16_384,
   /** Name, message or stack of an error that a guest reports, in characters. */

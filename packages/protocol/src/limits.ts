@@ -42,6 +42,14 @@ export const limits = {
   errorMessageCharsMax: 4_000,
   /** Attempts of a job. */
   attemptsMax: 100,
+  /** A message's data, as JSON text. */
+  messageBytesMax: 1_048_576,
+  /** Items that wait in one job's inbox. */
+  inboxItemsMax: 10_000,
+  /** Inbox items in one answer. */
+  inboxPageItems: 1_000,
+  /** Internal effects in one append of one job. */
+  internalEffectsMax: 10_000,
   /** Rows in one page of a list. */
   listRowsMax: 1_000,
 } as const;

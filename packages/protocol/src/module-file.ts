@@ -8,15 +8,18 @@ import { blake3, toHex } from './hash.ts';
 import { limits } from './limits.ts';
 import { pack, unpack } from './packer.ts';
 
-/** How a module's code is run: a script on the QuickJS runtime, or a core WebAssembly module with the step interface. */
-export const moduleKinds = ['javascript', 'core'] as const;
+/**
+ * How a module's code is run: a script on the QuickJS runtime, a core WebAssembly module with the step interface, a WASI
+ * preview 1 program, or a module of the public `flawless` crate.
+ */
+export const moduleKinds = ['javascript', 'core', 'wasi', 'flawless'] as const;
 /** One of {@link moduleKinds}. */
 export type ModuleKind = (typeof moduleKinds)[number];
 
 /** A module, unpacked. */
 export interface ModuleFile {
   readonly kind: ModuleKind;
-  /** The guest runtime that the code was built for, such as `quickjs-ng/0.32.0`; '' for `core`. */
+  /** The guest runtime that the code was built for, such as `quickjs-ng/0.32.0`; '' for all other kinds. */
   readonly runtime: string;
   /** Entry points; the first one is the default. */
   readonly workflows: readonly string[];

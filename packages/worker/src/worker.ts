@@ -162,7 +162,7 @@ class RunningWorker implements Worker {
   readonly #claiming = new AbortController();
   readonly #ending = new AbortController();
   readonly #closed = Promise.withResolvers<WorkerEnd>();
-  readonly #ended = { completed: 0, failed: 0, cancelled: 0, released: 0, lost: 0, abandoned: 0 };
+  readonly #ended = { completed: 0, failed: 0, cancelled: 0, released: 0, suspended: 0, lost: 0, abandoned: 0 };
   #claimed = 0;
   #resumed = 0;
   #phase: WorkerState['phase'] = 'running';

@@ -66,6 +66,7 @@ const outcome = (app: Application, job: JobRecord, sent: { item: HashedFinish; c
     case 'cancelled':
       return cancelled(job, job.cancelReason ?? '');
     case 'released':
+    case 'suspended':
       return released(job, at);
   }
 };

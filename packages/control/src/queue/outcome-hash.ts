@@ -11,6 +11,8 @@ export const outcomeHash = (outcome: FinishOutcome): Uint8Array => {
     case 'cancelled':
     case 'released':
       return blake3(pack([outcome.type]));
+    case 'suspended':
+      return blake3(pack([outcome.type, outcome.wakeAt, outcome.seen]));
   }
 };
 

@@ -187,7 +187,7 @@ const detached = (step: GuestStep): GuestStep => ({
     now: step.activation.now,
     events: step.activation.events.map((event) => {
       if (event.type === 'start') return { ...event, seed: ownBytes(event.seed) };
-      if (event.answer.type !== 'fetched') return event;
+      if (event.type !== 'answer' || event.answer.type !== 'fetched') return event;
       const { response } = event.answer;
       return { ...event, answer: { type: 'fetched', response: { ...response, body: ownBytes(response.body) } } };
     }),

@@ -1,5 +1,5 @@
 /** Whether a replayed step asked for what is recorded (I6): equality of the canonical form that the journal keeps. */
-import { bytesEqual, encodeIntents, type Intent } from '@mvm-ci/protocol';
+import { bytesEqual, encodeIntents, type InsideIntent, type Intent } from '@mvm-ci/protocol';
 
 /** Whether two lists of intents have the same canonical bytes. */
 export const sameIntents = (a: readonly Intent[], b: readonly Intent[]): boolean =>
@@ -42,11 +42,33 @@ const describeIntent = (intent: Intent | undefined): string => {
       return `complete ${intent.result}`;
     case 'fail':
       return `fail ${intent.code} ${intent.name}: ${intent.message} ${intent.stack}`;
+    default:
+      return describeInside(intent);
+  }
+};
+
+/** The intents that stay inside the system. */
+const describeInside = (intent: InsideIntent): string => {
+  switch (intent.type) {
+    case 'receive':
+      return `receive #${intent.call} ${intent.types === null ? 'of any type' : JSON.stringify(intent.types)}`;
+    case 'start':
+      return `start #${intent.call} ${intent.workflow} ${JSON.stringify(intent)}`;
+    case 'join':
+      return `join #${intent.call} ${intent.job}`;
+    case 'send':
+      return `send #${intent.call} ${intent.messageType} to ${intent.job} ${intent.data}`;
+    case 'respond':
+      return `respond ${intent.value}`;
+    case 'group':
+      return `group ${intent.action} ${intent.id} ${JSON.stringify(intent.name)}`;
+    case 'version':
+      return `version ${JSON.stringify(intent.change)}`;
   }
 };
 
 const describeRest = (intent: Intent & { type: 'fetch' }): string => {
-  const { headers, body, redirect, timeoutMs, idempotent, key } = intent;
+  const { headers, body, redirect, timeoutMs, idempotent, key, into, bodyBlob } = intent;
   const text = body === null ? null : `${body.length} bytes ${new TextDecoder().decode(body.subarray(0, 60))}`;
-  return ` ${JSON.stringify({ headers, body: text, redirect, timeoutMs, idempotent, key })}`;
+  return ` ${JSON.stringify({ headers, body: text, redirect, timeoutMs, idempotent, key, into, bodyBlob })}`;
 };

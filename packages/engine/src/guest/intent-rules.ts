@@ -1,5 +1,5 @@
 /** The limits on what a guest may ask for, the same for all kinds (I8). */
-import { limits, type FetchIntent, type Intent } from '@mvm-ci/protocol';
+import { limits, type FetchIntent, type InsideIntent, type Intent } from '@mvm-ci/protocol';
 import { engineLimits } from '../limits.ts';
 import { intentBytes } from '../run/entry-size.ts';
 import { GuestFault } from './guest.ts';
@@ -20,6 +20,8 @@ export const checkIntents = (intents: readonly Intent[]): void => {
   atMost('bytes of intents in one step', bytes, engineLimits.intentsBytesMax);
 };
 
+const blobHash = /^[0-9a-f]{64}$/;
+
 const checkIntent = (intent: Intent): void => {
   switch (intent.type) {
     case 'fetch':
@@ -38,10 +40,47 @@ const checkIntent = (intent: Intent): void => {
     case 'fail':
       for (const text of [intent.name, intent.message, intent.stack])
         atMost('characters in an error', text.length, engineLimits.errorTextCharsMax);
+      return;
+    default:
+      return checkInside(intent);
   }
 };
 
-const checkFetch = ({ method, url, headers, body, timeoutMs, key }: FetchIntent): void => {
+/** The intents that stay inside the system. */
+const checkInside = (intent: InsideIntent): void => {
+  switch (intent.type) {
+    case 'receive':
+      atMost('message types to receive', intent.types?.length ?? 0, engineLimits.receiveTypesMax);
+      for (const type of intent.types ?? []) checkName('a message type', type);
+      return;
+    case 'start':
+      if (intent.job !== null) checkName('a job id', intent.job);
+      checkText('a workflow reference', intent.workflow, 3 * limits.idCharsMax);
+      atMost('attempts of a job', intent.attemptsMax, limits.attemptsMax);
+      return atMost('bytes in an input', Buffer.byteLength(intent.input), limits.inputBytesMax);
+    case 'join':
+      return checkName('a job id', intent.job);
+    case 'send':
+      checkName('a job id', intent.job);
+      checkName('a message type', intent.messageType);
+      return atMost("bytes in a message's data", Buffer.byteLength(intent.data), limits.messageBytesMax);
+    case 'respond':
+      return atMost('bytes in a response', Buffer.byteLength(intent.value), limits.resultBytesMax);
+    case 'group':
+      return atMost("characters in a group's name", intent.name.length, limits.textCharsMax);
+    case 'version':
+      return checkName('a change', intent.change);
+  }
+};
+
+const checkName = (what: string, name: string): void => checkText(what, name, limits.idCharsMax);
+
+const checkText = (what: string, text: string, charsMax: number): void => {
+  if (text === '') throw wrong(`${what} has at least one character`);
+  atMost(`characters in ${what}`, text.length, charsMax);
+};
+
+const checkFetch = ({ method, url, headers, body, timeoutMs, key, bodyBlob }: FetchIntent): void => {
   atMost('characters in a method', method.length, engineLimits.methodCharsMax);
   atMost('characters in a URL', url.length, engineLimits.urlCharsMax);
   atMost('headers of a request', headers.length, engineLimits.headersMax);
@@ -50,6 +89,8 @@ const checkFetch = ({ method, url, headers, body, timeoutMs, key }: FetchIntent)
   atMost('bytes in a request body', body?.length ?? 0, engineLimits.bodyBytesMax);
   between('a timeout in ms', timeoutMs, { from: 1, to: engineLimits.fetchMsMax });
   if (!Number.isInteger(timeoutMs)) throw wrong(`a timeout is a whole number of ms, received ${timeoutMs}`);
+  if (bodyBlob !== undefined && !blobHash.test(bodyBlob))
+    throw wrong(`a blob is named by 64 hex digits, received ${JSON.stringify(bodyBlob.slice(0, 100))}`);
   atMost('characters in an idempotency key', key?.length ?? 0, engineLimits.keyCharsMax);
 };
 

@@ -13,7 +13,9 @@ export type GuestEvent =
       /** 32 bytes. */
       readonly seed: Uint8Array;
     }
-  | { readonly type: 'answer'; readonly call: number; readonly answer: Answer };
+  | { readonly type: 'answer'; readonly call: number; readonly answer: Answer }
+  /** Told within the step in which the guest asked: whether it may run the code that knows this change. */
+  | { readonly type: 'version'; readonly change: string; readonly chosen: boolean };
 
 /** Everything that happened since the step before. */
 export interface Activation {

@@ -1,5 +1,5 @@
 /** About how many bytes an entry takes in the journal: its variable parts and a flat rate for the rest. */
-import type { Answer, Intent, JournalEntry } from '@mvm-ci/protocol';
+import type { Answer, InsideIntent, Intent, JournalEntry } from '@mvm-ci/protocol';
 
 const flatBytes = 32;
 
@@ -30,6 +30,13 @@ export const answerBytes = (answer: Answer): number => {
       return 0;
     case 'error':
       return answer.message.length;
+    case 'message':
+      return answer.messageType.length + answer.data.length;
+    case 'joined':
+      return answer.outcome.type === 'completed' ? answer.outcome.result.length : flatBytes;
+    case 'started':
+    case 'sent':
+      return flatBytes;
   }
 };
 
@@ -48,6 +55,27 @@ export const intentBytes = (intent: Intent): number => {
       return flatBytes + intent.result.length;
     case 'fail':
       return flatBytes + intent.message.length + intent.stack.length;
+    default:
+      return insideBytes(intent);
+  }
+};
+
+const insideBytes = (intent: InsideIntent): number => {
+  switch (intent.type) {
+    case 'receive':
+      return flatBytes + sum(intent.types ?? [], (type) => type.length);
+    case 'start':
+      return flatBytes + intent.workflow.length + intent.input.length;
+    case 'send':
+      return flatBytes + intent.messageType.length + intent.data.length;
+    case 'respond':
+      return flatBytes + intent.value.length;
+    case 'join':
+      return flatBytes + intent.job.length;
+    case 'group':
+      return flatBytes + intent.name.length;
+    case 'version':
+      return flatBytes + intent.change.length;
   }
 };
 

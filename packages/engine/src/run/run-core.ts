@@ -229,6 +229,7 @@ export class RunCore {
 
   #resume({ intent, madeAt }: OpenCall): readonly RunOutput[] {
     if (intent.type === 'sleep') return [{ type: 'wake', call: intent.call, atMs: madeAt + intent.ms }];
+    if (intent.type !== 'fetch') return [];
     if (isIdempotent(intent)) return [{ type: 'fetch', intent }];
     const message = `whether ${intent.method} ${intent.url} took effect is unknown: it was sent, and its answer was lost`;
     this.#arrivals.push({ call: intent.call, answer: { type: 'error', code: 'OUTCOME_UNKNOWN', message } });

@@ -10,7 +10,8 @@ import { limits } from '../limits.ts';
 import { nodeRoles, type NodeRole } from './node.ts';
 import type { JournalBatch } from '../journal/batch.ts';
 import type { ErrorRecord } from '../error.ts';
-import { isErrorCode, type ErrorCode } from '../error-code.ts';
+import { errorRecordSchema } from './error-record.ts';
+import { inboxItemSchema, internalEffectsSchema, type InboxItem, type InternalEffect } from './inbox.ts';
 
 /** Version of these messages; a control plane refuses a worker of another one. */
 export const peerProtocol = 1;
@@ -98,6 +99,8 @@ export interface HeartbeatAnswer {
 export interface AppendItem extends LeaseRef, JournalBatch {
   readonly attempt: number;
   readonly progress?: JobProgress | undefined;
+  /** Applied in the same transaction (I7). */
+  readonly internal?: readonly InternalEffect[] | undefined;
 }
 
 export interface AppendRequest {
@@ -113,12 +116,22 @@ export type FinishOutcome =
   | { readonly type: 'failed'; readonly error: ErrorRecord; readonly retryable: boolean }
   | { readonly type: 'cancelled' }
   /** Gives the job back, to be continued elsewhere at once. */
-  | { readonly type: 'released' };
+  | { readonly type: 'released' }
+  /**
+   * Nothing can happen before `wakeAt` (Unix ms, null: never by itself) or an inbox item with a number above `seen`: the
+   * job waits and holds no slot. With such an item in the inbox already, it goes on at once.
+   */
+  | { readonly type: 'suspended'; readonly wakeAt: number | null; readonly seen: number };
 
 /** Ends a lease; `append` is applied in the same transaction (I7). */
 export interface FinishItem extends LeaseRef {
   readonly attempt: number;
-  readonly append?: (JournalBatch & { readonly progress?: JobProgress | undefined }) | undefined;
+  readonly append?:
+    | (JournalBatch & {
+        readonly progress?: JobProgress | undefined;
+        readonly internal?: readonly InternalEffect[] | undefined;
+      })
+    | undefined;
   readonly outcome: FinishOutcome;
 }
 
@@ -127,8 +140,10 @@ export interface FinishRequest {
   readonly worker?: string | undefined;
 }
 
-/** One answer per item, in order. */
-export type ItemAnswer = { readonly ok: true } | { readonly ok: false; readonly error: ErrorRecord };
+/** One answer per item, in order. `refused`: inbox items that tell which internal effects of this append were refused. */
+export type ItemAnswer =
+  | { readonly ok: true; readonly refused?: readonly InboxItem[] | undefined }
+  | { readonly ok: false; readonly error: ErrorRecord };
 
 export interface ItemsAnswer {
   readonly results: readonly ItemAnswer[];
@@ -138,6 +153,8 @@ export interface ItemsAnswer {
 export interface JournalAnswer {
   readonly attempt: number;
   readonly batches: readonly JournalBatch[];
+  /** What waits in the job's inbox; at most `inboxPageItems` of it. @default none */
+  readonly inbox?: readonly InboxItem[] | undefined;
 }
 
 const count = z.number().int().nonnegative();
@@ -179,17 +196,12 @@ export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({
 
 export const appendRequestSchema: z.ZodType<AppendRequest> = z.object({
   appends: z
-    .array(z.object({ ...lease, ...batch, attempt: positive, progress: progressSchema }))
+    .array(
+      z.object({ ...lease, ...batch, attempt: positive, progress: progressSchema, internal: internalEffectsSchema }),
+    )
     .min(1)
     .max(limits.appendsMax),
   worker,
-});
-
-/** An error as it crosses a boundary. */
-export const errorRecordSchema: z.ZodType<ErrorRecord> = z.object({
-  code: z.custom<ErrorCode>((code) => typeof code === 'string' && isErrorCode(code), 'not an error code'),
-  message: z.string(),
-  details: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** How a hold on a job ends. */
@@ -198,6 +210,7 @@ export const finishOutcomeSchema: z.ZodType<FinishOutcome> = z.discriminatedUnio
   z.object({ type: z.literal('failed'), error: errorRecordSchema, retryable: z.boolean() }),
   z.object({ type: z.literal('cancelled') }),
   z.object({ type: z.literal('released') }),
+  z.object({ type: z.literal('suspended'), wakeAt: count.nullable(), seen: count }),
 ]);
 
 export const finishRequestSchema: z.ZodType<FinishRequest> = z.object({
@@ -206,7 +219,7 @@ export const finishRequestSchema: z.ZodType<FinishRequest> = z.object({
       z.object({
         ...lease,
         attempt: positive,
-        append: z.object({ ...batch, progress: progressSchema }).optional(),
+        append: z.object({ ...batch, progress: progressSchema, internal: internalEffectsSchema }).optional(),
         outcome: finishOutcomeSchema,
       }),
     )
@@ -246,7 +259,7 @@ export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z.object({
 export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
   results: z.array(
     z.discriminatedUnion('ok', [
-      z.object({ ok: z.literal(true) }),
+      z.object({ ok: z.literal(true), refused: z.array(inboxItemSchema).optional() }),
       z.object({ ok: z.literal(false), error: errorRecordSchema }),
     ]),
   ),
@@ -255,4 +268,5 @@ export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
 export const journalAnswerSchema: z.ZodType<JournalAnswer> = z.object({
   attempt: positive,
   batches: z.array(z.object(batch)),
+  inbox: z.array(inboxItemSchema).optional(),
 });

@@ -6,27 +6,12 @@
 import { z } from 'zod';
 import { mvmError } from '../error.ts';
 import { pack, unpackAll } from '../packer.ts';
-import { decodeIntents, encodeIntents, type Intent } from './intent.ts';
+import { answerSchema, decodeAnswer, encodeAnswer, type Answer } from './answer.ts';
+import { decodeIntents, encodeIntents } from './intent-code.ts';
+import type { Intent } from './intent.ts';
 
 /** The format that this build writes. */
 export const journalFormat = 1;
-
-/** An HTTP response as an effect's result. `body` holds the decoded (not compressed) bytes. */
-export interface FetchResult {
-  readonly status: number;
-  readonly statusText: string;
-  /** The URL after redirects. */
-  readonly url: string;
-  readonly redirected: boolean;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: Uint8Array;
-}
-
-/** What the guest is told about one of its calls. */
-export type Answer =
-  | { readonly type: 'fetched'; readonly response: FetchResult }
-  | { readonly type: 'slept' }
-  | { readonly type: 'error'; readonly code: string; readonly message: string };
 
 /** First entry of an attempt: all that the guest starts from. `at` is Unix time in ms. */
 export interface StartedEntry {
@@ -77,15 +62,9 @@ export interface FailedEntry {
 /** One record of a journal. */
 export type JournalEntry = StartedEntry | IntentsEntry | AnsweredEntry | CompletedEntry | FailedEntry;
 
-const headerSchema = z.tuple([z.string(), z.string()]);
 const time = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const byteString: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
-const answerSchema = z.union([
-  z.tuple([z.literal(0), z.number().int(), z.string(), z.string(), z.boolean(), z.array(headerSchema), byteString]),
-  z.tuple([z.literal(1)]),
-  z.tuple([z.literal(2), z.string(), z.string()]),
-]);
 const entrySchema = z.union([
   z.tuple([z.literal(0), time, z.string(), positive, z.string(), z.string(), z.string(), z.string(), byteString]),
   z.tuple([z.literal(1), z.array(z.unknown())]),
@@ -93,34 +72,6 @@ const entrySchema = z.union([
   z.tuple([z.literal(3), time, z.string()]),
   z.tuple([z.literal(4), time, z.string(), z.string()]),
 ]);
-
-type PackedAnswer = z.infer<typeof answerSchema>;
-
-const encodeAnswer = (answer: Answer): PackedAnswer => {
-  switch (answer.type) {
-    case 'fetched': {
-      const { status, statusText, url, redirected, headers, body } = answer.response;
-      return [0, status, statusText, url, redirected, headers.map(([name, value]) => [name, value]), body];
-    }
-    case 'slept':
-      return [1];
-    case 'error':
-      return [2, answer.code, answer.message];
-  }
-};
-
-const decodeAnswer = (packed: PackedAnswer): Answer => {
-  switch (packed[0]) {
-    case 0: {
-      const [, status, statusText, url, redirected, headers, body] = packed;
-      return { type: 'fetched', response: { status, statusText, url, redirected, headers, body } };
-    }
-    case 1:
-      return { type: 'slept' };
-    case 2:
-      return { type: 'error', code: packed[1], message: packed[2] };
-  }
-};
 
 /** The entry's bytes. Equal entries have equal bytes. */
 export const encodeEntry = (entry: JournalEntry): Uint8Array => pack(packedEntry(entry));

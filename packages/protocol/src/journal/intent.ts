@@ -2,8 +2,8 @@
  * Intents: what a guest asks for at the end of an activation. The canonical form (positional arrays) is what the
  * journal keeps and what replay compares byte for byte (I6), whatever form the guest's own kind uses.
  */
-import { z } from 'zod';
-import { mvmError } from '../error.ts';
+import { blake3, toHex } from '../hash.ts';
+import { limits } from '../limits.ts';
 
 /** Log levels, least urgent first. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -30,6 +30,10 @@ export interface FetchIntent {
   readonly idempotent: boolean | null;
   /** The author's own `Idempotency-Key`; null: derived from job, attempt and call. */
   readonly key: string | null;
+  /** Where the response's body goes: into a blob, of which the guest is told the hash. @default into the answer */
+  readonly into?: 'blob' | undefined;
+  /** BLAKE3 of the blob that is the request's body, hex; `body` is null then. */
+  readonly bodyBlob?: string | undefined;
 }
 
 /** A durable timer, from the activation's time on. */
@@ -37,6 +41,72 @@ export interface SleepIntent {
   readonly type: 'sleep';
   readonly call: number;
   readonly ms: number;
+}
+
+/** Waits for a message. Answered by the oldest one in the inbox whose type is wanted. */
+export interface ReceiveIntent {
+  readonly type: 'receive';
+  readonly call: number;
+  /** Null: any type. */
+  readonly types: readonly string[] | null;
+}
+
+/** Starts a child job, in the transaction that stores this intent (I7). */
+export interface StartIntent {
+  readonly type: 'start';
+  readonly call: number;
+  /** The author's own id for it; null: {@link childJobId}. */
+  readonly job: string | null;
+  /** As for a publish: `name`, `name@version`, `name/workflow` or `name@version/workflow`. */
+  readonly workflow: string;
+  /** JSON text. */
+  readonly input: string;
+  readonly attemptsMax: number;
+  /** Whether it goes on when its parent ends. */
+  readonly detached: boolean;
+}
+
+/** Waits for the end of a child job that this attempt started. */
+export interface JoinIntent {
+  readonly type: 'join';
+  readonly call: number;
+  readonly job: string;
+}
+
+/** Puts a message into another job's inbox, in the transaction that stores this intent (I7). */
+export interface SendIntent {
+  readonly type: 'send';
+  readonly call: number;
+  readonly job: string;
+  readonly messageType: string;
+  /** JSON text. */
+  readonly data: string;
+}
+
+/** An early result, for who waits for one while the job goes on; the first one counts. */
+export interface RespondIntent {
+  readonly type: 'respond';
+  /** JSON text. */
+  readonly value: string;
+}
+
+/** Begins or ends a named part of the timeline. */
+export interface GroupIntent {
+  readonly type: 'group';
+  readonly action: 'open' | 'close';
+  /** Unique within the attempt, from 1. */
+  readonly id: number;
+  /** '' on `close`. */
+  readonly name: string;
+}
+
+/**
+ * The workflow runs code that knows this change. A journal without it was written by code that doesn't: there the guest
+ * is told so (step-machine.md, "Changed code").
+ */
+export interface VersionIntent {
+  readonly type: 'version';
+  readonly change: string;
 }
 
 /** The guest no longer wants the answer of `call`; it will not get one. */
@@ -77,6 +147,16 @@ export interface FailIntent {
   readonly stack: string;
 }
 
+/** What stays inside the system. */
+export type InsideIntent =
+  | ReceiveIntent
+  | StartIntent
+  | JoinIntent
+  | SendIntent
+  | RespondIntent
+  | GroupIntent
+  | VersionIntent;
+
 /** What a guest asks for. */
 export type Intent =
   | FetchIntent
@@ -85,92 +165,19 @@ export type Intent =
   | LogIntent
   | ProgressIntent
   | CompleteIntent
-  | FailIntent;
+  | FailIntent
+  | InsideIntent;
 
-/** The intents that are performed outside the guest and answered. */
-export type EffectIntent = FetchIntent | SleepIntent;
+/** The intents that are answered: each has a call number. */
+export type EffectIntent = FetchIntent | SleepIntent | ReceiveIntent | StartIntent | JoinIntent | SendIntent;
 
-/** Whether the host performs and answers this intent. */
-export const isEffect = (intent: Intent): intent is EffectIntent => intent.type === 'fetch' || intent.type === 'sleep';
+const effects: ReadonlySet<string> = new Set(['fetch', 'sleep', 'receive', 'start', 'join', 'send']);
 
-const call = z.number().int().positive();
-const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
-const packedSchema = z.union([
-  z.tuple([
-    z.literal(0),
-    call,
-    z.string(),
-    z.string(),
-    z.array(z.tuple([z.string(), z.string()])),
-    bytes.nullable(),
-    z.enum(redirectModes),
-    z.number().int().positive(),
-    z.boolean().nullable(),
-    z.string().nullable(),
-  ]),
-  z.tuple([z.literal(1), call, z.number().nonnegative()]),
-  z.tuple([z.literal(2), call]),
-  z.tuple([z.literal(3), z.enum(logLevels), z.string()]),
-  z.tuple([z.literal(4), z.number().min(0).max(100), z.string()]),
-  z.tuple([z.literal(5), z.string()]),
-  z.tuple([z.literal(6), z.string(), z.string(), z.string(), z.string()]),
-]);
-type PackedIntent = z.infer<typeof packedSchema>;
+/** Whether this intent is answered. */
+export const isEffect = (intent: Intent): intent is EffectIntent => effects.has(intent.type);
 
-/** The canonical arrays of `intents`, to be packed. */
-export const encodeIntents = (intents: readonly Intent[]): readonly unknown[] => intents.map(encodeIntent);
-
-const encodeIntent = (intent: Intent): PackedIntent => {
-  switch (intent.type) {
-    case 'fetch': {
-      const { method, url, headers, body, redirect, timeoutMs, idempotent, key } = intent;
-      const pairs = headers.map(([name, value]): [string, string] => [name, value]);
-      return [0, intent.call, method, url, pairs, body, redirect, timeoutMs, idempotent, key];
-    }
-    case 'sleep':
-      return [1, intent.call, intent.ms];
-    case 'abandon':
-      return [2, intent.call];
-    case 'log':
-      return [3, intent.level, intent.text];
-    case 'progress':
-      return [4, intent.percent, intent.text];
-    case 'complete':
-      return [5, intent.result];
-    case 'fail':
-      return [6, intent.code, intent.name, intent.message, intent.stack];
-  }
-};
-
-/**
- * The intents in canonical arrays, as they come out of a journal.
- *
- * @throws {MvmError} `JOURNAL_CORRUPT` when an array isn't an intent.
- */
-export const decodeIntents = (packed: readonly unknown[]): readonly Intent[] => {
-  const parsed = z.array(packedSchema).safeParse(packed);
-  if (!parsed.success)
-    throw mvmError('JOURNAL_CORRUPT', `not an intent of journal format 1: ${z.prettifyError(parsed.error)}`);
-  return parsed.data.map(decodeIntent);
-};
-
-const decodeIntent = (packed: PackedIntent): Intent => {
-  switch (packed[0]) {
-    case 0: {
-      const [, number, method, url, headers, body, redirect, timeoutMs, idempotent, key] = packed;
-      return { type: 'fetch', call: number, method, url, headers, body, redirect, timeoutMs, idempotent, key };
-    }
-    case 1:
-      return { type: 'sleep', call: packed[1], ms: packed[2] };
-    case 2:
-      return { type: 'abandon', call: packed[1] };
-    case 3:
-      return { type: 'log', level: packed[1], text: packed[2] };
-    case 4:
-      return { type: 'progress', percent: packed[1], text: packed[2] };
-    case 5:
-      return { type: 'complete', result: packed[1] };
-    case 6:
-      return { type: 'fail', code: packed[1], name: packed[2], message: packed[3], stack: packed[4] };
-  }
+/** The id of a child job whose author gave none: the same each time the same call starts it (I7). */
+export const childJobId = (job: string, attempt: number, call: number): string => {
+  const id = `${job}:${attempt}:${call}`;
+  return id.length <= limits.idCharsMax ? id : `child:${toHex(blake3(id))}`;
 };

@@ -3,13 +3,8 @@
  * holder. Order and meaning: `docs/internals/engine-link.md`. Messages are MessagePack maps.
  */
 import { z } from 'zod';
-import {
-  errorRecordSchema,
-  finishOutcomeSchema,
-  progressSchema,
-  type ClaimedJob,
-  type FinishOutcome,
-} from '../api/peer.ts';
+import { errorRecordSchema } from '../api/error-record.ts';
+import { finishOutcomeSchema, progressSchema, type ClaimedJob, type FinishOutcome } from '../api/peer.ts';
 import type { ErrorRecord } from '../error.ts';
 import { mvmError } from '../error.ts';
 import { idSchema, type JobProgress } from '../job.ts';

@@ -22,6 +22,40 @@ const intents: fc.Arbitrary<Intent> = fc.oneof(
     idempotent: fc.option(fc.boolean()),
     key: fc.option(text),
   }),
+  fc.record({
+    type: fc.constant('fetch' as const),
+    call: callNumber,
+    method: text,
+    url: text,
+    headers,
+    body: fc.constant(null),
+    redirect: fc.constant('manual' as const),
+    timeoutMs: fc.constant(1),
+    idempotent: fc.constant(null),
+    key: fc.constant(null),
+    into: fc.constant('blob' as const),
+    bodyBlob: text,
+  }),
+  fc.record({ type: fc.constant('receive' as const), call: callNumber, types: fc.option(fc.array(text)) }),
+  fc.record({
+    type: fc.constant('start' as const),
+    call: callNumber,
+    job: fc.option(text),
+    workflow: text,
+    input: text,
+    attemptsMax: callNumber,
+    detached: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('join' as const), call: callNumber, job: text }),
+  fc.record({ type: fc.constant('send' as const), call: callNumber, job: text, messageType: text, data: text }),
+  fc.record({ type: fc.constant('respond' as const), value: text }),
+  fc.record({
+    type: fc.constant('group' as const),
+    action: fc.constantFrom('open' as const, 'close' as const),
+    id: callNumber,
+    name: text,
+  }),
+  fc.record({ type: fc.constant('version' as const), change: text }),
   fc.record({ type: fc.constant('sleep' as const), call: callNumber, ms: fc.nat() }),
   fc.record({ type: fc.constant('abandon' as const), call: callNumber }),
   fc.record({ type: fc.constant('log' as const), level: fc.constantFrom('info' as const, 'error' as const), text }),
@@ -42,7 +76,37 @@ const answers: fc.Arbitrary<Answer> = fc.oneof(
       body: bytes,
     }),
   }),
+  fc.record({
+    type: fc.constant('fetched' as const),
+    response: fc.record({
+      status: fc.constant(200),
+      statusText: text,
+      url: text,
+      redirected: fc.boolean(),
+      headers,
+      body: fc.constant(new Uint8Array()),
+      blob: fc.record({ hash: text, bytes: fc.nat() }),
+    }),
+  }),
   fc.record({ type: fc.constant('slept' as const) }),
+  fc.record({
+    type: fc.constant('message' as const),
+    item: callNumber,
+    from: fc.option(text),
+    messageType: text,
+    data: text,
+  }),
+  fc.record({ type: fc.constant('started' as const), job: text }),
+  fc.record({ type: fc.constant('sent' as const) }),
+  fc.record({
+    type: fc.constant('joined' as const),
+    item: callNumber,
+    outcome: fc.oneof(
+      fc.record({ type: fc.constant('completed' as const), result: text }),
+      fc.record({ type: fc.constant('failed' as const), code: text, message: text }),
+      fc.record({ type: fc.constant('cancelled' as const), reason: text }),
+    ),
+  }),
   fc.record({ type: fc.constant('error' as const), code: text, message: text }),
 );
 
@@ -95,6 +159,23 @@ describe('journal entries', () => {
         assert.deepEqual([...encodeEntry(read)], [...bytesOnce]);
       }),
     );
+  });
+
+  it('keep the bytes that a fetch without extras always had, so that old journals replay', () => {
+    const fetch = {
+      type: 'fetch',
+      call: 1,
+      method: 'GET',
+      url: 'http://a/',
+      headers: [],
+      body: null,
+      redirect: 'follow',
+      timeoutMs: 1_000,
+      idempotent: null,
+      key: null,
+    } as const;
+    const hex = encodeEntry({ kind: 'intents', intents: [fetch] }).toHex();
+    assert.equal(hex, '9201919a0001a3474554a9687474703a2f2f612f90c0a6666f6c6c6f77cd03e8c0c0');
   });
 
   it('are refused as JOURNAL_CORRUPT when the bytes are cut or are something else', () => {

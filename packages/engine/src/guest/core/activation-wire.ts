@@ -1,5 +1,13 @@
 /** Activations and intents in the binary encoding of `core` guests (step-machine.md). */
-import { logLevels, redirectModes, type Answer, type FetchIntent, type Intent } from '@mvm-ci/protocol';
+import {
+  logLevels,
+  redirectModes,
+  type Answer,
+  type ChildOutcome,
+  type FetchIntent,
+  type FetchResult,
+  type Intent,
+} from '@mvm-ci/protocol';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault } from '../guest.ts';
 import { WireReader } from './wire-reader.ts';
@@ -17,6 +25,11 @@ export const writeActivation = (writer: WireWriter, { now, events }: Activation)
 
 const writeEvent = (writer: WireWriter, event: GuestEvent): void => {
   if (event.type === 'answer') return writeAnswer(writer, event.call, event.answer);
+  if (event.type === 'version') {
+    writer.u8(8);
+    writer.text(event.change);
+    return writer.u8(event.chosen ? 1 : 0);
+  }
   writer.u8(0);
   writer.text(event.job);
   writer.u32(event.attempt);
@@ -27,18 +40,8 @@ const writeEvent = (writer: WireWriter, event: GuestEvent): void => {
 
 const writeAnswer = (writer: WireWriter, call: number, answer: Answer): void => {
   switch (answer.type) {
-    case 'fetched': {
-      const { status, statusText, url, redirected, headers, body } = answer.response;
-      writer.u8(1);
-      writer.u32(call);
-      writer.u32(status);
-      writer.text(statusText);
-      writer.text(url);
-      writer.u8(redirected ? 1 : 0);
-      writer.u32(headers.length);
-      for (const part of headers.flat()) writer.text(part);
-      return writer.bytes(body);
-    }
+    case 'fetched':
+      return writeFetched(writer, call, answer.response);
     case 'slept':
       writer.u8(2);
       return writer.u32(call);
@@ -47,7 +50,71 @@ const writeAnswer = (writer: WireWriter, call: number, answer: Answer): void => 
       writer.u32(call);
       writer.text(answer.code);
       return writer.text(answer.message);
+    default:
+      return writeInside(writer, call, answer);
   }
+};
+
+const writeFetched = (writer: WireWriter, call: number, response: FetchResult): void => {
+  const { status, statusText, url, redirected, headers, body, blob } = response;
+  writer.u8(blob ? 9 : 1);
+  writer.u32(call);
+  writer.u32(status);
+  writer.text(statusText);
+  writer.text(url);
+  writer.u8(redirected ? 1 : 0);
+  writer.u32(headers.length);
+  for (const part of headers.flat()) writer.text(part);
+  if (!blob) return writer.bytes(body);
+  writer.text(blob.hash);
+  writer.f64(blob.bytes);
+};
+
+/** The answers that come from inside the system. */
+const writeInside = (
+  writer: WireWriter,
+  call: number,
+  answer: Exclude<Answer, { type: 'fetched' | 'slept' | 'error' }>,
+): void => {
+  switch (answer.type) {
+    case 'message':
+      writer.u8(4);
+      writer.u32(call);
+      writeOptional(writer, answer.from);
+      writer.text(answer.messageType);
+      return writer.text(answer.data);
+    case 'started':
+      writer.u8(5);
+      writer.u32(call);
+      return writer.text(answer.job);
+    case 'joined':
+      writer.u8(6);
+      writer.u32(call);
+      return writeOutcome(writer, answer.outcome);
+    case 'sent':
+      writer.u8(7);
+      return writer.u32(call);
+  }
+};
+
+const writeOutcome = (writer: WireWriter, outcome: ChildOutcome): void => {
+  switch (outcome.type) {
+    case 'completed':
+      writer.u8(0);
+      return writer.text(outcome.result);
+    case 'failed':
+      writer.u8(1);
+      writer.text(outcome.code);
+      return writer.text(outcome.message);
+    case 'cancelled':
+      writer.u8(2);
+      return writer.text(outcome.reason);
+  }
+};
+
+const writeOptional = (writer: WireWriter, text: string | null): void => {
+  writer.u8(text === null ? 0 : 1);
+  if (text !== null) writer.text(text);
 };
 
 /**
@@ -80,9 +147,61 @@ const readIntent = (reader: WireReader): Intent => {
       return { type: 'complete', result: readJson(reader) };
     case 6:
       return { type: 'fail', code: reader.text(), name: reader.text(), message: reader.text(), stack: reader.text() };
+    case 7:
+      return readFetchWithBlobs(reader);
     default:
-      throw wrong(reader, 'an intent tag of 0 to 6');
+      return readInside(reader, tag);
   }
+};
+
+/** The intents that stay inside the system. */
+const readInside = (reader: WireReader, tag: number): Intent => {
+  switch (tag) {
+    case 8:
+      return { type: 'receive', call: readCall(reader), types: readOptional(reader, () => readList(reader, readText)) };
+    case 9:
+      return {
+        type: 'start',
+        call: readCall(reader),
+        job: readOptional(reader, () => reader.text()),
+        workflow: reader.text(),
+        input: readJson(reader),
+        attemptsMax: readCall(reader),
+        detached: readFrom(reader, [false, true]),
+      };
+    case 10:
+      return { type: 'join', call: readCall(reader), job: reader.text() };
+    case 11:
+      return {
+        type: 'send',
+        call: readCall(reader),
+        job: reader.text(),
+        messageType: reader.text(),
+        data: readJson(reader),
+      };
+    case 12:
+      return { type: 'respond', value: readJson(reader) };
+    case 13:
+      return {
+        type: 'group',
+        action: readFrom(reader, ['open', 'close']),
+        id: readCall(reader),
+        name: reader.text(),
+      };
+    case 14:
+      return { type: 'version', change: reader.text() };
+    default:
+      throw wrong(reader, 'an intent tag of 0 to 14');
+  }
+};
+
+const readText = (reader: WireReader): string => reader.text();
+
+const readFetchWithBlobs = (reader: WireReader): FetchIntent => {
+  const plain = readFetch(reader);
+  const isBlob = readFrom(reader, [false, true]);
+  const bodyBlob = readOptional(reader, () => reader.text());
+  return { ...plain, ...(isBlob && { into: 'blob' as const }), ...(bodyBlob !== null && { bodyBlob }) };
 };
 
 const readFetch = (reader: WireReader): FetchIntent => ({

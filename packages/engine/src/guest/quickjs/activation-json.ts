@@ -1,6 +1,6 @@
 /** Activations and intents as JSON text: the encoding for `javascript` guests (step-machine.md). */
 import { isUtf8 } from 'node:buffer';
-import { logLevels, redirectModes, type Answer, type Intent } from '@mvm-ci/protocol';
+import { logLevels, redirectModes, type Answer, type ChildOutcome, type Intent } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault } from '../guest.ts';
@@ -10,6 +10,7 @@ export const activationText = ({ now, events }: Activation): string =>
   `{"v":1,"now":${now},"events":[${events.map(eventText).join(',')}]}`;
 
 const eventText = (event: GuestEvent): string => {
+  if (event.type === 'version') return JSON.stringify(event);
   if (event.type === 'answer') return JSON.stringify({ type: 'answer', call: event.call, ...answerPart(event.answer) });
   const { job, attempt, workflow, input, seed } = event;
   const head = JSON.stringify({ type: 'start', job, attempt, workflow, seed: seed.toHex() });
@@ -25,8 +26,21 @@ const answerPart = (answer: Answer): object => {
       return { slept: true };
     case 'error':
       return { error: { code: answer.code, message: answer.message } };
+    case 'message':
+      return { message: { from: answer.from, messageType: answer.messageType, data: jsonValue(answer.data) } };
+    case 'started':
+      return { started: { job: answer.job } };
+    case 'joined':
+      return { joined: joinedPart(answer.outcome) };
+    case 'sent':
+      return { sent: true };
   }
 };
+
+const joinedPart = (outcome: ChildOutcome): object =>
+  outcome.type === 'completed' ? { type: 'completed', result: jsonValue(outcome.result) } : outcome;
+
+const jsonValue = (json: string): unknown => JSON.parse(json);
 
 const bodyPart = (body: Uint8Array): object => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
@@ -53,6 +67,8 @@ const intentSchema = z.discriminatedUnion('type', [
     timeoutMs: z.number(),
     idempotent: z.boolean().nullable(),
     key: text.nullable(),
+    into: z.literal('blob').optional(),
+    bodyBlob: text.optional(),
   }),
   z.object({ type: z.literal('sleep'), call, ms: z.number() }),
   z.object({ type: z.literal('abandon'), call }),
@@ -61,6 +77,27 @@ const intentSchema = z.discriminatedUnion('type', [
   z
     .object({ type: z.literal('complete'), result: z.unknown() })
     .transform(({ type, result }) => ({ type, result: JSON.stringify(result ?? null) })),
+  z.object({ type: z.literal('receive'), call, types: z.array(text).nullable() }),
+  z
+    .object({
+      type: z.literal('start'),
+      call,
+      job: text.nullable(),
+      workflow: text,
+      input: z.unknown(),
+      attemptsMax: z.number().int().positive(),
+      detached: z.boolean(),
+    })
+    .transform((intent) => ({ ...intent, input: JSON.stringify(intent.input ?? null) })),
+  z.object({ type: z.literal('join'), call, job: text }),
+  z
+    .object({ type: z.literal('send'), call, job: text, messageType: text, data: z.unknown() })
+    .transform((intent) => ({ ...intent, data: JSON.stringify(intent.data ?? null) })),
+  z
+    .object({ type: z.literal('respond'), value: z.unknown() })
+    .transform(({ type, value }) => ({ type, value: JSON.stringify(value ?? null) })),
+  z.object({ type: z.literal('group'), action: z.enum(['open', 'close']), id: call, name: text }),
+  z.object({ type: z.literal('version'), change: text }),
   z.object({ type: z.literal('fail'), code: text, name: text, message: text, stack: text }),
 ]);
 const intentsSchema: z.ZodType<readonly Intent[]> = z.array(intentSchema);

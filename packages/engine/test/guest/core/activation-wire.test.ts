@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { readIntents, writeActivation } from '../../../src/guest/core/activation-wire.ts';
 import { WireWriter } from '../../../src/guest/core/wire-writer.ts';
 import type { Activation } from '../../../src/run/activation.ts';
+import type { Answer, Intent } from '@mvm-ci/protocol';
 import { encodeWireIntents } from '@mvm-ci/testkit';
 
 const hexOf = (activation: Activation): string => {
@@ -33,6 +34,39 @@ describe('the binary encoding', () => {
     assert.equal(hexOf(failed), `01${'00'.repeat(8)}0100000003030000000100000043010000006d`);
   });
 
+  it('gives back every kind of intent that stays inside the system, and a fetch with blobs', () => {
+    const fetch = { method: 'PUT', url: 'u', headers: [], body: null, redirect: 'follow', timeoutMs: 1 } as const;
+    const intents: readonly Intent[] = [
+      { type: 'fetch', call: 1, ...fetch, idempotent: null, key: null, into: 'blob', bodyBlob: 'ab'.repeat(32) },
+      { type: 'receive', call: 2, types: ['a', 'b'] },
+      { type: 'receive', call: 3, types: null },
+      { type: 'start', call: 4, job: null, workflow: 'w', input: '{"a":1}', attemptsMax: 2, detached: true },
+      { type: 'join', call: 5, job: 'j' },
+      { type: 'send', call: 6, job: 'j', messageType: 't', data: '[1]' },
+      { type: 'respond', value: '1' },
+      { type: 'group', action: 'close', id: 7, name: '' },
+      { type: 'version', change: 'c' },
+    ];
+    assert.deepEqual(readIntents(encodeWireIntents(intents)), intents);
+  });
+
+  it('tells what came from inside the system by its field order', () => {
+    const told = (answer: Answer): string => hexOf({ now: 0, events: [{ type: 'answer', call: 1, answer }] }).slice(26);
+    const call = '01000000';
+    assert.equal(
+      told({ type: 'message', item: 9, from: null, messageType: 't', data: '1' }),
+      `04${call}0001000000740100000031`,
+    );
+    assert.equal(told({ type: 'started', job: 'j' }), `05${call}010000006a`);
+    assert.equal(
+      told({ type: 'joined', item: 9, outcome: { type: 'completed', result: '1' } }),
+      `06${call}000100000031`,
+    );
+    assert.equal(told({ type: 'sent' }), `07${call}`);
+    const version: Activation = { now: 0, events: [{ type: 'version', change: 'c', chosen: true }] };
+    assert.equal(hexOf(version).slice(26), '08010000006301');
+  });
+
   it('refuses every cut, and bytes behind the end', () => {
     const whole = encodeWireIntents([
       { type: 'log', level: 'debug', text: 'text' },
@@ -46,7 +80,7 @@ describe('the binary encoding', () => {
 
   it('refuses numbers that stand for nothing', () => {
     const refuse = (hex: string, rule: RegExp): void => assert.throws(() => readIntents(Uint8Array.fromHex(hex)), rule);
-    refuse('010100000007', /an intent tag of 0 to 6/);
+    refuse('01010000000f', /an intent tag of 0 to 14/);
     refuse('01010000000309', /a number below 4/);
     refuse(`01010000000100000000${'00'.repeat(8)}`, /a call number from 1/);
     refuse('010100000005010000007b', /a result in JSON/);
