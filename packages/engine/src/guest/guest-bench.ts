@@ -1,32 +1,40 @@
 /**
- * The guests of one thread: carries out commands, one after another. It owns the loaded modules, their script images and
- * the guests; the thread's file (`guest-thread.ts`) owns the port.
+ * The guests of one thread: carries out commands. It owns the loaded modules, their script images and the guests; the
+ * thread's file (`guest-thread.ts`) owns the port, `stage.ts` says whose code runs.
+ *
+ *   1. Each step and each probe is answered exactly once: at once when the guest ended it at once, else by a promise.
+ *   2. Steps of different guests may be in progress together, of one guest one at a time: its owner sees to that.
+ *   3. A guest that is closed in the middle of a step is `lost`; whatever its step comes to is dropped.
  */
-import { sameIntents } from './intent-comparison.ts';
 import { CoreGuest } from './core/core-guest.ts';
-import { GuestFault, type Guest, type StepOutcome } from './guest.ts';
+import { GuestFault, type Guest } from './guest.ts';
 import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
-import { pulseWords, type Command, type GuestCode, type Reply } from './thread-message.ts';
-import type { GuestStep } from '../run/activation.ts';
+import type { Stage } from './stage.ts';
+import { takeSteps } from './take-steps.ts';
+import type { Command, GuestCode, Reply } from './thread-message.ts';
 
 interface LoadedModule {
   readonly code: GuestCode;
   image?: ScriptImage;
 }
 
+type Outcome = Reply['outcome'];
+
 export class GuestBench {
   readonly #runtime: ScriptRuntime;
-  readonly #pulse: Int32Array;
+  readonly #stage: Stage;
   readonly #modules = new Map<number, LoadedModule>();
   readonly #guests = new Map<number, Guest>();
+  /** How to give up what is in progress, by guest. */
+  readonly #inProgress = new Map<number, () => void>();
 
-  constructor(runtime: ScriptRuntime, pulse: Int32Array) {
+  constructor(runtime: ScriptRuntime, stage: Stage) {
     this.#runtime = runtime;
-    this.#pulse = pulse;
+    this.#stage = stage;
   }
 
   /** Carries out one command; returns what is to be answered. */
-  handle(command: Command): Reply | undefined {
+  handle(command: Command): Reply | Promise<Reply> | undefined {
     switch (command.type) {
       case 'load':
         this.#modules.set(command.module, { code: command.code });
@@ -38,40 +46,56 @@ export class GuestBench {
         this.#close(command.guest);
         return undefined;
       case 'step':
-        return this.#inPulse(command.guest, () => this.#step(command));
+        return this.#answer(command.guest, () => this.#step(command));
       case 'probe':
-        return this.#inPulse(command.guest, () => ({ type: 'probed', workflows: this.#probe(command.module) }));
+        return this.#answer(command.guest, () => ({ type: 'probed', workflows: this.#probe(command.module) }));
     }
   }
 
-  #inPulse(guest: number, work: () => Reply['outcome']): Reply {
-    Atomics.store(this.#pulse, pulseWords.guest, guest);
-    Atomics.add(this.#pulse, pulseWords.beat, 1);
+  #answer(guest: number, work: () => Outcome | Promise<Outcome>): Reply | Promise<Reply> {
+    this.#stage.enter(guest);
     try {
-      return { guest, outcome: work() };
+      const outcome = work();
+      if (outcome instanceof Promise) return this.#later(guest, outcome);
+      return { guest, outcome };
     } catch (error) {
-      this.#guests.delete(guest);
-      if (error instanceof GuestFault) return { guest, outcome: { type: 'faulted', facts: error.facts } };
-      throw error;
+      return { guest, outcome: this.#faulted(guest, error) };
     } finally {
-      Atomics.add(this.#pulse, pulseWords.beat, 1);
+      this.#stage.leave(guest);
     }
   }
 
-  #step({ guest: id, module, steps }: Command & { readonly type: 'step' }): StepOutcome {
+  async #later(guest: number, work: Promise<Outcome>): Promise<Reply> {
+    const { promise: closed, resolve } = Promise.withResolvers<Outcome>();
+    const giveUp = (): void => resolve({ type: 'lost' });
+    this.#inProgress.set(guest, giveUp);
+    const done = work.catch((error: unknown) => {
+      if (this.#inProgress.get(guest) === giveUp) return this.#faulted(guest, error);
+      return { type: 'lost' } as const;
+    });
+    const outcome = await Promise.race([done, closed]);
+    if (this.#inProgress.get(guest) === giveUp) this.#inProgress.delete(guest);
+    this.#stage.leave(guest);
+    return { guest, outcome };
+  }
+
+  #faulted(guest: number, error: unknown): Outcome {
+    this.#guests.delete(guest);
+    if (error instanceof GuestFault) return { type: 'faulted', facts: error.facts };
+    throw error;
+  }
+
+  #step({ guest: id, module, steps }: Command & { readonly type: 'step' }): Outcome | Promise<Outcome> {
     const guest = this.#guests.get(id) ?? this.#open(module);
     this.#guests.set(id, guest);
-    return takeSteps(guest, steps, () => this.#beatTwice());
-  }
-
-  /** A step of a replay ended and the next one began: the watchdog counts each step by itself. */
-  #beatTwice(): void {
-    Atomics.add(this.#pulse, pulseWords.beat, 2);
+    return takeSteps(guest, steps, { enter: () => this.#stage.enter(id), leave: () => this.#stage.leave(id) });
   }
 
   #close(id: number): void {
     this.#guests.get(id)?.close();
     this.#guests.delete(id);
+    this.#inProgress.get(id)?.();
+    this.#inProgress.delete(id);
   }
 
   #open(module: number): Guest {
@@ -98,14 +122,3 @@ export class GuestBench {
     return loaded;
   }
 }
-
-/** Takes the steps in order and compares those that are recorded (I6). */
-const takeSteps = (guest: Guest, steps: readonly GuestStep[], onNext: () => void): StepOutcome => {
-  let intents: ReturnType<Guest['step']> = [];
-  for (const [index, { activation, recorded }] of steps.entries()) {
-    if (index > 0) onNext();
-    intents = guest.step(activation);
-    if (recorded && !sameIntents(recorded, intents)) return { type: 'diverged', index, asked: intents };
-  }
-  return { type: 'stepped', intents };
-};

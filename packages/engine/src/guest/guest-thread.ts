@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GuestBench } from './guest-bench.ts';
 import { ScriptRuntime } from './quickjs/script-runtime.ts';
+import { Stage } from './stage.ts';
 import type { Command, Reply, ThreadStart } from './thread-message.ts';
 
 /** Answers are not held back for longer than this while the rest of a batch is worked off. */
@@ -16,14 +17,19 @@ if (!port || !isThreadStart(start)) throw new Error("this file is the entry poin
 
 const monotonicMs = (): number => performance.now();
 const runtime = new ScriptRuntime({ module: start.quickjs, limits: start.limits, monotonicMs });
-const bench = new GuestBench(runtime, start.pulse);
+const stage = new Stage(start.pulse, (task) => void setImmediate(task));
+const bench = new GuestBench(runtime, stage);
+
+/** Posts the answer to a step that was suspended; that it can't be given is the thread's failure. */
+const postLater = async (reply: Promise<Reply>): Promise<void> => port.postMessage([await reply]);
 
 port.on('message', (commands: readonly Command[]) => {
   let replies: Reply[] = [];
   let heldSince = monotonicMs();
   for (const command of commands) {
     const reply = bench.handle(command);
-    if (reply) replies.push(reply);
+    if (reply instanceof Promise) void postLater(reply);
+    else if (reply) replies.push(reply);
     if (replies.length === 0 || monotonicMs() - heldSince < holdMs) continue;
     port.postMessage(replies);
     replies = [];

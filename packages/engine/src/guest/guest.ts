@@ -2,13 +2,18 @@ import type { ErrorCode, Intent } from '@mvm-ci/protocol';
 import type { Activation } from '../run/activation.ts';
 
 /**
- * A guest in its thread: a pure function from activations to intents, whatever its kind. After a {@link GuestFault} it
- * must not be stepped again.
+ * A guest in its thread: a pure function from activations to intents, whatever its kind. It takes one step at a time.
+ * After a {@link GuestFault} it must not be stepped again.
  */
 export interface Guest {
-  /** @throws {GuestFault} when the guest breaks a rule or a limit, or traps */
-  step(activation: Activation): readonly Intent[];
-  /** Frees what it holds. Idempotent. */
+  /**
+   * Takes a step: the intents themselves when it ended at once, a promise when the guest's stack was suspended
+   * (`stage.ts`), so that other guests take steps meanwhile.
+   *
+   * @throws {GuestFault} when the guest breaks a rule or a limit, or traps; a promise rejects with it
+   */
+  step(activation: Activation): readonly Intent[] | Promise<readonly Intent[]>;
+  /** Frees what it holds; of a step in progress nobody waits for the end any more. Idempotent. */
   close(): void;
 }
 

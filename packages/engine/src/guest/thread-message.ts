@@ -1,4 +1,4 @@
-/** What the main side and a guest thread say to each other. Every step is answered exactly once, in order. */
+/** What the main side and a guest thread say to each other. Every step is answered exactly once, steps of different guests in any order. */
 import type { GuestLimits } from '../limits.ts';
 import type { GuestStep } from '../run/activation.ts';
 import type { StepOutcome } from './guest.ts';
@@ -33,7 +33,7 @@ export interface ThreadStart {
 }
 
 /**
- * How the main side sees what a thread is doing while the thread can't speak: word 0 counts up at the start and at the
- * end of each step (odd: in a step), word 1 is the guest.
+ * How the main side sees what a thread is doing while the thread can't speak: word 0 counts up whenever a
+ * guest's code gets the stack and whenever it leaves it (odd: it is there), word 1 is the guest.
  */
 export const pulseWords = { beat: 0, guest: 1, count: 2 } as const;
