@@ -29,10 +29,11 @@ const updateJobSql = `
     finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?
   WHERE number = ?`;
 
+// `LIMIT +?` makes SQLite compile the statement again at each run, as its planner looks at the number; `+?` is none.
 const readySql = `
   SELECT * FROM jobs JOIN content USING (number)
   WHERE state = 'pending' AND strikes < ${suspectStrikes} AND durable = ? AND run_at <= ?
-  ORDER BY run_at, number LIMIT ?`;
+  ORDER BY run_at, number LIMIT +?`;
 
 const suspectSql = `
   SELECT * FROM jobs JOIN content USING (number)

@@ -69,12 +69,13 @@ export class Reader {
     return row === undefined ? null : jobRow(row);
   }
 
+  // Why `+?`: see `job-table.ts`.
   #jobs(query: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
     const before = query.before ?? Number.MAX_SAFE_INTEGER;
     const rows =
       query.state === null
-        ? this.#prepared(`${listSql} WHERE number < ? ORDER BY number DESC LIMIT ?`).all(before, query.limit)
-        : this.#prepared(`${listSql} WHERE state = ? AND number < ? ORDER BY number DESC LIMIT ?`).all(
+        ? this.#prepared(`${listSql} WHERE number < ? ORDER BY number DESC LIMIT +?`).all(before, query.limit)
+        : this.#prepared(`${listSql} WHERE state = ? AND number < ? ORDER BY number DESC LIMIT +?`).all(
             query.state,
             before,
             query.limit,
@@ -83,7 +84,7 @@ export class Reader {
   }
 
   #changes(query: Extract<Query, { type: 'changes' }>): readonly JobRow[] {
-    return this.#prepared(`${listSql} WHERE change > ? ORDER BY change LIMIT ?`)
+    return this.#prepared(`${listSql} WHERE change > ? ORDER BY change LIMIT +?`)
       .all(query.after, query.limit)
       .map(jobRow);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { constants, DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
 import type { Command } from '../../src/machine/command.ts';
 import { openDatabase } from '../../src/store/database.ts';
@@ -25,6 +25,12 @@ const history: readonly Command[] = [
   { type: 'found', at: 11, cluster: 'here' },
 ];
 
+const claimAndFinish = (id: string): readonly Command[] => [
+  publishRuns(20, [id]),
+  claimRuns(21, 'w3', 1),
+  finish(22, 'w3', [{ job: id, epoch: 1, attempt: 1, outcome: { type: 'completed', result: '1' } }]),
+];
+
 const memoryDatabase = (): DatabaseSync => {
   const db = new DatabaseSync(':memory:');
   migrate(db);
@@ -46,6 +52,25 @@ suite('group commit', () => {
     new GroupCommit(mixed).run(history.slice(4));
     assert.deepEqual(content(all), content(one));
     assert.deepEqual(content(mixed), content(one));
+  });
+
+  test('compiles no statement again from one command to the next', () => {
+    const db = memoryDatabase();
+    const group = new GroupCommit(db);
+    const compiled: (string | null)[] = [];
+    db.setAuthorizer((_action, table) => {
+      compiled.push(table);
+      return constants.SQLITE_OK;
+    });
+    // Setting it makes every statement be compiled once more.
+    group.run([...history, ...claimAndFinish('warm')]);
+    compiled.length = 0;
+    const outcomes = group.run(claimAndFinish('next'));
+    assert.deepEqual(
+      outcomes.filter(({ ok }) => !ok),
+      [],
+    );
+    assert.deepEqual(compiled, []);
   });
 
   test('refuses a bad command and keeps the others of its group', () => {
