@@ -32,6 +32,7 @@ export const errorCodes = {
   WORKFLOW_NOT_FOUND: { status: 404, reaction: 'caller' },
   NODE_NOT_FOUND: { status: 404, reaction: 'caller' },
   TICKET_NOT_FOUND: { status: 404, reaction: 'caller' },
+  QUERY_NOT_FOUND: { status: 404, reaction: 'caller' },
   NODE_AMBIGUOUS: { status: 409, reaction: 'caller' },
   ROLE_CONFLICT: { status: 409, reaction: 'caller' },
   JOB_EXISTS: { status: 409, reaction: 'caller' },
@@ -44,6 +45,7 @@ export const errorCodes = {
   MODULE_UNKNOWN_IMPORT: { status: 422, reaction: 'terminal' },
   MODULE_SYNTAX_ERROR: { status: 422, reaction: 'terminal' },
   MODULE_LOAD_FAILED: { status: 422, reaction: 'terminal' },
+  QUERY_FAILED: { status: 422, reaction: 'caller' },
   BUILD_FAILED: { status: 422, reaction: 'caller' },
 
   // The sender lost its right to the job (I3).

@@ -12,6 +12,7 @@ export * from './journal/intent-code.ts';
 export type * from './journal/answer.ts';
 export * from './journal/entry.ts';
 export * from './journal/batch.ts';
+export * from './journal/secret.ts';
 export * from './api/engine-server.ts';
 export * from './api/publish.ts';
 export * from './api/call.ts';

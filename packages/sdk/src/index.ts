@@ -4,6 +4,7 @@
  */
 export { EffectError } from './effect-error.ts';
 export { job, log, now, progress, sleep, type Log, type SleepOptions } from './author.ts';
+export { secret } from './secret.ts';
 export type { Abortable } from './call.ts';
 export type { LogLevel, RedirectMode } from './intent.ts';
 export type { JobFacts, Workflow } from './step-machine.ts';
