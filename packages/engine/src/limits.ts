@@ -74,6 +74,12 @@ export const engineLimits = {
   shownCharsMax: 300,
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
+  /** Lists of requests that a SQLite journal store has out at its thread: one being committed, one that waits. */
+  journalListsMax: 1,
+  /** Bytes of a stored journal that are read at once; a batch is never divided. */
+  journalPieceBytes: 1_048_576,
+  /** Attempts of which a SQLite journal store keeps in memory where their next entries go. */
+  journalStandingsMax: 4_096,
   /** How long a drain waits for runs that are to be given back, before they are dropped. */
   giveBackMsMax: 5_000,
   /** How long dropped runs may take, before a drain or a stop goes on without them. */

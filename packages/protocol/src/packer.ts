@@ -10,6 +10,14 @@ const packr = new Packr({ useRecords: false, int64AsType: 'number', moreTypes: f
  */
 export const pack = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value));
 
+/** The encodings of `values`, one after another, as {@link pack} makes them. */
+export const packAll = (values: readonly unknown[]): Uint8Array => {
+  // An array is its header and then its elements' encodings: one call packs them all.
+  const [short, long] = [15, 65_535];
+  const headerBytes = values.length <= short ? 1 : values.length <= long ? 3 : 5;
+  return new Uint8Array(packr.pack(values).subarray(headerBytes));
+};
+
 /** The value in `bytes`. @throws {Error} when it isn't exactly one MessagePack value. */
 export const unpack = (bytes: Uint8Array): unknown => packr.unpack(bytes);
 

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { mvmError } from '../error.ts';
-import { pack, unpackAll } from '../packer.ts';
+import { pack, packAll, unpackAll } from '../packer.ts';
 import { answerSchema, decodeAnswer, encodeAnswer, type Answer } from './answer.ts';
 import { decodeIntents, encodeIntents } from './intent-code.ts';
 import type { Intent } from './intent.ts';
@@ -75,6 +75,9 @@ const entrySchema = z.union([
 
 /** The entry's bytes. Equal entries have equal bytes. */
 export const encodeEntry = (entry: JournalEntry): Uint8Array => pack(packedEntry(entry));
+
+/** The bytes of `entries`, one after another. */
+export const encodeEntries = (entries: readonly JournalEntry[]): Uint8Array => packAll(entries.map(packedEntry));
 
 const packedEntry = (entry: JournalEntry): z.infer<typeof entrySchema> => {
   switch (entry.kind) {
