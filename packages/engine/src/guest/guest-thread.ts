@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { GuestBench } from './guest-bench.ts';
 import { ScriptRuntime } from './quickjs/script-runtime.ts';
 import { Stage } from './stage.ts';
-import type { Command, Reply, ThreadStart } from './thread-message.ts';
+import { packReplies, unpackCommands, type CommandMessage } from './thread-packing.ts';
+import type { Reply, ThreadStart } from './thread-message.ts';
 
 /** Answers are not held back for longer than this while the rest of a batch is worked off. */
 const holdMs = 2;
@@ -20,20 +21,25 @@ const runtime = new ScriptRuntime({ module: start.quickjs, limits: start.limits,
 const stage = new Stage(start.pulse, (task) => void setImmediate(task));
 const bench = new GuestBench(runtime, stage);
 
-/** Posts the answer to a step that was suspended; that it can't be given is the thread's failure. */
-const postLater = async (reply: Promise<Reply>): Promise<void> => port.postMessage([await reply]);
+const post = (replies: readonly Reply[]): void => {
+  const message = packReplies(replies);
+  port.postMessage(message, [message.buffer]);
+};
 
-port.on('message', (commands: readonly Command[]) => {
+/** Posts the answer to a step that was suspended; that it can't be given is the thread's failure. */
+const postLater = async (reply: Promise<Reply>): Promise<void> => post([await reply]);
+
+port.on('message', (message: CommandMessage) => {
   let replies: Reply[] = [];
   let heldSince = monotonicMs();
-  for (const command of commands) {
+  for (const command of unpackCommands(message)) {
     const reply = bench.handle(command);
     if (reply instanceof Promise) void postLater(reply);
     else if (reply) replies.push(reply);
     if (replies.length === 0 || monotonicMs() - heldSince < holdMs) continue;
-    port.postMessage(replies);
+    post(replies);
     replies = [];
     heldSince = monotonicMs();
   }
-  if (replies.length > 0) port.postMessage(replies);
+  if (replies.length > 0) post(replies);
 });

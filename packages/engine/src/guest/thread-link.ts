@@ -11,6 +11,8 @@ import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../limits.ts';
 import type { FaultFacts } from './guest.ts';
+import { atTurnEnd } from '../system-turn.ts';
+import { packCommands, unpackReplies } from './thread-packing.ts';
 import { pulseWords, type Command, type GuestCode, type Reply, type ThreadStart } from './thread-message.ts';
 
 export interface ThreadLinkOptions {
@@ -50,7 +52,7 @@ export class ThreadLink {
       resourceLimits: { stackSizeMb: engineLimits.threadStackMib },
     });
     this.#worker.unref();
-    this.#worker.on('message', (replies: readonly Reply[]) => this.#receive(replies));
+    this.#worker.on('message', (message: Uint8Array) => this.#receive(unpackReplies(message)));
     this.#worker.on('error', (error) => this.#end(this.#crash(error)));
     this.#worker.on('exit', (code) =>
       this.#end({ code: 'GUEST_TRAPPED', message: `the guest thread exited with ${code}` }),
@@ -81,7 +83,7 @@ export class ThreadLink {
   send(command: Command): void {
     if (this.#ended) return;
     this.#outbox.push(command);
-    if (this.#outbox.length === 1) queueMicrotask(() => this.#flush());
+    if (this.#outbox.length === 1) atTurnEnd(() => this.#flush());
   }
 
   /** Forgets a module in the thread, if it is there. */
@@ -98,7 +100,9 @@ export class ThreadLink {
   #flush(): void {
     const commands = this.#outbox;
     this.#outbox = [];
-    if (!this.#ended) this.#worker.postMessage(commands);
+    if (this.#ended) return;
+    for (const message of packCommands(commands))
+      this.#worker.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []);
   }
 
   #receive(replies: readonly Reply[]): void {

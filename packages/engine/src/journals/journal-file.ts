@@ -102,7 +102,8 @@ export class JournalFile {
   }
 
   #hold(job: string, attempt: number): SqliteAnswer {
-    const { row, epoch } = numbers(this.#statements.hold.get(job, attempt), ['row', 'epoch']);
+    const held = this.#statements.hold.get(job, attempt);
+    const [row, epoch] = [wholeNumber(held?.['row']), wholeNumber(held?.['epoch'])];
     this.#standings.delete(row);
     return this.#piece(row, 0, (piece) => ({ type: 'held', row, epoch, piece }));
   }
@@ -127,8 +128,9 @@ export class JournalFile {
     if (known) return known;
     const stored = this.#statements.attempt.get(row);
     if (!stored) return undefined;
-    const { epoch } = numbers(stored, ['epoch']);
-    const standing = { epoch, isOver: stored['outcome'] !== null, ...this.#position(row, Number.MAX_SAFE_INTEGER) };
+    const isOver = stored['outcome'] !== null;
+    const position = this.#position(row, Number.MAX_SAFE_INTEGER);
+    const standing = { epoch: wholeNumber(stored['epoch']), isOver, ...position };
     this.#standings.set(row, standing);
     for (const oldest of this.#standings.keys()) {
       if (this.#standings.size <= engineLimits.journalStandingsMax) break;
@@ -141,8 +143,7 @@ export class JournalFile {
   #position(row: number, from: number): { readonly nextSeq: number; readonly hash: Uint8Array } {
     const last = this.#statements.lastBatch.get(row, from);
     if (last) {
-      const { firstSeq, count } = numbers(last, ['firstSeq', 'count']);
-      return { nextSeq: firstSeq + count, hash: byteString(last['hash']) };
+      return { nextSeq: wholeNumber(last['firstSeq']) + wholeNumber(last['count']), hash: byteString(last['hash']) };
     }
     const attempt = this.#statements.attempt.get(row);
     return { nextSeq: 0, hash: chainStart(String(attempt?.['job']), Number(attempt?.['attempt'])) };
@@ -155,7 +156,7 @@ export class JournalFile {
     let { nextSeq, hash } = this.#position(row, from);
     for (const stored of this.#statements.read.iterate(row, nextSeq)) {
       if (bytesLeft <= 0) return wrap({ count: nextSeq - from, bytes: joinByteStrings(parts), next: nextSeq });
-      const { firstSeq, count } = numbers(stored, ['firstSeq', 'count']);
+      const [firstSeq, count] = [wholeNumber(stored['firstSeq']), wholeNumber(stored['count'])];
       const [bytes, stated] = [byteString(stored['bytes']), byteString(stored['hash'])];
       const linked = chainHash(hash, { firstSeq, count, bytes });
       if (firstSeq !== nextSeq || !bytesEqual(linked, stated)) return corrupt(firstSeq, nextSeq);
@@ -214,15 +215,7 @@ const byteString = (value: SQLOutputValue | undefined): Uint8Array => {
   throw new Error('the journal file holds something else where a byte string is due');
 };
 
-const numbers = <Name extends string>(
-  stored: Readonly<Record<string, SQLOutputValue>> | undefined,
-  names: readonly Name[],
-): Readonly<Record<Name, number>> => {
-  const found: Partial<Record<Name, number>> = {};
-  for (const name of names) {
-    const value = stored?.[name];
-    if (typeof value !== 'number') throw new Error(`the journal file holds no number as ${name}`);
-    found[name] = value;
-  }
-  return found as Record<Name, number>;
+const wholeNumber = (value: SQLOutputValue | undefined): number => {
+  if (typeof value === 'number') return value;
+  throw new Error('the journal file holds something else where a number is due');
 };

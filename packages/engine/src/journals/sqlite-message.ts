@@ -1,8 +1,9 @@
 /**
  * What a SQLite journal store and its thread say to each other. Both ways a message is a list, packed
- * (`message-packer.ts`); each request is answered once, and the answers to one list come in its order.
+ * (`message-form.ts`); each request is answered once, and the answers to one list come in its order.
  */
 import type { FinishOutcome, JobProgress } from '@mvm-ci/protocol';
+import { messageForm, type MessageForm } from '../message-form.ts';
 
 /** One attempt under one holder. */
 export interface HoldRef {
@@ -51,3 +52,8 @@ export type SqliteAnswer =
   /** What is stored doesn't fit together. */
   | { readonly type: 'corrupt'; readonly message: string; readonly firstSeq: number }
   | { readonly type: 'failed'; readonly message: string };
+
+/** To the thread. */
+export const requestsForm: MessageForm<readonly SqliteRequest[]> = messageForm();
+/** From the thread. */
+export const answersForm: MessageForm<readonly SqliteAnswer[]> = messageForm();

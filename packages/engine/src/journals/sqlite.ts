@@ -12,8 +12,9 @@ import { Worker } from 'node:worker_threads';
 import { decodeEntries, mvmError, type JournalEntry, type MvmError } from '@mvm-ci/protocol';
 import type { JournalSink } from '../journal.ts';
 import { engineLimits } from '../limits.ts';
-import { packMessage, unpackMessage } from '../message-packer.ts';
+import { atTurnEnd } from '../system-turn.ts';
 import { SqliteHold } from './sqlite-hold.ts';
+import { answersForm, requestsForm } from './sqlite-message.ts';
 import type { JournalPiece, SqliteAnswer, SqliteRequest } from './sqlite-message.ts';
 
 /** A request and what is done with its answer. */
@@ -47,7 +48,7 @@ export class SqliteJournals implements AsyncDisposable {
   /** Opens or makes the file at `path`. */
   constructor(path: string) {
     this.#worker = new Worker(entryPoint, { workerData: path });
-    this.#worker.on('message', (answers: Uint8Array) => this.#receive(unpackMessage(answers)));
+    this.#worker.on('message', (answers: Uint8Array) => this.#receive(answersForm.unpack(answers)));
     this.#worker.on('error', (error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)));
     this.#worker.on('exit', () => this.#fail('the store is closed'));
   }
@@ -115,7 +116,7 @@ export class SqliteJournals implements AsyncDisposable {
   #sendSoon(): void {
     if (this.#isSending || this.#out.length >= engineLimits.journalListsMax) return;
     this.#isSending = true;
-    queueMicrotask(() => this.#send());
+    atTurnEnd(() => this.#send());
   }
 
   #send(): void {
@@ -125,7 +126,7 @@ export class SqliteJournals implements AsyncDisposable {
     const list = this.#waiting;
     this.#waiting = [];
     if (list.length === 0) return;
-    const message = packMessage(list.map(({ request }) => request));
+    const message = requestsForm.pack(list.map(({ request }) => request));
     this.#out.push(list);
     this.#worker.postMessage(message, [message.buffer]);
   }
