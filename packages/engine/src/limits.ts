@@ -60,6 +60,18 @@ export const engineLimits = {
   fetchMsMax: 3_600_000,
   /** Longest sleep: 10 years. */
   sleepMsMax: 315_360_000_000,
+  /** Bytes of all files in the private file system of one `wasi` guest. */
+  fileBytesMax: 33_554_432,
+  /** Files and directories in it. */
+  filesMax: 4_096,
+  /** Descriptors that a `wasi` guest may have open. */
+  openFilesMax: 256,
+  /** A file's name, in bytes of UTF-8. */
+  fileNameBytesMax: 255,
+  /** A path, in characters. */
+  pathCharsMax: 4_096,
+  /** Subscriptions of one `poll_oneoff`. */
+  pollSubscriptionsMax: 512,
   /** Redirects that one request follows (the Fetch standard's number). */
   redirectsMax: 20,
   /** Instances of the script runtime that a thread keeps for the next guests. */

@@ -36,6 +36,12 @@ declare namespace WebAssembly {
   class RuntimeError extends Error {}
   class CompileError extends Error {}
 
+  /** An import that may return a promise: the stack is suspended until it is settled (JavaScript Promise Integration). */
+  const Suspending: new (body: (...parameters: never[]) => unknown) => object;
+
+  /** The export as a function that returns a promise, since its stack may be suspended. */
+  function promising(exported: unknown): (...parameters: readonly unknown[]) => Promise<unknown>;
+
   function compile(bytes: Uint8Array): Promise<Module>;
   function validate(bytes: Uint8Array): boolean;
 }

@@ -61,6 +61,7 @@ export const errorCodes = {
 
   // The attempt ends: these stand in a job's `error`.
   WORKFLOW_FAILED: { status: 422, reaction: 'terminal' },
+  PROGRAM_FAILED: { status: 422, reaction: 'terminal' },
   NONDETERMINISM: { status: 422, reaction: 'terminal' },
   OUTCOME_UNKNOWN: { status: 422, reaction: 'terminal' },
   STEP_TIMEOUT: { status: 422, reaction: 'terminal' },

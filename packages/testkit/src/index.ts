@@ -12,4 +12,5 @@ export { MessageCutter, type Cut } from './engine-host/message-cutter.ts';
 export { Receiver } from './engine-host/receiver.ts';
 export * from './guest/core-wasm.ts';
 export * from './guest/script-module.ts';
+export * from './guest/wasi-program.ts';
 export * from './guest/wire-intents.ts';

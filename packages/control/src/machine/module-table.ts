@@ -1,5 +1,5 @@
 /** The tables `modules` (files by hash) and `deployments` (`name@version` → hash). */
-import { mvmError, type DeployedModule, type ModuleKind } from '@mvm-ci/protocol';
+import { moduleKinds, mvmError, type DeployedModule, type ModuleKind } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { number, text, type Row } from './column.ts';
 import type { Counters } from './counters.ts';
@@ -23,7 +23,8 @@ export const deployedModule = (row: Row): DeployedModule => ({
 });
 
 const moduleKind = (value: string): ModuleKind => {
-  if (value === 'javascript' || value === 'core') return value;
+  const kind = moduleKinds.find((known) => known === value);
+  if (kind) return kind;
   throw mvmError('INTERNAL', `the database is damaged: a module is of the kind "${value}"`);
 };
 

@@ -8,6 +8,7 @@
  */
 import { CoreGuest } from './core/core-guest.ts';
 import { GuestFault, type Guest } from './guest.ts';
+import { openWasiGuest } from './wasi/wasi-guest.ts';
 import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
 import type { Stage } from './stage.ts';
 import { takeSteps } from './take-steps.ts';
@@ -86,7 +87,7 @@ export class GuestBench {
   }
 
   #step({ guest: id, module, steps }: Command & { readonly type: 'step' }): Outcome | Promise<Outcome> {
-    const guest = this.#guests.get(id) ?? this.#open(module);
+    const guest = this.#guests.get(id) ?? this.#open(id, module);
     this.#guests.set(id, guest);
     return takeSteps(guest, steps, { enter: () => this.#stage.enter(id), leave: () => this.#stage.leave(id) });
   }
@@ -98,16 +99,23 @@ export class GuestBench {
     this.#inProgress.delete(id);
   }
 
-  #open(module: number): Guest {
+  #open(id: number, module: number): Guest {
     const loaded = this.#loaded(module);
-    if (loaded.code.kind === 'core') return new CoreGuest(loaded.code.wasm);
-    return this.#runtime.open(this.#image(loaded, loaded.code.script));
+    switch (loaded.code.kind) {
+      case 'core':
+        return new CoreGuest(loaded.code.wasm);
+      case 'wasi':
+      case 'flawless':
+        return openWasiGuest(loaded.code.wasm, { wait: (ready) => this.#stage.wait(id, ready) });
+      case 'javascript':
+        return this.#runtime.open(this.#image(loaded, loaded.code.script));
+    }
   }
 
   #probe(module: number): string {
     const loaded = this.#loaded(module);
     if (loaded.code.kind === 'javascript') return this.#image(loaded, loaded.code.script).workflows;
-    new CoreGuest(loaded.code.wasm).close();
+    if (loaded.code.kind === 'core') new CoreGuest(loaded.code.wasm).close();
     return '[]';
   }
 

@@ -1,12 +1,13 @@
 /** What the main side and a guest thread say to each other. Every step is answered exactly once, steps of different guests in any order. */
 import type { GuestLimits } from '../limits.ts';
+import type { WasmKind } from '../module/guest-shape.ts';
 import type { GuestStep } from '../run/activation.ts';
 import type { StepOutcome } from './guest.ts';
 
 /** A module as a thread needs it. */
 export type GuestCode =
   | { readonly kind: 'javascript'; readonly script: string }
-  | { readonly kind: 'core'; readonly wasm: WebAssembly.Module };
+  | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module };
 
 /** To the thread. Modules and guests are named by numbers that the main side makes. */
 export type Command =

@@ -69,7 +69,7 @@ const namesSchema = z.array(z.string());
 
 /** The module file's list, which a script must confirm. */
 const workflowsOf = ({ kind, workflows }: ModuleFile, json: string): readonly string[] => {
-  if (kind === 'core') return workflows;
+  if (kind !== 'javascript') return workflows;
   const defined = namesSchema.safeParse(tryParse(json));
   if (!defined.success)
     throw mvmError('MODULE_INVALID', `mvm_workflows() must return a JSON array of names: ${json.slice(0, 100)}`);

@@ -1,4 +1,4 @@
-/** A `core` module on its way from bytes to a compiled module that guests may be made of. */
+/** A WebAssembly module on its way from bytes to a compiled module that guests may be made of. */
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import { scanCore, type MemorySection } from './core-scan.ts';
 
@@ -6,7 +6,7 @@ const pageBytes = 65_536;
 const memorySection = 5;
 
 /**
- * Checks, caps and compiles the WebAssembly of a `core` module: its memory may grow to `memoryBytesMax`, and beyond that
+ * Checks, caps and compiles the WebAssembly of a module: its memory may grow to `memoryBytesMax`, and beyond that
  * growth fails inside the guest, on every machine at the same size.
  *
  * @throws {MvmError} `MODULE_INVALID`, `MODULE_UNKNOWN_IMPORT`
@@ -14,7 +14,7 @@ const memorySection = 5;
 export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Promise<WebAssembly.Module> => {
   const bytes = new Uint8Array(file.code);
   await compile(bytes);
-  const { memory } = scanCore(bytes);
+  const { memory } = scanCore(bytes, file.kind === 'javascript' ? 'core' : file.kind);
   const pagesMax = memoryBytesMax / pageBytes;
   if (memory.minPages > pagesMax)
     throw mvmError(

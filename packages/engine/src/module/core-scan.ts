@@ -1,9 +1,10 @@
 /**
- * Reads the sections of a `core` module (WebAssembly core specification, section 5.5) and refuses what a guest may not
- * have: imports, shared or 64-bit memory, threads, whatever differs from machine to machine. V8 accepts all of these, and
+ * Reads the sections of a WebAssembly module (core specification, section 5.5) and refuses what a guest may not
+ * have: names that are not its kind's, shared or 64-bit memory, threads, whatever differs from machine to machine. V8 accepts all of these, and
  * its own reflection hides limits and sharedness, so this is a scan of our own.
  */
 import { mvmError } from '@mvm-ci/protocol';
+import { checkShape, type ModuleExport, type ModuleImport, type WasmKind } from './guest-shape.ts';
 import { refused, scanInstructions } from './instruction-scan.ts';
 import { WasmReader } from './wasm-reader.ts';
 
@@ -33,8 +34,17 @@ interface Export {
   readonly index: number;
 }
 
+interface Import {
+  readonly module: string;
+  readonly name: string;
+  /** Of a function; undefined for anything else. */
+  readonly type: number | undefined;
+  readonly offset: number;
+}
+
 interface Sections {
   types: readonly Signature[];
+  imports: readonly Import[];
   functions: readonly number[];
   exports: readonly Export[];
   memory: MemorySection | undefined;
@@ -44,24 +54,25 @@ const headerBytes = 8;
 const section = { type: 1, import: 2, function: 3, memory: 5, export: 7, code: 10, tag: 13 } as const;
 const valueNames: Readonly<Record<number, string>> = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64' };
 const functionForm = 0x60;
-const required: Readonly<Record<string, string>> = { mvm_alloc: '(i32) → (i32)', mvm_step: '(i32, i32) → (i64)' };
+const functionKind = 0;
+const exportKinds: Readonly<Record<number, ModuleExport['kind']>> = { 0: 'function', 2: 'memory' };
 
 /**
  * Scans a module that is valid WebAssembly.
  *
- * @throws {MvmError} `MODULE_UNKNOWN_IMPORT` naming the import; `MODULE_INVALID` with the construct and its offset, or the
+ * @throws {MvmError} `MODULE_UNKNOWN_IMPORT` naming the import and its offset; `MODULE_INVALID` with the construct and its offset, or the
  *   export that is missing
  */
-export const scanCore = (bytes: Uint8Array): CoreScan => {
-  const sections: Sections = { types: [], functions: [], exports: [], memory: undefined };
+export const scanCore = (bytes: Uint8Array, kind: WasmKind = 'core'): CoreScan => {
+  const sections: Sections = { types: [], imports: [], functions: [], exports: [], memory: undefined };
   const reader = new WasmReader(bytes, headerBytes);
   while (!reader.isAtEnd) {
     const from = reader.at;
     const id = reader.byte();
     readSection(sections, { id, from, reader: reader.part(reader.u32()), end: reader.at });
   }
-  checkExports(sections);
-  if (!sections.memory) throw mvmError('MODULE_INVALID', 'a core module must have a memory and export it as "memory"');
+  checkShape(kind, namesOf(sections));
+  if (!sections.memory) throw mvmError('MODULE_INVALID', 'a module must have a memory and export it as "memory"');
   return { memory: sections.memory };
 };
 
@@ -79,7 +90,8 @@ const readSection = (sections: Sections, raw: RawSection): void => {
       sections.types = reader.list(readType);
       return;
     case section.import:
-      return refuseImports(reader);
+      sections.imports = reader.list(readImport);
+      return;
     case section.function:
       sections.functions = reader.list((part) => part.u32());
       return;
@@ -112,16 +124,23 @@ const readValueType = (reader: WasmReader): number => {
   return type;
 };
 
-const refuseImports = (reader: WasmReader): void => {
-  const count = reader.u32();
-  if (count === 0) return;
-  const from = reader.name();
+const readImport = (reader: WasmReader): Import => {
+  const offset = reader.at;
+  const module = reader.name();
   const name = reader.name();
-  throw mvmError(
-    'MODULE_UNKNOWN_IMPORT',
-    `a core module has no imports: this one asks for "${from}.${name}"${count > 1 ? ` and ${count - 1} more` : ''}`,
-    { module: from, name, count },
-  );
+  const kind = reader.byte();
+  if (kind === functionKind) return { module, name, type: reader.u32(), offset };
+  // A table has its element's type before its limits, a global its mutability behind its type.
+  if (kind === 1) readValueType(reader);
+  if (kind === 1 || kind === 2) readLimits(reader);
+  else reader.pass(2);
+  return { module, name, type: undefined, offset };
+};
+
+const readLimits = (reader: WasmReader): void => {
+  const flags = reader.byte();
+  reader.skipLeb();
+  if ((flags & 1) !== 0) reader.skipLeb();
 };
 
 const readMemory = ({ from, end, reader }: RawSection): MemorySection => {
@@ -147,21 +166,27 @@ const scanFunction = (reader: WasmReader): void => {
   scanInstructions(body);
 };
 
-const checkExports = ({ types, functions, exports }: Sections): void => {
-  const isMemory = ({ name, kind }: Export): boolean => name === 'memory' && kind === 2;
-  if (!exports.some(isMemory)) throw missing('memory', 'a memory');
-  for (const [name, signature] of Object.entries(required)) {
-    const found = exports.find((candidate) => candidate.name === name && candidate.kind === 0);
-    if (!found) throw missing(name, `a function ${signature}`);
-    const type = types[functions[found.index] ?? -1];
-    const received = type ? describe(type) : 'unknown';
-    if (received !== signature)
-      throw mvmError('MODULE_INVALID', `the export "${name}" must be a function ${signature}, this one is ${received}`);
-  }
+const namesOf = ({
+  types,
+  imports,
+  functions,
+  exports,
+}: Sections): { readonly imports: readonly ModuleImport[]; readonly exports: readonly ModuleExport[] } => {
+  const imported = imports.flatMap(({ type }) => (type === undefined ? [] : [type]));
+  const all = [...imported, ...functions];
+  const signature = (type: number | undefined): string | undefined => {
+    const found = types[type ?? -1];
+    return found && describe(found);
+  };
+  return {
+    imports: imports.map(({ module, name, type, offset }) => ({ module, name, signature: signature(type), offset })),
+    exports: exports.map(({ name, kind, index }) => ({
+      name,
+      kind: exportKinds[kind] ?? 'other',
+      signature: kind === functionKind ? signature(all[index]) : undefined,
+    })),
+  };
 };
-
-const missing = (name: string, what: string): Error =>
-  mvmError('MODULE_INVALID', `a core module must export "${name}", ${what}`, { export: name });
 
 const describe = ({ parameters, results }: Signature): string =>
   `(${parameters.map(valueName).join(', ')}) → (${results.map(valueName).join(', ')})`;

@@ -116,4 +116,4 @@ const unknown = (opcode: number, offset: number): never => {
 
 /** The error for a construct that no guest may have. */
 export const refused = (construct: string, offset: number): MvmError =>
-  mvmError('MODULE_INVALID', `a core module may not have ${construct} (at offset ${offset})`, { construct, offset });
+  mvmError('MODULE_INVALID', `a module may not have ${construct} (at offset ${offset})`, { construct, offset });

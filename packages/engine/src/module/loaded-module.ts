@@ -39,7 +39,7 @@ export const loadModule = async (file: ModuleFile, options: LoadOptions): Promis
 });
 
 const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestCode> => {
-  if (file.kind === 'core') return { kind: 'core', wasm: await prepareCore(file, options.memoryBytesMax) };
+  if (file.kind !== 'javascript') return { kind: file.kind, wasm: await prepareCore(file, options.memoryBytesMax) };
   if (file.runtime !== options.guestRuntime)
     throw mvmError(
       'MODULE_INVALID',

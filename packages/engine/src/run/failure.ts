@@ -69,6 +69,7 @@ const effectCodes: ReadonlySet<string> = new Set([
   'DEADLINE_EXCEEDED',
   'LIMIT_EXCEEDED',
   'INVALID_ARGUMENT',
+  'PROGRAM_FAILED',
 ]);
 
 /** The workflow threw. `mapStack` finds the author's source. */

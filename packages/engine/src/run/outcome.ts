@@ -9,7 +9,12 @@ export interface Failure {
 }
 
 /** Codes of which a new attempt may come to another end: a throw of the author's, and what the network did. */
-const retryableCodes: ReadonlySet<string> = new Set(['WORKFLOW_FAILED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
+const retryableCodes: ReadonlySet<string> = new Set([
+  'WORKFLOW_FAILED',
+  'PROGRAM_FAILED',
+  'CONNECTION_LOST',
+  'DEADLINE_EXCEEDED',
+]);
 
 /** The outcome that a failure is; its message is cut to what is stored. */
 export const failedOutcome = ({ code, message, details }: Failure): FinishOutcome & { readonly type: 'failed' } => ({

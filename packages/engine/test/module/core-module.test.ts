@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { prepareCore } from '../../src/module/core-module.ts';
 import { scanCore } from '../../src/module/core-scan.ts';
-import { coreModule, coreWasm, i32 } from '@mvm-ci/testkit';
+import { coreModule, coreWasm, i32, wasiModule, wasmFromText } from '@mvm-ci/testkit';
 
 const memoryBytesMax = 4 * 65_536;
 const prepare = (parts: Parameters<typeof coreWasm>[0]): Promise<WebAssembly.Module> =>
@@ -132,5 +132,39 @@ describe('a core module', () => {
         code: 'MODULE_INVALID',
         message: /not a valid WebAssembly module/,
       });
+  });
+});
+
+describe('a wasi module', () => {
+  const wasi = async (text: string): Promise<WebAssembly.Module> =>
+    prepareCore(wasiModule(await wasmFromText(text)), memoryBytesMax);
+  const body = '(memory (export "memory") 1) (func (export "_start"))';
+
+  it('may import functions of WASI and of mvm', async () => {
+    const imports = `(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+      (import "mvm" "wait" (func (param i32) (result i32)))`;
+    assert.ok((await wasi(`(module ${imports} ${body})`)) instanceof WebAssembly.Module);
+  });
+
+  it('is refused with any other import, or one of another type, named with its offset', async () => {
+    const refused = async (imported: string, message: RegExp): Promise<void> =>
+      assert.rejects(wasi(`(module ${imported} ${body})`), { code: 'MODULE_UNKNOWN_IMPORT', message });
+    await refused('(import "env" "now" (func))', /"env\.now" \(at offset \d+\), which is no function of WASI/);
+    await refused(
+      '(import "mvm" "wait" (func (param i64) (result i32)))',
+      /"mvm\.wait" .* a function \(i32\) → \(i32\) there, and \(i64\) → \(i32\) here/,
+    );
+    await refused('(import "mvm" "wait" (global i32))', /"mvm\.wait" .* and no function here/);
+    await refused('(import "env" "table" (table 1 funcref))', /"env\.table"/);
+  });
+
+  it('is refused without _start or memory, and may grow no further than any other', async () => {
+    const failing = { code: 'MODULE_INVALID' };
+    await assert.rejects(wasi('(module (memory (export "memory") 1))'), {
+      ...failing,
+      message: /a wasi module must export "_start", a function \(\) → \(\)/,
+    });
+    await assert.rejects(wasi('(module (memory 1) (func (export "_start")))'), { ...failing, message: /"memory"/ });
+    await assert.rejects(wasi('(module (memory (export "memory") 5) (func (export "_start")))'), failing);
   });
 });

@@ -154,7 +154,7 @@ export class ForeignHost implements EngineHost {
   async #upload(hash: string): Promise<Deployed> {
     const { signal } = this.#stopped;
     const { kind, code } = decodeModule(await this.#options.modules(hash, { signal }));
-    if (kind !== 'core')
+    if (kind === 'javascript')
       throw mvmError(
         'MODULE_INVALID',
         `the engine server at ${this.#options.url} has no engine link and takes WebAssembly modules only; this module is a "${kind}" bundle, which needs an engine of mvm-ci`,

@@ -1,0 +1,221 @@
+/**
+ * A blocking guest seen as a step machine: its code makes calls and waits for their answers on its own stack, which JSPI
+ * suspends; from outside it takes steps like any other guest. It owns the calls and their answers; what runs on the stack
+ * (`wasi/wasi-guest.ts`, `flawless/flawless-guest.ts`) owns the instance and its host functions.
+ *
+ *   1. A step begins when the stack is started or goes on, and ends when it is suspended for an answer that isn't here, or is
+ *      at its end. What it asks for depends on the activations alone.
+ *   2. Calls are numbered here, from 1, in the order in which they are made: host functions of different kinds share them.
+ *   3. Answers are kept from the step that brings them until they are taken, each once.
+ *   4. After `close` a suspended stack is unwound, and nobody is told: nothing of it is left.
+ */
+import type { Answer, EffectIntent, Intent } from '@mvm-ci/protocol';
+import { intentBytes } from '../../run/entry-size.ts';
+import { engineLimits } from '../../limits.ts';
+import type { Activation, GuestEvent } from '../../run/activation.ts';
+import { GuestFault, type Guest } from '../guest.ts';
+import { checkIntents } from '../intent-rules.ts';
+import { ProgramEnd } from './program-end.ts';
+
+/** What a thread offers to a guest whose stack is suspended (`stage.ts`). */
+export interface GuestHost {
+  /**
+   * Call it where the stack is about to be suspended. The promise settles as `ready` does, but only when the guest's turn
+   * has come: whoever waits for it must go on at once.
+   */
+  wait<T>(ready: Promise<T>): Promise<T>;
+}
+
+/** First event of an attempt. */
+export type StartEvent = Extract<GuestEvent, { readonly type: 'start' }>;
+
+/** An intent that is answered, before it has its number. */
+export type CallIntent = EffectIntent extends infer T ? (T extends EffectIntent ? Omit<T, 'call'> : never) : never;
+
+/** The program of a blocking guest. */
+export interface Program {
+  /** Starts its code. The promise is that of `WebAssembly.promising`; it resolves with the intents that end the attempt. */
+  run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]>;
+}
+
+/** An answer that was taken. */
+export interface TakenAnswer {
+  readonly call: number;
+  readonly answer: Answer;
+}
+
+/** A stack that is suspended until `call` (0: any) is answered. */
+interface Wait {
+  readonly call: number;
+  readonly wake: PromiseWithResolvers<TakenAnswer>;
+}
+
+export class Coroutine implements Guest {
+  readonly #program: Program;
+  readonly #host: GuestHost;
+  /** Calls without an answer. */
+  readonly #open = new Set<number>();
+  /** Answers that nobody took yet, in the order in which they came. */
+  readonly #answers = new Map<number, Answer>();
+  #calls = 0;
+  #now = 0;
+  #intents: Intent[] = [];
+  #intentsBytes = 0;
+  #step: PromiseWithResolvers<readonly Intent[]> | undefined;
+  #wait: Wait | undefined;
+  #isClosed = false;
+
+  constructor(program: Program, host: GuestHost) {
+    this.#program = program;
+    this.#host = host;
+  }
+
+  /** The activation's time, Unix ms. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Number of the last call that was made. */
+  get made(): number {
+    return this.#calls;
+  }
+
+  /** Calls that wait for their answers or hold one that nobody took. */
+  get pending(): number {
+    return this.#open.size + this.#answers.size;
+  }
+
+  step({ now, events }: Activation): readonly Intent[] | Promise<readonly Intent[]> {
+    this.#now = now;
+    this.#step = Promise.withResolvers();
+    const { promise } = this.#step;
+    let start: StartEvent | undefined;
+    for (const event of events) {
+      if (event.type === 'start') start = event;
+      else if (event.type === 'answer') this.#receive(event.call, event.answer);
+    }
+    if (start) this.#begin(start);
+    else this.#goOn();
+    return promise;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wait?.wake.reject(new ProgramEnd([]));
+    this.#wait = undefined;
+    this.#answers.clear();
+  }
+
+  /**
+   * Adds an intent that is answered. @returns its call number
+   *
+   * @throws {GuestFault} as {@link note}
+   */
+  ask(intent: CallIntent): number {
+    this.#calls += 1;
+    const call = this.#calls;
+    this.note({ ...intent, call });
+    this.#open.add(call);
+    return call;
+  }
+
+  /** Adds an intent that is not answered. @throws {GuestFault} `LIMIT_EXCEEDED` when the step asks for too much */
+  note(intent: Intent): void {
+    this.#intents.push(intent);
+    this.#intentsBytes += intentBytes(intent);
+    // A step may be long: what it asks for is bounded while it runs, all else is checked at its end.
+    if (this.#intents.length > engineLimits.intentsMax || this.#intentsBytes > engineLimits.intentsBytesMax)
+      checkIntents(this.#intents);
+  }
+
+  /** The answer of `call` is no longer wanted. */
+  abandon(call: number): void {
+    if (!this.#open.delete(call)) throw notOpen(call);
+    this.note({ type: 'abandon', call });
+  }
+
+  /**
+   * Takes the answer of `call`, or of the call that was answered first when `call` is 0. A promise when it isn't here yet:
+   * the host function returns it to `WebAssembly.Suspending`, which suspends the stack.
+   *
+   * @throws {GuestFault} `GUEST_PROTOCOL` when no such answer can come
+   */
+  take(call: number): TakenAnswer | Promise<TakenAnswer> {
+    const taken = this.#taken(call);
+    if (taken) return taken;
+    if (call === 0 ? this.#open.size === 0 : !this.#open.has(call)) throw notOpen(call);
+    const wake = Promise.withResolvers<TakenAnswer>();
+    this.#wait = { call, wake };
+    const back = this.#host.wait(wake.promise);
+    this.#endStep();
+    return back;
+  }
+
+  #begin(start: StartEvent): void {
+    this.#program.run(start, this).then(
+      (last) => this.#finish(last),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #receive(call: number, answer: Answer): void {
+    if (this.#open.delete(call)) this.#answers.set(call, answer);
+  }
+
+  #goOn(): void {
+    const taken = this.#wait && this.#taken(this.#wait.call);
+    if (!taken || !this.#wait) return this.#endStep();
+    const { wake } = this.#wait;
+    this.#wait = undefined;
+    wake.resolve(taken);
+  }
+
+  #taken(call: number): TakenAnswer | undefined {
+    const [first] = this.#answers;
+    const wanted = call === 0 ? first?.[0] : call;
+    const answer = wanted === undefined ? undefined : this.#answers.get(wanted);
+    if (wanted === undefined || !answer) return undefined;
+    this.#answers.delete(wanted);
+    return { call: wanted, answer };
+  }
+
+  #endStep(): void {
+    const step = this.#step;
+    const intents = this.#intents;
+    this.#step = undefined;
+    this.#intents = [];
+    this.#intentsBytes = 0;
+    try {
+      checkIntents(intents);
+      step?.resolve(intents);
+    } catch (error) {
+      step?.reject(error);
+    }
+  }
+
+  #finish(last: readonly Intent[]): void {
+    if (this.#isClosed) return;
+    this.#intents.push(...last);
+    this.#endStep();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isClosed) return;
+    if (error instanceof ProgramEnd) return this.#finish(error.intents);
+    this.#step?.reject(error instanceof GuestFault ? error : trapped(error));
+  }
+}
+
+const trapped = (error: unknown): GuestFault => {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new GuestFault({ code: 'GUEST_TRAPPED', message: `the guest's code trapped: ${reason}` });
+};
+
+const notOpen = (call: number): GuestFault =>
+  new GuestFault({
+    code: 'GUEST_PROTOCOL',
+    message:
+      call === 0
+        ? 'the guest waits for an answer, but has no call that could be answered'
+        : `the guest names call ${call}, which it never made, whose answer it has taken, or which it abandoned`,
+  });

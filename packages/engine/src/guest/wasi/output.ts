@@ -1,0 +1,76 @@
+/** What a WASI program writes: stdout is its result, stderr its log. */
+import { StringDecoder } from 'node:string_decoder';
+import { limits } from '@mvm-ci/protocol';
+import { engineLimits } from '../../limits.ts';
+import { GuestFault } from '../guest.ts';
+
+/** Collects stdout. */
+export class ResultText {
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** @throws {GuestFault} `LIMIT_EXCEEDED` when it becomes more than a result may be */
+  write(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes > limits.resultBytesMax)
+      throw new GuestFault({
+        code: 'LIMIT_EXCEEDED',
+        message: `a program may write ${limits.resultBytesMax} bytes to its standard output, which is its result`,
+        details: { what: 'bytes of standard output', limit: limits.resultBytesMax, received: this.#bytes },
+      });
+    this.#chunks.push(new Uint8Array(bytes));
+  }
+
+  /** The result as canonical JSON: null when nothing was written, the text as a string when it isn't JSON. */
+  get json(): string {
+    const text = Buffer.concat(this.#chunks).toString('utf8');
+    if (text.trim() === '') return 'null';
+    try {
+      return JSON.stringify(JSON.parse(text));
+    } catch {
+      return JSON.stringify(text.replace(/\r?\n$/, ''));
+    }
+  }
+}
+
+/** Cuts stderr into lines; a line that is longer than a log line may be becomes several. */
+export class LogLines {
+  readonly #emit: (line: string) => void;
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+  #last = '';
+
+  constructor(emit: (line: string) => void) {
+    this.#emit = emit;
+  }
+
+  /** The last line that was not empty. */
+  get last(): string {
+    return this.#last;
+  }
+
+  write(bytes: Uint8Array): void {
+    const lines = (this.#rest + this.#decoder.write(Buffer.from(bytes))).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#line(line);
+    const { logCharsMax } = engineLimits;
+    while (this.#rest.length > logCharsMax) {
+      this.#line(this.#rest.slice(0, logCharsMax));
+      this.#rest = this.#rest.slice(logCharsMax);
+    }
+  }
+
+  /** The program ended: what has no line end is a line too. */
+  end(): void {
+    const rest = this.#rest + this.#decoder.end();
+    this.#rest = '';
+    if (rest !== '') this.#line(rest);
+  }
+
+  #line(text: string): void {
+    const line = text.endsWith('\r') ? text.slice(0, -1) : text;
+    for (let at = 0; at === 0 || at < line.length; at += engineLimits.logCharsMax)
+      this.#emit(line.slice(at, at + engineLimits.logCharsMax).toWellFormed());
+    if (line.trim() !== '') this.#last = line.slice(0, engineLimits.logCharsMax);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * A `wasi` guest: a program for WASI preview 1. Its input is its standard input, its standard output is its result, its
+ * standard error its log; it sees the activation's time, the attempt's randomness and files of its own, and nothing of
+ * the host (docs/reference/guests.md).
+ */
+import type { Intent } from '@mvm-ci/protocol';
+import { Coroutine, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
+import { ProgramEnd } from '../blocking/program-end.ts';
+import { engineLimits } from '../../limits.ts';
+import { GuestFault } from '../guest.ts';
+import { DescriptorTable, type Stream } from './descriptor-table.ts';
+import { fileCalls } from './file-calls.ts';
+import { FileTree } from './file-tree.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { mvmCalls } from './mvm-calls.ts';
+import { LogLines, ResultText } from './output.ts';
+import { pathCalls } from './path-calls.ts';
+import { pollOneoff } from './poll.ts';
+import { processCalls, ProgramExit } from './process-calls.ts';
+import { RandomStream } from './random-stream.ts';
+import { rights } from './stat.ts';
+import { answeringErrno } from './wasi-call.ts';
+
+const nsPerMs = 1_000_000n;
+const { shownCharsMax } = engineLimits;
+
+/** A guest of `module`; nothing runs before its first step. */
+export const openWasiGuest = (module: WebAssembly.Module, host: GuestHost): Coroutine =>
+  new Coroutine(new WasiProgram(module), host);
+
+class WasiProgram implements Program {
+  readonly #module: WebAssembly.Module;
+  readonly #result = new ResultText();
+
+  constructor(module: WebAssembly.Module) {
+    this.#module = module;
+  }
+
+  async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
+    const log = new LogLines((text) => calls.note({ type: 'log', level: 'info', text }));
+    const code = await this.#exitCode(start, calls, log);
+    log.end();
+    return [code === 0 ? { type: 'complete', result: this.#result.json } : exitedWith(code, log.last)];
+  }
+
+  async #exitCode(start: StartEvent, calls: Coroutine, log: LogLines): Promise<number> {
+    try {
+      await this.#instantiate(start, calls, log)();
+      return 0;
+    } catch (error) {
+      if (error instanceof ProgramExit) return error.code;
+      // What the program said last, in its own way, belongs to its log also when it ends by `mvm.submit`.
+      if (error instanceof ProgramEnd) log.end();
+      throw error;
+    }
+  }
+
+  #instantiate(start: StartEvent, calls: Coroutine, log: LogLines): () => Promise<unknown> {
+    const memory = new GuestMemory();
+    const exports = instantiate(this.#module, hostFunctions({ start, calls, log, memory, result: this.#result }));
+    const { memory: linear, _start: main } = exports;
+    if (!(linear instanceof WebAssembly.Memory) || typeof main !== 'function')
+      throw new GuestFault({ code: 'MODULE_INVALID', message: 'a wasi module must export memory and _start' });
+    memory.bind(linear);
+    return WebAssembly.promising(main);
+  }
+}
+
+interface HostParts {
+  readonly start: StartEvent;
+  readonly calls: Coroutine;
+  readonly log: LogLines;
+  readonly result: ResultText;
+  readonly memory: GuestMemory;
+}
+
+const hostFunctions = ({ start, calls, log, result, memory }: HostParts): WebAssembly.Imports => {
+  const now = (): bigint => BigInt(calls.now) * nsPerMs;
+  const startedAt = now();
+  const tree = new FileTree(startedAt);
+  const table = new DescriptorTable([
+    inputStream(Buffer.from(start.input)),
+    outputStream((bytes) => result.write(bytes)),
+    outputStream((bytes) => log.write(bytes)),
+    { type: 'directory', node: tree.root, preopened: '/', rights: rights.all, inheriting: rights.all },
+  ]);
+  const files = { memory, table, now };
+  const random = new RandomStream(start.seed, 'wasi');
+  const process = { memory, now, startedAt, random, args: [start.workflow], environ: environOf(start) };
+  const mvm = mvmCalls(memory, calls);
+  return {
+    wasi_snapshot_preview1: {
+      ...answeringErrno({ ...fileCalls(files), ...pathCalls(files, tree), ...processCalls(process) }),
+      poll_oneoff: new WebAssembly.Suspending(pollOneoff({ ...files, startedAt, calls })),
+    },
+    mvm: { ...mvm, wait: new WebAssembly.Suspending(mvm.wait) },
+  };
+};
+
+const environOf = ({ job, attempt, workflow }: StartEvent): readonly string[] => [
+  `MVM_JOB=${job}`,
+  `MVM_ATTEMPT=${attempt}`,
+  `MVM_WORKFLOW=${workflow}`,
+  'HOME=/',
+  'TZ=UTC',
+];
+
+const inputStream = (input: Uint8Array): Stream => {
+  let at = 0;
+  return {
+    type: 'stream',
+    rights: rights.read,
+    read: (target) => {
+      const part = input.subarray(at, at + target.length);
+      target.set(part);
+      at += part.length;
+      return part.length;
+    },
+  };
+};
+
+const outputStream = (write: (bytes: Uint8Array) => void): Stream => ({ type: 'stream', rights: rights.write, write });
+
+const instantiate = (module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Instance['exports'] => {
+  try {
+    return new WebAssembly.Instance(module, imports).exports;
+  } catch (error) {
+    if (error instanceof GuestFault || error instanceof ProgramEnd) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
+  }
+};
+
+const exitedWith = (code: number, lastLine: string): Intent => ({
+  type: 'fail',
+  code: 'PROGRAM_FAILED',
+  name: '',
+  message: `the program exited with status ${code}${lastLine === '' ? '' : `: ${lastLine.slice(0, shownCharsMax)}`}`,
+  stack: '',
+});

@@ -1,0 +1,92 @@
+/** What a WebAssembly module of each kind must export and may import: the interface between its guest and the engine. */
+import { mvmError, type ModuleKind } from '@mvm-ci/protocol';
+import { wasiImports } from '../guest/wasi/wasi-imports.ts';
+
+/** Something that a module imports. */
+export interface ModuleImport {
+  readonly module: string;
+  readonly name: string;
+  /** As `(i32, i32) → (i64)`; undefined when it is no function. */
+  readonly signature: string | undefined;
+  /** Where the import stands in the file. */
+  readonly offset: number;
+}
+
+/** Something that a module exports. */
+export interface ModuleExport {
+  readonly name: string;
+  readonly kind: 'function' | 'memory' | 'other';
+  /** Of a function. */
+  readonly signature: string | undefined;
+}
+
+/** The names of a module. */
+export interface ModuleNames {
+  readonly imports: readonly ModuleImport[];
+  readonly exports: readonly ModuleExport[];
+}
+
+/** Kinds whose code is WebAssembly. */
+export type WasmKind = Exclude<ModuleKind, 'javascript'>;
+
+/**
+ * @throws {MvmError} `MODULE_UNKNOWN_IMPORT` naming the import and its offset; `MODULE_INVALID` naming the export that is
+ *   missing or has another type
+ */
+export const checkShape = (kind: WasmKind, names: ModuleNames): void => {
+  switch (kind) {
+    case 'core':
+      refuseImports(names.imports);
+      return checkExports(kind, names, { mvm_alloc: '(i32) → (i32)', mvm_step: '(i32, i32) → (i64)' });
+    case 'wasi':
+      for (const one of names.imports) checkWasiImport(one);
+      return checkExports(kind, names, { _start: '() → ()' });
+    case 'flawless':
+      throw mvmError('MODULE_INVALID', 'this engine does not run modules of the flawless crate');
+  }
+};
+
+const refuseImports = ([first, ...more]: readonly ModuleImport[]): void => {
+  if (!first) return;
+  throw mvmError(
+    'MODULE_UNKNOWN_IMPORT',
+    `a core module has no imports: this one asks for ${shown(first)}${more.length > 0 ? ` and ${more.length} more` : ''} (at offset ${first.offset})`,
+    { module: first.module, name: first.name, offset: first.offset, count: more.length + 1 },
+  );
+};
+
+const checkWasiImport = (one: ModuleImport): void => {
+  const signature = wasiImports.get(`${one.module}.${one.name}`);
+  if (signature === one.signature && signature !== undefined) return;
+  const what =
+    signature === undefined
+      ? 'no function of WASI preview 1 or of mvm'
+      : `a function ${signature} there, and ${one.signature ?? 'no function'} here`;
+  throw mvmError(
+    'MODULE_UNKNOWN_IMPORT',
+    `the module asks for ${shown(one)} (at offset ${one.offset}), which is ${what}`,
+    {
+      module: one.module,
+      name: one.name,
+      offset: one.offset,
+    },
+  );
+};
+
+const shown = ({ module, name }: ModuleImport): string => `"${module}.${name}"`;
+
+const checkExports = (kind: WasmKind, { exports }: ModuleNames, required: Readonly<Record<string, string>>): void => {
+  if (!exports.some((one) => one.name === 'memory' && one.kind === 'memory')) throw missing(kind, 'memory', 'a memory');
+  for (const [name, signature] of Object.entries(required)) {
+    const found = exports.find((one) => one.name === name && one.kind === 'function');
+    if (!found) throw missing(kind, name, `a function ${signature}`);
+    if (found.signature !== signature)
+      throw mvmError(
+        'MODULE_INVALID',
+        `the export "${name}" must be a function ${signature}, this one is ${found.signature ?? 'unknown'}`,
+      );
+  }
+};
+
+const missing = (kind: WasmKind, name: string, what: string): Error =>
+  mvmError('MODULE_INVALID', `a ${kind} module must export "${name}", ${what}`, { export: name });
