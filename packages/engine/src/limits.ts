@@ -76,6 +76,12 @@ export const engineLimits = {
   redirectsMax: 20,
   /** Instances of the script runtime that a thread keeps for the next guests. */
   idleInstancesMax: 32,
+  /** Instances of one `core` module that a thread keeps for the next guests. */
+  idleCoreInstancesMax: 64,
+  /** The same in bytes of memory, together; one is kept in any case. */
+  idleCoreBytesMax: 8_388_608,
+  /** Memory of a `core` instance that is used again, at most: putting back a larger one takes longer than a new one. */
+  pooledCoreBytesMax: 2_097_152,
   /** Guests that a thread keeps in memory; the one that rested longest is dropped and rebuilt when it is needed. */
   residentGuestsMax: 512,
   /** Bytes of the module files that an engine keeps loaded. */
@@ -87,7 +93,7 @@ export const engineLimits = {
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
   /** Lists of requests that a SQLite journal store has out at its thread: one being committed, one that waits. */
-  journalListsMax: 1,
+  journalListsMax: 2,
   /** Bytes of a stored journal that are read at once; a batch is never divided. */
   journalPieceBytes: 1_048_576,
   /** Attempts of which a SQLite journal store keeps in memory where their next entries go. */

@@ -33,6 +33,10 @@ declare namespace WebAssembly {
     grow(pages: number): number;
   }
 
+  class Global {
+    value: number | bigint;
+  }
+
   class RuntimeError extends Error {}
   class CompileError extends Error {}
 

@@ -6,7 +6,7 @@
  *   2. Steps of different guests may be in progress together, of one guest one at a time: its owner sees to that.
  *   3. A guest that is closed in the middle of a step is `lost`; whatever its step comes to is dropped.
  */
-import { CoreGuest } from './core/core-guest.ts';
+import { CorePool } from './core/core-pool.ts';
 import { GuestFault, type Guest } from './guest.ts';
 import { openWasiGuest } from './wasi/wasi-guest.ts';
 import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
@@ -17,6 +17,7 @@ import type { Command, GuestCode, Reply } from './thread-message.ts';
 interface LoadedModule {
   readonly code: GuestCode;
   image?: ScriptImage;
+  pool?: CorePool;
 }
 
 type Outcome = Reply['outcome'];
@@ -103,7 +104,7 @@ export class GuestBench {
     const loaded = this.#loaded(module);
     switch (loaded.code.kind) {
       case 'core':
-        return new CoreGuest(loaded.code.wasm);
+        return this.#pool(loaded, loaded.code.wasm).open();
       case 'wasi':
       case 'flawless':
         return openWasiGuest(loaded.code.wasm, { wait: (ready) => this.#stage.wait(id, ready) });
@@ -115,13 +116,18 @@ export class GuestBench {
   #probe(module: number): string {
     const loaded = this.#loaded(module);
     if (loaded.code.kind === 'javascript') return this.#image(loaded, loaded.code.script).workflows;
-    if (loaded.code.kind === 'core') new CoreGuest(loaded.code.wasm).close();
+    if (loaded.code.kind === 'core') this.#pool(loaded, loaded.code.wasm).open().close();
     return '[]';
   }
 
   #image(loaded: LoadedModule, script: string): ScriptImage {
     loaded.image ??= this.#runtime.load(script);
     return loaded.image;
+  }
+
+  #pool(loaded: LoadedModule, wasm: WebAssembly.Module): CorePool {
+    loaded.pool ??= new CorePool(wasm);
+    return loaded.pool;
   }
 
   #loaded(module: number): LoadedModule {

@@ -6,8 +6,8 @@ import { Stage } from './stage.ts';
 import { packReplies, unpackCommands, type CommandMessage } from './thread-packing.ts';
 import type { Reply, ThreadStart } from './thread-message.ts';
 
-/** Answers are not held back for longer than this while the rest of a batch is worked off. */
-const holdMs = 2;
+/** Answers are not held back for longer than this: what they bring about can begin while the rest of a batch is worked off. */
+const holdMs = 0.3;
 
 const isThreadStart = (value: unknown): value is ThreadStart =>
   typeof value === 'object' && value !== null && 'quickjs' in value && 'limits' in value && 'pulse' in value;

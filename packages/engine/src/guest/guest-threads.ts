@@ -133,7 +133,7 @@ export class GuestHandle {
     const seat = this.#seat ?? this.#sitDown();
     seat.resting.delete(this);
     const first = this.#fed;
-    const steps = stepsFrom(first).map(detached);
+    const steps = stepsFrom(first);
     const command = { type: 'step', guest: this.#id, module: this.#module.id, steps } as const;
     const outcome = await seat.link.ask(command, this.#module.code);
     switch (outcome.type) {
@@ -180,23 +180,3 @@ export class GuestHandle {
     this.#fed = 0;
   }
 }
-
-/** A step that can be posted: a view into a larger buffer would be posted with all of that buffer. */
-const detached = (step: GuestStep): GuestStep => ({
-  activation: {
-    now: step.activation.now,
-    events: step.activation.events.map((event) => {
-      if (event.type === 'start') return { ...event, seed: ownBytes(event.seed) };
-      if (event.type !== 'answer' || event.answer.type !== 'fetched') return event;
-      const { response } = event.answer;
-      return { ...event, answer: { type: 'fetched', response: { ...response, body: ownBytes(response.body) } } };
-    }),
-  },
-  recorded:
-    step.recorded?.map((intent) =>
-      intent.type === 'fetch' && intent.body ? { ...intent, body: ownBytes(intent.body) } : intent,
-    ) ?? null,
-});
-
-const ownBytes = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength && bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes);

@@ -35,7 +35,7 @@ PRAGMA user_version = ${fileVersion};
 interface Standing {
   readonly epoch: number;
   /** The hold has ended. */
-  isOver: boolean;
+  readonly isOver: boolean;
   nextSeq: number;
   hash: Uint8Array;
 }
@@ -105,7 +105,14 @@ export class JournalFile {
     const held = this.#statements.hold.get(job, attempt);
     const [row, epoch] = [wholeNumber(held?.['row']), wholeNumber(held?.['epoch'])];
     this.#standings.delete(row);
+    if (epoch === 1) return this.#fresh(row, { job, attempt });
     return this.#piece(row, 0, (piece) => ({ type: 'held', row, epoch, piece }));
+  }
+
+  /** Nobody has held it before: there is nothing to read. */
+  #fresh(row: number, { job, attempt }: { readonly job: string; readonly attempt: number }): SqliteAnswer {
+    this.#keep(row, { epoch: 1, isOver: false, nextSeq: 0, hash: chainStart(job, attempt) });
+    return { type: 'held', row, epoch: 1, piece: { count: 0, bytes: new Uint8Array(0), next: null } };
   }
 
   #write({ row, epoch, count, bytes, progress, outcome }: SqliteWrite): boolean {
@@ -119,7 +126,7 @@ export class JournalFile {
       standing.hash = hash;
     }
     if (progress !== undefined || outcome !== undefined) this.#statements.note.run(text(progress), text(outcome), row);
-    standing.isOver = outcome !== undefined;
+    if (outcome !== undefined) this.#standings.delete(row);
     return true;
   }
 
@@ -131,12 +138,16 @@ export class JournalFile {
     const isOver = stored['outcome'] !== null;
     const position = this.#position(row, Number.MAX_SAFE_INTEGER);
     const standing = { epoch: wholeNumber(stored['epoch']), isOver, ...position };
+    this.#keep(row, standing);
+    return standing;
+  }
+
+  #keep(row: number, standing: Standing): void {
     this.#standings.set(row, standing);
     for (const oldest of this.#standings.keys()) {
       if (this.#standings.size <= engineLimits.journalStandingsMax) break;
       this.#standings.delete(oldest);
     }
-    return standing;
   }
 
   /** Where the batches before entry `from` end. */

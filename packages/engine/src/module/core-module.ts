@@ -1,5 +1,6 @@
 /** A WebAssembly module on its way from bytes to a compiled module that guests may be made of. */
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
+import { exposeState } from './core-state.ts';
 import { scanCore, type MemorySection } from './core-scan.ts';
 
 const pageBytes = 65_536;
@@ -22,7 +23,8 @@ export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Pro
       `a guest may have ${memoryBytesMax} bytes of memory, this module starts with ${memory.minPages * pageBytes}`,
       { limit: memoryBytesMax, received: memory.minPages * pageBytes },
     );
-  return compile(withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax)));
+  const capped = withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax));
+  return compile(file.kind === 'core' ? exposeState(capped) : capped);
 };
 
 const compile = async (bytes: Uint8Array): Promise<WebAssembly.Module> => {

@@ -76,27 +76,40 @@ const vector: typeof plain = [
   [94, 255, none],
 ];
 
+/** How {@link scanInstructions} goes. */
+export interface InstructionScan {
+  /** Told each instruction: its opcode and, behind the prefixes 0xfc and 0xfd, its number there (else 0). */
+  readonly onInstruction?: (opcode: number, operation: number) => void;
+  /** Whether it stops behind the first `end`, as a constant expression does. @default at the end of the reader */
+  readonly toEnd?: boolean;
+}
+
+const prefixes: ReadonlySet<number> = new Set([0xfc, 0xfd]);
+const end = 0x0b;
+
 /**
- * Passes over the instructions in `reader`, to its end.
+ * Passes over the instructions in `reader`.
  *
  * @throws {MvmError} `MODULE_INVALID` with the construct and its offset
  */
-export const scanInstructions = (reader: WasmReader): void => {
+export const scanInstructions = (reader: WasmReader, { onInstruction, toEnd = false }: InstructionScan = {}): void => {
   while (!reader.isAtEnd) {
     const offset = reader.at;
     const opcode = reader.byte();
-    skipOf(reader, opcode, offset)(reader);
+    const operation = prefixes.has(opcode) ? reader.u32() : 0;
+    onInstruction?.(opcode, operation);
+    skipOf(opcode, operation, offset)(reader);
+    if (toEnd && opcode === end) return;
   }
 };
 
-const skipOf = (reader: WasmReader, opcode: number, offset: number): Skip => {
+const skipOf = (opcode: number, operation: number, offset: number): Skip => {
   switch (opcode) {
     case 0xfb:
       throw refused('garbage-collected objects', offset);
     case 0xfc:
-      return found(bulk, reader.u32()) ?? unknown(opcode, offset);
+      return found(bulk, operation) ?? unknown(opcode, offset);
     case 0xfd: {
-      const operation = reader.u32();
       if (operation >= 0x100) throw refused('relaxed SIMD', offset);
       return found(vector, operation) ?? unknown(opcode, offset);
     }

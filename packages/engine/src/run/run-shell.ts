@@ -11,6 +11,7 @@
  */
 import {
   asMvmError,
+  mvmError,
   RetryLaterError,
   StaleLeaseError,
   type Answer,
@@ -225,7 +226,7 @@ export class RunShell implements EngineRun {
   }
 
   #abort(call: number): void {
-    this.#effects.get(call)?.abort();
+    this.#effects.get(call)?.abort(unwanted);
     this.#effects.delete(call);
   }
 
@@ -265,12 +266,15 @@ export class RunShell implements EngineRun {
   }
 
   #free(): void {
-    this.#over.abort();
+    this.#over.abort(unwanted);
     this.#ridden();
-    for (const abort of this.#effects.values()) abort.abort();
+    for (const abort of this.#effects.values()) abort.abort(unwanted);
     this.#effects.clear();
     this.#guest?.close();
   }
 }
+
+/** Why what is in flight is aborted. One for all: making an error for each costs more than the rest of an abort. */
+const unwanted = mvmError('CANCELLED', 'the run no longer needs it');
 
 const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';

@@ -7,31 +7,43 @@ import { checkIntents } from '../intent-rules.ts';
 import { readIntents, writeActivation } from './activation-wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
-interface CoreExports {
+/** What a `core` module exports. */
+export interface CoreExports {
   readonly memory: WebAssembly.Memory;
   readonly mvm_alloc: (length: number) => number;
   /** `ptr << 32 | len` */
   readonly mvm_step: (place: number, length: number) => bigint;
 }
 
+/** What is written is handed to a guest before anything else is: one writer serves all. */
+const writer = new WireWriter();
+
 export class CoreGuest implements Guest {
   readonly #exports: CoreExports;
+  readonly #release: () => void;
+  #healthy = true;
 
-  /** @throws {GuestFault} `MODULE_LOAD_FAILED` when the module's start function traps */
-  constructor(module: WebAssembly.Module) {
-    this.#exports = instantiate(module);
+  /** `release` is called when the guest is closed, unless its instance can't be used again. */
+  constructor(exports: CoreExports, release: () => void) {
+    this.#exports = exports;
+    this.#release = release;
   }
 
   step(activation: Activation): readonly Intent[] {
-    const writer = new WireWriter();
+    // Whatever fails, the instance may be in the middle of something: it isn't pooled again.
+    this.#healthy = false;
+    writer.clear();
     writeActivation(writer, activation);
-    const intents = readIntents(this.#copyOut(trapped(() => this.#call(writer.written))));
+    const intents = readIntents(this.#result(trapped(() => this.#call(writer.written))));
     checkIntents(intents);
+    this.#healthy = true;
     return intents;
   }
 
   close(): void {
-    // The instance is garbage as soon as nobody holds this guest.
+    if (!this.#healthy) return;
+    this.#healthy = false;
+    this.#release();
   }
 
   #call(activation: Uint8Array): bigint {
@@ -43,7 +55,8 @@ export class CoreGuest implements Guest {
     return step(place, activation.length);
   }
 
-  #copyOut(packed: bigint): Uint8Array {
+  /** The intents' bytes, in the guest's memory: valid until it runs again. */
+  #result(packed: bigint): Uint8Array {
     const { memory } = this.#exports;
     const place = Number((packed >> 32n) & 0xffff_ffffn);
     const length = Number(packed & 0xffff_ffffn);
@@ -55,38 +68,9 @@ export class CoreGuest implements Guest {
         message: `one step may ask for ${limit} bytes of intents, this one asked for ${length}`,
         details: { limit, received: length },
       });
-    return new Uint8Array(memory.buffer.slice(place, place + length));
+    return new Uint8Array(memory.buffer, place, length);
   }
 }
-
-const instantiate = (module: WebAssembly.Module): CoreExports => {
-  const { exports } = tryStart(module);
-  const named: unknown = exports;
-  if (isCoreExports(named)) return named;
-  throw new GuestFault({
-    code: 'MODULE_INVALID',
-    message: 'the module must export memory, mvm_alloc and mvm_step',
-  });
-};
-
-const tryStart = (module: WebAssembly.Module): WebAssembly.Instance => {
-  try {
-    return new WebAssembly.Instance(module, {});
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
-  }
-};
-
-const isCoreExports = (exports: unknown): exports is CoreExports =>
-  typeof exports === 'object' &&
-  exports !== null &&
-  'memory' in exports &&
-  exports.memory instanceof WebAssembly.Memory &&
-  'mvm_alloc' in exports &&
-  typeof exports.mvm_alloc === 'function' &&
-  'mvm_step' in exports &&
-  typeof exports.mvm_step === 'function';
 
 const trapped = <T>(body: () => T): T => {
   try {

@@ -1,11 +1,20 @@
+const firstBytes = 1_024;
+const keptBytesMax = 1_048_576;
+
 /** Writes the little-endian encoding of step-machine.md ("Encoding for `core`") into a buffer that grows. */
 export class WireWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(1_024);
+  #bytes: Buffer = Buffer.allocUnsafe(firstBytes);
   #length = 0;
 
   /** What was written; valid until the next write. */
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Starts anew; a buffer that one large value has made grow is let go. */
+  clear(): void {
+    this.#length = 0;
+    if (this.#bytes.length > keptBytesMax) this.#bytes = Buffer.allocUnsafe(firstBytes);
   }
 
   u8(value: number): void {

@@ -1,0 +1,128 @@
+/**
+ * Makes the whole state of a `core` module's instance reachable, where it can be: then an instance can be put back to its
+ * beginning and serve another guest (`core-pool.ts`). State is memory, globals, tables, and which segments were dropped.
+ *
+ *   1. Every mutable global gets an export of the engine's own name.
+ *   2. {@link resettableExport} is exported only when nothing else can change: no instruction of the module writes to a
+ *      table or drops a segment, and every mutable global holds a number.
+ *   3. No module brings such names along.
+ */
+import { mvmError } from '@mvm-ci/protocol';
+import { refused, scanInstructions } from './instruction-scan.ts';
+import { WasmReader } from './wasm-reader.ts';
+
+/** What begins the names of exports that the engine adds. */
+const ownPrefix = 'mvm:';
+/** Exported by modules whose instances can be reset; it is their memory. */
+export const resettableExport: string = `${ownPrefix}resettable`;
+/** What begins the name of each mutable global's export. */
+export const globalExportPrefix: string = `${ownPrefix}global:`;
+
+const headerBytes = 8;
+const section = { global: 6, export: 7, code: 10 } as const;
+const kinds = { memory: 2, global: 3 } as const;
+const numberTypes: ReadonlySet<number> = new Set([0x7f, 0x7e, 0x7d, 0x7c]);
+const tableSet = 0x26;
+const bulkPrefix = 0xfc;
+/** data.drop, elem.drop, and what writes to tables: table.init, table.copy, table.grow, table.fill */
+const changingBulk: ReadonlySet<number> = new Set([9, 12, 13, 14, 15, 17]);
+
+interface Section {
+  readonly id: number;
+  /** Offset of its id byte. */
+  readonly from: number;
+  readonly end: number;
+  readonly reader: WasmReader;
+}
+
+/**
+ * The same module with the exports above.
+ *
+ * @param bytes - a module that V8 accepts and `scanCore` let through.
+ * @throws {MvmError} `MODULE_INVALID` when it has an export that begins with `mvm:`
+ */
+export const exposeState = (bytes: Uint8Array): Uint8Array => {
+  const sections = readSections(bytes);
+  const exports = sections.find(({ id }) => id === section.export);
+  if (!exports) throw mvmError('MODULE_INVALID', 'a core module must have exports');
+  const count = refuseOwnNames(exports);
+  const names = addedExports(sections);
+  const content = [...leb(count.value + names.length), ...bytes.subarray(count.end, exports.end), ...names.flat()];
+  return Buffer.concat([
+    bytes.subarray(0, exports.from),
+    Buffer.from([section.export, ...leb(content.length)]),
+    Buffer.from(content),
+    bytes.subarray(exports.end),
+  ]);
+};
+
+const readSections = (bytes: Uint8Array): readonly Section[] => {
+  const reader = new WasmReader(bytes, headerBytes);
+  const sections: Section[] = [];
+  while (!reader.isAtEnd) {
+    const from = reader.at;
+    const id = reader.byte();
+    const part = reader.part(reader.u32());
+    sections.push({ id, from, end: reader.at, reader: part });
+  }
+  return sections;
+};
+
+const refuseOwnNames = ({ reader }: Section): { readonly value: number; readonly end: number } => {
+  const value = reader.u32();
+  const end = reader.at;
+  for (let index = 0; index < value; index += 1) {
+    const offset = reader.at;
+    const name = reader.name();
+    if (name.startsWith(ownPrefix)) throw refused(`an export "${name}": such names are the engine's own`, offset);
+    reader.byte();
+    reader.u32();
+  }
+  return { value, end };
+};
+
+const addedExports = (sections: readonly Section[]): readonly (readonly number[])[] => {
+  const globals = sections.find(({ id }) => id === section.global);
+  const types = globals ? globals.reader.list(readGlobal) : [];
+  const mutable = types.flatMap(({ isMutable }, index) => (isMutable ? [index] : []));
+  const code = sections.find(({ id }) => id === section.code);
+  const isComplete = mutable.every((index) => numberTypes.has(types[index]?.type ?? 0)) && !(code && changesMore(code));
+  if (!isComplete) return [];
+  return [
+    exportOf(resettableExport, kinds.memory, 0),
+    ...mutable.map((index) => exportOf(`${globalExportPrefix}${index}`, kinds.global, index)),
+  ];
+};
+
+const readGlobal = (reader: WasmReader): { readonly type: number; readonly isMutable: boolean } => {
+  const type = reader.byte();
+  const isMutable = reader.byte() === 1;
+  scanInstructions(reader, { toEnd: true });
+  return { type, isMutable };
+};
+
+const changesMore = ({ reader }: Section): boolean => {
+  let found = false;
+  const onInstruction = (opcode: number, operation: number): void => {
+    found ||= opcode === tableSet || (opcode === bulkPrefix && changingBulk.has(operation));
+  };
+  reader.list((part) => {
+    const body = part.part(part.u32());
+    body.list((locals) => {
+      locals.u32();
+      locals.byte();
+    });
+    scanInstructions(body, { onInstruction });
+  });
+  return found;
+};
+
+const exportOf = (name: string, kind: number, index: number): readonly number[] => [
+  ...leb(Buffer.byteLength(name)),
+  ...Buffer.from(name),
+  kind,
+  ...leb(index),
+];
+
+const leb = (value: number): readonly number[] =>
+  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
