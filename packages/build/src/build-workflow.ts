@@ -3,6 +3,7 @@ import { readCore } from './build-core.ts';
 import { bundle } from './bundle.ts';
 import { guestRuntime } from './guest-runtime.ts';
 import { listWorkflows } from './load-check.ts';
+import { wasmFacts } from './wasm-kind.ts';
 import { readEntry, readFolder, type ScriptSource, type WorkflowSource } from './workflow-folder.ts';
 
 /** What to build: a folder (or the path of one file in it), or one entry file by itself. */
@@ -25,7 +26,8 @@ export interface BuiltModule {
 }
 
 /**
- * Builds the workflow in a folder: bundles a script with the SDK, or runs the build step of a `core` module.
+ * Builds the workflow in a folder: bundles a script with the SDK, or runs the build step of a
+ * WebAssembly module.
  *
  * @throws {MvmError} `BUILD_FAILED` when the sources can't be built: each message names file, line and column.
  * @throws {MvmError} `MODULE_LOAD_FAILED` or `MODULE_SYNTAX_ERROR` when the built script can't be loaded.
@@ -40,17 +42,21 @@ export const buildWorkflow = async (options: BuildOptions): Promise<BuiltModule>
     const rule = `a module has at most ${protocolLimits.moduleBytesMax} bytes`;
     throw mvmError('PAYLOAD_TOO_LARGE', `${rule}: this one has ${bytes.length}`, { bytes: bytes.length });
   }
-  return { file, bytes, hash: moduleHash(bytes), name: source.name, version: source.version };
+  const { name, version } = identityOf(source, file);
+  return { file, bytes, hash: moduleHash(bytes), name, version };
 };
 
-const buildSource = (source: WorkflowSource, signal: AbortSignal | undefined): Promise<ModuleFile> => {
-  switch (source.kind) {
-    case 'javascript':
-      return buildScript(source, signal);
-    case 'core':
-      return readCore(source, signal);
-  }
+/** A binary deployed by itself may say what it is called; a package.json has the last word. */
+const identityOf = (
+  source: WorkflowSource,
+  { kind, code }: ModuleFile,
+): { readonly name: string; readonly version: string } => {
+  const named = source.kind === undefined && kind === 'flawless' ? wasmFacts(code).identity : undefined;
+  return named ?? source;
 };
+
+const buildSource = (source: WorkflowSource, signal: AbortSignal | undefined): Promise<ModuleFile> =>
+  source.kind === 'javascript' ? buildScript(source, signal) : readCore(source, signal);
 
 const buildScript = async (source: ScriptSource, signal: AbortSignal | undefined): Promise<ModuleFile> => {
   const bundled = await bundle(source, signal);

@@ -5,6 +5,11 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { mvmError, parseAs, type MvmError } from '@mvm-ci/protocol';
 import { z } from 'zod';
 
+const wasmFields = {
+  wasm: z.string().min(1),
+  workflows: z.array(z.string().min(1)).min(1),
+  build: z.string().min(1).optional(),
+};
 const manifestSchema = z.object({
   name: z.string().min(1).optional(),
   version: z.string().min(1).optional(),
@@ -12,12 +17,9 @@ const manifestSchema = z.object({
   mvm: z
     .discriminatedUnion('kind', [
       z.object({ kind: z.literal('javascript'), entry: z.string().min(1).optional() }),
-      z.object({
-        kind: z.literal('core'),
-        wasm: z.string().min(1),
-        workflows: z.array(z.string().min(1)).min(1),
-        build: z.string().min(1).optional(),
-      }),
+      z.object({ kind: z.literal('core'), ...wasmFields }),
+      z.object({ kind: z.literal('wasi'), ...wasmFields, input: z.enum(['json', 'text']).optional() }),
+      z.object({ kind: z.literal('flawless'), wasm: wasmFields.wasm, build: wasmFields.build }),
     ])
     .optional(),
 });
@@ -36,15 +38,19 @@ export interface ScriptSource {
 
 /** A WebAssembly binary, and how it is made. */
 export interface CoreSource {
-  readonly kind: 'core';
+  /** As the manifest states it; undefined when there is none. */
+  readonly kind: 'core' | 'wasi' | 'flawless' | undefined;
   readonly folder: string;
   readonly name: string;
   readonly version: string;
   /** Absolute path of the binary. */
   readonly wasm: string;
+  /** Of a module that doesn't name its entry points itself. */
   readonly workflows: readonly string[];
   /** Shell command that makes the binary, run in the folder. */
   readonly build: string | undefined;
+  /** See `ModuleFile.runtime`. */
+  readonly runtime: string;
 }
 
 /** What is built. */
@@ -68,19 +74,30 @@ export const readFolder = async (path: string): Promise<WorkflowSource> => {
   const manifest = await readManifest(folder);
   const name = nameOf(manifest.name ?? basename(folder));
   const version = manifest.version ?? versionDefault;
-  if (manifest.mvm?.kind === 'core') {
-    const { wasm, workflows, build } = manifest.mvm;
-    return { kind: 'core', folder, name, version, wasm: join(folder, wasm), workflows, build };
-  }
+  if (manifest.mvm && manifest.mvm.kind !== 'javascript') return wasmSource({ folder, name, version }, manifest.mvm);
   return { kind: 'javascript', folder, name, version, entry: findEntry(folder, name, manifest) };
 };
 
-/** The source that is one file: its name is the module's, its version 0.0.0. */
-export const readEntry = (path: string): ScriptSource => {
+type WasmManifest = Exclude<NonNullable<Manifest['mvm']>, { readonly kind: 'javascript' }>;
+
+const wasmSource = (where: Pick<CoreSource, 'folder' | 'name' | 'version'>, mvm: WasmManifest): CoreSource => ({
+  ...where,
+  kind: mvm.kind,
+  wasm: join(where.folder, mvm.wasm),
+  workflows: mvm.kind === 'flawless' ? [] : mvm.workflows,
+  build: mvm.build,
+  runtime: mvm.kind === 'wasi' && mvm.input === 'text' ? 'text' : '',
+});
+
+/** The source that is one file: its name is the module's (and, of a binary, the workflow's), its version 0.0.0. */
+export const readEntry = (path: string): WorkflowSource => {
   const entry = existsSync(path) ? realpathSync(path) : resolve(path);
   if (!existsSync(entry)) throw mvmError('BUILD_FAILED', `no file at "${path}"`, { path });
   const name = basename(entry, extname(entry));
-  return { kind: 'javascript', folder: dirname(entry), name, version: versionDefault, entry };
+  const where = { folder: dirname(entry), name, version: versionDefault };
+  if (extname(entry) === '.wasm')
+    return { ...where, kind: undefined, wasm: entry, workflows: [name], build: undefined, runtime: '' };
+  return { ...where, kind: 'javascript', entry };
 };
 
 const readManifest = async (folder: string): Promise<Manifest> => {

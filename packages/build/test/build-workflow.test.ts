@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decodeModule, MvmError } from '@mvm-ci/protocol';
+import { wasmFromText } from '@mvm-ci/testkit';
 import { buildWorkflow, guestRuntime } from '../src/index.ts';
 
 const folders: string[] = [];
@@ -16,7 +17,7 @@ const folderWith = async (files: Readonly<Record<string, string>>): Promise<stri
   folders.push(folder);
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
+    await writeFile(join(folder, path), text, path.endsWith('.wasm') ? 'latin1' : 'utf8');
   }
   return folder;
 };
@@ -172,5 +173,59 @@ describe('a build that fails', () => {
   it('is cancelled by its signal', async () => {
     const signal = AbortSignal.abort();
     await assert.rejects(buildWorkflow({ folder: example('01-crawler'), signal }), { code: 'CANCELLED' });
+  });
+});
+
+describe('a WebAssembly binary', () => {
+  const text = {
+    core: '(module (memory (export "memory") 1) (func (export "mvm_step")))',
+    wasi: '(module (memory (export "memory") 1) (func (export "_start")))',
+    flawless: `(module (memory (export "memory") 1) (func (export "#flawless#module#shop%_#_%1.2.3"))
+      (func (export "#flawless#workflow#run#order")) (func (export "#flawless#workflow#run#return")))`,
+    library: '(module (memory (export "memory") 1) (func (export "_initialize")) (func (export "add")))',
+  };
+  const wasm = async (kind: keyof typeof text): Promise<string> =>
+    Buffer.from(await wasmFromText(text[kind])).toString('latin1');
+
+  it('is built by itself: its exports tell its kind, its file or the binary its names', async () => {
+    const build = async (kind: keyof typeof text): Promise<unknown> => {
+      const folder = await folderWith({ 'orders.wasm': await wasm(kind) });
+      const { name, version, file } = await buildWorkflow({ folder: join(folder, 'orders.wasm') });
+      return [name, version, file.kind, file.workflows];
+    };
+    assert.deepEqual(await build('core'), ['orders', '0.0.0', 'core', ['orders']]);
+    assert.deepEqual(await build('wasi'), ['orders', '0.0.0', 'wasi', ['orders']]);
+    assert.deepEqual(await build('flawless'), ['shop', '1.2.3', 'flawless', ['order', 'return']]);
+  });
+
+  it('is named by a package.json, which may say how it reads its input', async () => {
+    const mvm = { kind: 'wasi', wasm: 'out/sql.wasm', workflows: ['sql'], input: 'text' };
+    const folder = await folderWith({
+      'package.json': JSON.stringify({ name: 'sql-shell', version: '3.0.0', mvm }),
+      'out/sql.wasm': await wasm('wasi'),
+    });
+    const { name, version, file } = await buildWorkflow({ folder });
+    assert.deepEqual(
+      [name, version, file.kind, file.runtime, file.workflows],
+      ['sql-shell', '3.0.0', 'wasi', 'text', ['sql']],
+    );
+  });
+
+  it('is refused when it is of another kind than its package.json says, or of none', async () => {
+    const stated = { 'package.json': JSON.stringify({ mvm: { kind: 'core', wasm: 'a.wasm', workflows: ['a'] } }) };
+    assert.match(
+      (await failureOf({ ...stated, 'a.wasm': await wasm('wasi') })).message,
+      /"core", its binary is "wasi"/,
+    );
+    assert.match(
+      (await failureOf({ ...stated, 'a.wasm': await wasm('library') })).message,
+      /this one exports memory, _initialize, add \(a WASI library/,
+    );
+    assert.match((await failureOf({ ...stated, 'a.wasm': 'hello' })).message, /not a valid WebAssembly module/);
+    const component = '\0asm\x0d\0\x01\0';
+    assert.match(
+      (await failureOf({ ...stated, 'a.wasm': component })).message,
+      /a WebAssembly component, not a core module/,
+    );
   });
 });

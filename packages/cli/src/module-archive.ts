@@ -32,7 +32,8 @@ const parseModuleName = (text: string): { readonly name: string; readonly versio
 };
 
 /**
- * The module at `path`: a module file (`….mvm`), or a folder or source file that is built first.
+ * The module at `path`: a module file (`….mvm`), or a folder, source file or WebAssembly binary that is
+ * built first.
  *
  * @throws BUILD_FAILED when there is nothing to build, or it can't be built; MODULE_INVALID when the file isn't a module
  */

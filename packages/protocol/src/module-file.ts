@@ -19,7 +19,7 @@ export type ModuleKind = (typeof moduleKinds)[number];
 /** A module, unpacked. */
 export interface ModuleFile {
   readonly kind: ModuleKind;
-  /** The guest runtime that the code was built for, such as `quickjs-ng/0.32.0`; '' for all other kinds. */
+  /** The guest runtime that the code was built for, such as `quickjs-ng/0.32.0`; of `wasi`, '' or `text` (docs/reference/guests.md); else ''. */
   readonly runtime: string;
   /** Entry points; the first one is the default. */
   readonly workflows: readonly string[];

@@ -107,7 +107,10 @@ export class GuestBench {
         return this.#pool(loaded, loaded.code.wasm).open();
       case 'wasi':
       case 'flawless':
-        return openWasiGuest(loaded.code.wasm, { wait: (ready) => this.#stage.wait(id, ready) });
+        return openWasiGuest(
+          { module: loaded.code.wasm, isText: loaded.code.runtime === 'text' },
+          { wait: (ready) => this.#stage.wait(id, ready) },
+        );
       case 'javascript':
         return this.#runtime.open(this.#image(loaded, loaded.code.script));
     }

@@ -7,7 +7,7 @@ import type { StepOutcome } from './guest.ts';
 /** A module as a thread needs it. */
 export type GuestCode =
   | { readonly kind: 'javascript'; readonly script: string }
-  | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module };
+  | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly runtime: string };
 
 /** To the thread. Modules and guests are named by numbers that the main side makes. */
 export type Command =

@@ -2,6 +2,7 @@
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import type { GuestModule } from '../guest/guest-threads.ts';
 import type { GuestCode } from '../guest/thread-message.ts';
+import type { WasmKind } from './guest-shape.ts';
 import { prepareCore } from './core-module.ts';
 import { stackMapper } from './source-positions.ts';
 
@@ -39,7 +40,11 @@ export const loadModule = async (file: ModuleFile, options: LoadOptions): Promis
 });
 
 const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestCode> => {
-  if (file.kind !== 'javascript') return { kind: file.kind, wasm: await prepareCore(file, options.memoryBytesMax) };
+  if (file.kind !== 'javascript') {
+    const { kind, runtime } = file;
+    checkRuntime(kind, runtime);
+    return { kind, wasm: await prepareCore(file, options.memoryBytesMax), runtime };
+  }
   if (file.runtime !== options.guestRuntime)
     throw mvmError(
       'MODULE_INVALID',
@@ -47,6 +52,11 @@ const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestC
       { built: file.runtime, runtime: options.guestRuntime },
     );
   return { kind: 'javascript', script: decodeScript(file.code) };
+};
+
+const checkRuntime = (kind: WasmKind, runtime: string): void => {
+  if (runtime === '' || (kind === 'wasi' && runtime === 'text')) return;
+  throw mvmError('MODULE_INVALID', `a ${kind} module has no runtime "${runtime}"`, { kind, runtime });
 };
 
 const decodeScript = (code: Uint8Array): string => {

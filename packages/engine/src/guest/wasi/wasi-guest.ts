@@ -24,16 +24,22 @@ import { answeringErrno } from './wasi-call.ts';
 const nsPerMs = 1_000_000n;
 const { shownCharsMax } = engineLimits;
 
-/** A guest of `module`; nothing runs before its first step. */
-export const openWasiGuest = (module: WebAssembly.Module, host: GuestHost): Coroutine =>
-  new Coroutine(new WasiProgram(module), host);
+/** What a guest is made of. */
+export interface WasiCode {
+  readonly module: WebAssembly.Module;
+  /** Whether an input that is a JSON string is given to the program as its text; any other input is JSON in any case. */
+  readonly isText: boolean;
+}
+
+/** A guest of `code`; nothing runs before its first step. */
+export const openWasiGuest = (code: WasiCode, host: GuestHost): Coroutine => new Coroutine(new WasiProgram(code), host);
 
 class WasiProgram implements Program {
-  readonly #module: WebAssembly.Module;
+  readonly #code: WasiCode;
   readonly #result = new ResultText();
 
-  constructor(module: WebAssembly.Module) {
-    this.#module = module;
+  constructor(code: WasiCode) {
+    this.#code = code;
   }
 
   async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
@@ -57,7 +63,9 @@ class WasiProgram implements Program {
 
   #instantiate(start: StartEvent, calls: Coroutine, log: LogLines): () => Promise<unknown> {
     const memory = new GuestMemory();
-    const exports = instantiate(this.#module, hostFunctions({ start, calls, log, memory, result: this.#result }));
+    const input = inputOf(start.input, this.#code.isText);
+    const parts = { start, input, calls, log, memory, result: this.#result };
+    const exports = instantiate(this.#code.module, hostFunctions(parts));
     const { memory: linear, _start: main } = exports;
     if (!(linear instanceof WebAssembly.Memory) || typeof main !== 'function')
       throw new GuestFault({ code: 'MODULE_INVALID', message: 'a wasi module must export memory and _start' });
@@ -66,20 +74,26 @@ class WasiProgram implements Program {
   }
 }
 
+const inputOf = (json: string, isText: boolean): string => {
+  const value: unknown = isText ? JSON.parse(json) : undefined;
+  return typeof value === 'string' ? value : json;
+};
+
 interface HostParts {
   readonly start: StartEvent;
+  readonly input: string;
   readonly calls: Coroutine;
   readonly log: LogLines;
   readonly result: ResultText;
   readonly memory: GuestMemory;
 }
 
-const hostFunctions = ({ start, calls, log, result, memory }: HostParts): WebAssembly.Imports => {
+const hostFunctions = ({ start, input, calls, log, result, memory }: HostParts): WebAssembly.Imports => {
   const now = (): bigint => BigInt(calls.now) * nsPerMs;
   const startedAt = now();
   const tree = new FileTree(startedAt);
   const table = new DescriptorTable([
-    inputStream(Buffer.from(start.input)),
+    inputStream(Buffer.from(input)),
     outputStream((bytes) => result.write(bytes)),
     outputStream((bytes) => log.write(bytes)),
     { type: 'directory', node: tree.root, preopened: '/', rights: rights.all, inheriting: rights.all },

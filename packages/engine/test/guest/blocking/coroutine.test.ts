@@ -81,7 +81,7 @@ describe('a suspended stack', () => {
     const closed: Coroutine[] = [];
     // Far more than a process could hold at once: each suspended guest has a stack and a memory of its own.
     for (let round = 0; round < 40; round += 1) {
-      const guests = Array.from({ length: 500 }, () => openWasiGuest(module, host));
+      const guests = Array.from({ length: 500 }, () => openWasiGuest({ module, isText: false }, host));
       for (const guest of guests) assert.equal((await guest.step({ now: 1, events: [start] })).length, 1);
       for (const guest of guests) guest.close();
       closed.push(...guests);
@@ -95,8 +95,8 @@ describe('a suspended stack', () => {
 
   it('may be closed twice, before its first step and in the turn in which it is answered', async () => {
     const module = await WebAssembly.compile(await program);
-    openWasiGuest(module, host).close();
-    const guest = openWasiGuest(module, host);
+    openWasiGuest({ module, isText: false }, host).close();
+    const guest = openWasiGuest({ module, isText: false }, host);
     await guest.step({ now: 1, events: [start] });
     const late = guest.step({ now: 2, events: [answer(1)] });
     guest.close();

@@ -58,6 +58,14 @@ describe('a wasi guest', () => {
     assert.equal(await result('\n'), null);
   });
 
+  it('reads a string without quotes when its module says so', async () => {
+    const module = { ...wasiModule(await wasiProgram({ main: echoInput })), runtime: 'text' };
+    await using engine = await openTestEngine({ modules: { module } });
+    const echo = async (input: unknown): Promise<unknown> => resultOf((await engine.finish('module', { input })).end);
+    assert.equal(await echo('select 1;\n'), 'select 1;');
+    assert.deepEqual(await echo({ a: 'b' }), { a: 'b' });
+  });
+
   it('logs each line of stderr, also the last one without an end', async () => {
     const { asked } = await run({ data: { one: 'one\ntw', two: 'o\r\nthree' }, main: say('one') + say('two') });
     assert.deepEqual(

@@ -12,7 +12,10 @@ it('every import that admission permits is there, with the type that it has', as
     return `(import "${module}" "${field}" (func (param ${parameters}) (result ${results})))`;
   });
   const text = `(module ${imports.join('\n')} (memory (export "memory") 1) (func (export "_start")))`;
-  const guest = openWasiGuest(await WebAssembly.compile(await wasmFromText(text)), { wait: (ready) => ready });
+  const guest = openWasiGuest(
+    { module: await WebAssembly.compile(await wasmFromText(text)), isText: false },
+    { wait: (ready) => ready },
+  );
   assert.ok(guest instanceof Coroutine);
   const start = { type: 'start', job: 'j', attempt: 1, workflow: 'w', input: '{}', seed: new Uint8Array(32) } as const;
   assert.deepEqual(await guest.step({ now: 1, events: [start] }), [{ type: 'complete', result: 'null' }]);
