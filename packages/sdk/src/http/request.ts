@@ -2,6 +2,7 @@
 import type { Abortable } from '../call.ts';
 import type { FetchEffect, RedirectMode } from '../intent.ts';
 import { limits } from '../limits.ts';
+import { isPlainHttpUrl } from '../url/plain-url.ts';
 import { parseUrl, urlText } from '../url/url-record.ts';
 import { bodyFrom, BodyReader, type BodySource, type TypedBody } from './body.ts';
 import type { FetchExtras } from './fetch-extras.ts';
@@ -117,6 +118,7 @@ const chooseBody = (origin: Request | undefined, { body }: RequestOptions): Type
 
 // A fragment is the client's own affair (RFC 9110 section 4.2.5): it isn't sent, and would only blur equal requests.
 const httpUrl = (text: string): string => {
+  if (isPlainHttpUrl(text)) return text;
   const url = parseUrl(text);
   if (!url) throw new TypeError(`fetch takes an absolute URL: received "${text}"`);
   if (url.scheme !== 'http' && url.scheme !== 'https') {
@@ -128,7 +130,10 @@ const httpUrl = (text: string): string => {
   return urlText({ ...url, fragment: null });
 };
 
+const usualMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS']);
+
 const normalMethod = (method: string): string => {
+  if (usualMethods.has(method)) return method;
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError(`not a method: "${method}"`);
   if (/^(connect|trace|track)$/i.test(method)) throw new TypeError(`fetch can't send ${method.toUpperCase()}`);
   return /^(delete|get|head|options|post|put|patch)$/i.test(method) ? method.toUpperCase() : method;
