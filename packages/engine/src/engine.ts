@@ -1,4 +1,4 @@
-import type { FinishOutcome, JournalEntry } from '@mvm-ci/protocol';
+import type { FinishOutcome, InboxItem, JournalEntry } from '@mvm-ci/protocol';
 import type { JournalSink } from './journal.ts';
 
 /** One attempt to run or to go on with. */
@@ -12,6 +12,11 @@ export interface RunRequest {
   readonly input: string;
   /** What is durable of the attempt's journal already; empty for a fresh attempt. */
   readonly journal: readonly JournalEntry[];
+  /**
+   * What is unread in the job's inbox, lowest number first. Of a journal that isn't empty all `refused` items must be here:
+   * they tell which internal effects were not done. @default nothing
+   */
+  readonly inbox?: readonly InboxItem[] | undefined;
 }
 
 /** What a run needs from whoever holds the job. */
@@ -24,6 +29,14 @@ export interface RunPorts {
    * `signal` fired: the effect never starts, and the run is about to be dropped.
    */
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  /**
+   * Waits for inbox items with a number above `after`; asked while the run waits for a message or a child, one question at a
+   * time. An empty answer is asked again. It may stay open for ever once `signal` fired.
+   *
+   * @throws {StaleLeaseError} `STALE_LEASE` when the lease is over: the run is dropped
+   * @default nothing ever arrives
+   */
+  inbox?(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
 }
 
 /** How a run ended: with an outcome that its sink accepted, or not at all (`dropped`: lease lost, or told to). */

@@ -1,5 +1,6 @@
 export type * from './engine.ts';
 export type * from './journal.ts';
+export { appended } from './journal.ts';
 export type * from './random.ts';
 export type { Logger, LogFields } from './logger.ts';
 export { defaultGuestLimits, engineLimits, type GuestLimits } from './limits.ts';
@@ -11,7 +12,8 @@ export { guestRuntime } from './system-quickjs.ts';
 export type { ModuleSource } from './module/module-cache.ts';
 export { admitModule, type AdmissionOptions, type AdmittedModule } from './module/admission.ts';
 export { openEngine, type EngineOptions } from './open-engine.ts';
-export { MemoryJournal } from './journals/memory.ts';
+export { MemoryJournal, type MemoryJournalOptions } from './journals/memory.ts';
+export { MemoryInbox, type ApplyEffect, type OutwardEffect } from './journals/memory-inbox.ts';
 export { SqliteJournals, type HeldJournal } from './journals/sqlite.ts';
 export { LinkServer, type LinkServerOptions } from './link/link-server.ts';
 export { ModuleDesk } from './link/module-desk.ts';

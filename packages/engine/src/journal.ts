@@ -1,4 +1,20 @@
-import type { FinishOutcome, JobProgress, JournalEntry } from '@mvm-ci/protocol';
+import type { FinishOutcome, InboxItem, InternalEffect, JobProgress, JournalEntry } from '@mvm-ci/protocol';
+
+/** What goes along with entries. */
+export interface AppendExtras {
+  readonly progress?: JobProgress | undefined;
+  /**
+   * Applied in the transaction that stores the *last* of the entries (I7). An `intents` entry that has effects inside the
+   * system is the last one of its append.
+   */
+  readonly internal?: readonly InternalEffect[] | undefined;
+}
+
+/** An append is durable. */
+export interface Appended {
+  /** The inbox items that tell which internal effects were refused; of this append, and perhaps of neighbours. */
+  readonly refused: readonly InboxItem[];
+}
 
 /**
  * Where the entries of one attempt go. Implementations: memory and SQLite here, the control plane in the worker. One
@@ -14,12 +30,15 @@ export interface JournalSink {
    * @returns when they are durable (I2): what I4 waits for
    * @throws {StaleLeaseError} `STALE_LEASE` when another holder has the job now (I3)
    */
-  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void>;
+  append(entries: readonly JournalEntry[], extras?: AppendExtras): Promise<Appended>;
 
   /**
    * Adds the last entries and ends the hold on the job in the same transaction (I7).
    *
    * @throws {StaleLeaseError} `STALE_LEASE` when another holder has the job now (I3)
    */
-  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void>;
+  finish(entries: readonly JournalEntry[], outcome: FinishOutcome, extras?: AppendExtras): Promise<void>;
 }
+
+/** Nothing was refused. */
+export const appended: Appended = { refused: [] };

@@ -23,6 +23,12 @@ export interface EngineOptions {
   readonly performer?: EffectPerformer | undefined;
   /** @default {@link defaultGuestLimits} */
   readonly limits?: Partial<GuestLimits> | undefined;
+  /**
+   * A run that has rested for so long, with nothing open but sleeps, receives and joins, and no sleep that ends within that
+   * time, is given back as `suspended`; one that only sleeps, and for longer, at once. @default never: whoever calls a run
+   * must know what to do with one that is suspended
+   */
+  readonly suspendAfterMs?: number | undefined;
   /** @default a logger that keeps nothing */
   readonly logger?: Logger | undefined;
 }
@@ -37,6 +43,7 @@ export interface EngineOptions {
 export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   const limits = { ...defaultGuestLimits, ...options.limits };
   const { clock, random, performer = systemFetch, logger = silentLogger } = options;
+  const suspendAfterMs = options.suspendAfterMs ?? Number.POSITIVE_INFINITY;
   const threads = options.threads ?? defaultThreads();
   const guests = new GuestThreads({ threads, quickjs: await compileQuickjs(), limits, clock });
   const modules = new ModuleCache({
@@ -45,7 +52,7 @@ export const openEngine = async (options: EngineOptions): Promise<Engine> => {
     memoryBytesMax: limits.memoryBytesMax,
     onEvicted: ({ id }) => guests.unload(id),
   });
-  return new EmbeddedEngine({ guests, modules, performer, clock, random, logger });
+  return new EmbeddedEngine({ guests, modules, performer, clock, random, logger, suspendAfterMs });
 };
 
 class EmbeddedEngine implements Engine {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JournalEntry } from '@mvm-ci/protocol';
-import { MemoryJournal } from '../src/index.ts';
+import { MemoryJournal, type Appended } from '../src/index.ts';
 import { workflowModule } from '@mvm-ci/testkit';
 import { EchoPerformer, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
@@ -117,17 +117,17 @@ const crashAfter = async (
   const journal = new MemoryJournal(before.entries);
   const held = journal.hold();
   const full = Promise.withResolvers<void>();
-  const cut = async (entries: readonly JournalEntry[]): Promise<void> => {
+  const cut = async (entries: readonly JournalEntry[]): Promise<Appended> => {
     const room = length - journal.entries.length;
-    await held.append(entries.slice(0, room));
-    if (journal.entries.length < length) return;
+    const done = await held.append(entries.slice(0, room));
+    if (journal.entries.length < length) return done;
     full.resolve();
     // What the dead process would have waited for never comes.
-    await Promise.withResolvers<void>().promise;
+    return Promise.withResolvers<Appended>().promise;
   };
   const { run } = engine.start('parallel', {
     journal: before,
-    ports: { sink: { append: cut, finish: (entries) => cut(entries) } },
+    ports: { sink: { append: cut, finish: async (entries) => void (await cut(entries)) } },
   });
   await Promise.race([full.promise, run.ended]);
   run.drop();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mvmError, type JournalEntry } from '@mvm-ci/protocol';
-import { MemoryJournal, type JournalSink } from '../src/index.ts';
+import { appended, MemoryJournal, type Appended, type JournalSink } from '../src/index.ts';
 import { workflowModule } from '@mvm-ci/testkit';
 import { EchoPerformer, failureOf, HeldPerformer, openTestEngine, resultOf } from './fixtures/test-engine.ts';
 
@@ -25,12 +25,12 @@ const modules = {
 /** A sink whose appends become durable when the test says so. */
 class SlowSink implements JournalSink {
   readonly entries: JournalEntry[] = [];
-  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  readonly #waiting: PromiseWithResolvers<Appended>[] = [];
   #arrival = Promise.withResolvers<void>();
 
-  append(entries: readonly JournalEntry[]): Promise<void> {
+  append(entries: readonly JournalEntry[]): Promise<Appended> {
     this.entries.push(...entries);
-    const waiting = Promise.withResolvers<void>();
+    const waiting = Promise.withResolvers<Appended>();
     this.#waiting.push(waiting);
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers();
@@ -47,7 +47,7 @@ class SlowSink implements JournalSink {
   }
 
   sync(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    for (const { resolve } of this.#waiting.splice(0)) resolve(appended);
   }
 
   refuse(error: Error): void {

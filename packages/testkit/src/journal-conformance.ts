@@ -83,9 +83,9 @@ const same = (received: readonly JournalEntry[], expected: readonly JournalEntry
   assert.deepEqual(plain(received), plain(expected));
 
 /** Calls of one sink that were made without waiting. */
-const settleOrder = async (calls: readonly Promise<void>[]): Promise<readonly number[]> => {
+const settleOrder = async (calls: readonly Promise<unknown>[]): Promise<readonly number[]> => {
   const order: number[] = [];
-  const note = async (call: Promise<void>, index: number): Promise<void> => {
+  const note = async (call: Promise<unknown>, index: number): Promise<void> => {
     await call;
     order.push(index);
   };
@@ -128,7 +128,7 @@ const keeping: Readonly<Record<string, Case>> = {
   'takes an append with nothing in it': async ({ hold }) => {
     const { sink } = await hold('j1', 1);
     await sink.append([]);
-    await sink.append([started], { percent: 10, text: 'begun' });
+    await sink.append([started], { progress: { percent: 10, text: 'begun' } });
     same((await hold('j1', 1)).entries, [started]);
   },
   'takes an answer of 8 MiB': async ({ hold }) => {

@@ -71,7 +71,7 @@ describe('ClusterSink', () => {
   });
 
   it('carries the tail and its progress in the finish', async () => {
-    void sink.append([logEntry('a')], { percent: 40, text: 'half' });
+    void sink.append([logEntry('a')], { progress: { percent: 40, text: 'half' } });
     const finished = sink.finish([logEntry('b')], { type: 'completed', result: '1' });
     const parcel = sink.take();
     assert.equal(parcel?.kind, 'finish');

@@ -32,7 +32,7 @@ describe('JournalShipper', () => {
   it('has at most four requests on their way, and gathers the rest', async () => {
     const gate = Promise.withResolvers<undefined>();
     cluster.fault = () => gate.promise;
-    const calls: Promise<void>[] = [];
+    const calls: Promise<unknown>[] = [];
     for (let number = 0; number < 10; number += 1) {
       calls.push(hold(cluster, shipper, `j${number}`).append([logEntry('x')]));
       await settled();

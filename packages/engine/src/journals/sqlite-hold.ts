@@ -4,19 +4,22 @@
  *
  *   1. What gathers goes in one write, in the order in which it came.
  *   2. Calls settle in their order. After one was refused, all are.
+ *   3. There is no inbox and no other job here: what asks for an effect inside the system is refused, before anything of it
+ *      is stored. An entry without its effect would be taken for done on replay.
  */
 import {
   encodeEntries,
   type FinishOutcome,
   type JobProgress,
   type JournalEntry,
+  mvmError,
   type MvmError,
 } from '@mvm-ci/protocol';
-import type { JournalSink } from '../journal.ts';
+import { appended, type AppendExtras, type Appended, type JournalSink } from '../journal.ts';
 import type { HoldRef, SqliteWrite } from './sqlite-message.ts';
 
 /** What waits for one write. */
-export type SinkCall = Pick<PromiseWithResolvers<void>, 'resolve' | 'reject'>;
+export type SinkCall = Pick<PromiseWithResolvers<Appended>, 'resolve' | 'reject'>;
 
 export class SqliteHold implements JournalSink {
   readonly #ref: HoldRef;
@@ -33,14 +36,20 @@ export class SqliteHold implements JournalSink {
     this.#offer = offer;
   }
 
-  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void> {
+  append(entries: readonly JournalEntry[], { progress, internal }: AppendExtras = {}): Promise<Appended> {
+    this.#object(internal);
     this.#progress = progress ?? this.#progress;
     return this.#gather(entries);
   }
 
-  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void> {
+  async finish(
+    entries: readonly JournalEntry[],
+    outcome: FinishOutcome,
+    { internal }: AppendExtras = {},
+  ): Promise<void> {
+    this.#object(internal);
     this.#outcome = outcome;
-    return this.#gather(entries);
+    await this.#gather(entries);
   }
 
   /** What has gathered, as one write, and who waits for it. */
@@ -57,7 +66,7 @@ export class SqliteHold implements JournalSink {
   /** Those calls are done: durable, or refused, and then this holder is refused for good. */
   settle(calls: readonly SinkCall[], error: MvmError | undefined): void {
     if (!error) {
-      for (const call of calls) call.resolve();
+      for (const call of calls) call.resolve(appended);
       return;
     }
     this.#refused = error;
@@ -65,12 +74,22 @@ export class SqliteHold implements JournalSink {
     this.#calls = [];
   }
 
-  #gather(entries: readonly JournalEntry[]): Promise<void> {
+  /** Rule 3. */
+  #object(internal: AppendExtras['internal']): void {
+    if (internal !== undefined && internal.length > 0) this.#refused ??= standsAlone;
+  }
+
+  #gather(entries: readonly JournalEntry[]): Promise<Appended> {
     if (this.#refused) return Promise.reject(this.#refused);
     this.#entries = this.#entries.length === 0 ? [...entries] : [...this.#entries, ...entries];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
     this.#calls.push({ resolve, reject });
     this.#offer(this);
     return promise;
   }
 }
+
+const standsAlone = mvmError(
+  'INVALID_ARGUMENT',
+  'this journal store stands alone: its workflows have no messages, no child jobs and no early response; run them at a control plane',
+);

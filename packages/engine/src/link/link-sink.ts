@@ -13,12 +13,12 @@ import {
   type Clock,
   type EngineMessage,
   type FinishOutcome,
-  type JobProgress,
+  type InboxItem,
   type JournalEntry,
   type MvmError,
   type PacedSender,
 } from '@mvm-ci/protocol';
-import type { JournalSink } from '../journal.ts';
+import type { AppendExtras, Appended, JournalSink } from '../journal.ts';
 import type { LeaseGate } from './lease-gate.ts';
 
 export interface LinkSinkOptions {
@@ -32,7 +32,7 @@ export interface LinkSinkOptions {
 interface Call {
   readonly number: number;
   readonly sentMs: number;
-  readonly settle: PromiseWithResolvers<void>;
+  readonly settle: PromiseWithResolvers<Appended>;
 }
 
 const nothing = new Uint8Array(0);
@@ -47,23 +47,29 @@ export class LinkSink implements JournalSink {
     this.#options = options;
   }
 
-  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void> {
-    return this.#call(entries, (call, bytes) => ({ type: 'append', call, bytes, ...(progress && { progress }) }));
+  append(entries: readonly JournalEntry[], { progress, internal }: AppendExtras = {}): Promise<Appended> {
+    const extras = { ...(progress && { progress }), ...(internal && { internal }) };
+    return this.#call(entries, (call, bytes) => ({ type: 'append', call, bytes, ...extras }));
   }
 
-  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void> {
-    return this.#call(entries, (call, bytes) => ({ type: 'finish', call, bytes, outcome }));
+  async finish(
+    entries: readonly JournalEntry[],
+    outcome: FinishOutcome,
+    { internal }: AppendExtras = {},
+  ): Promise<void> {
+    const extras = internal && { internal };
+    await this.#call(entries, (call, bytes) => ({ type: 'finish', call, bytes, outcome, ...extras }));
   }
 
-  /** All calls up to number `call` are durable. */
-  acked(call: number, leaseLeftMs: number): void {
+  /** All calls up to number `call` are durable; `refused`: what their effects inside the system came to. */
+  acked(call: number, leaseLeftMs: number, refused: readonly InboxItem[] = []): void {
     const last = this.#open.findLast(({ number }) => number === call);
     if (!last) return;
     // First the gate: what waited for the entries asks for it at once.
     this.#options.gate.renew(last.sentMs, leaseLeftMs);
     const settled = this.#open.filter(({ number }) => number <= call);
     this.#open = this.#open.filter(({ number }) => number > call);
-    for (const { settle } of settled) settle.resolve();
+    for (const { settle } of settled) settle.resolve({ refused });
   }
 
   /** Rejects what is open, and what comes, with `error`. Idempotent. */
@@ -74,13 +80,16 @@ export class LinkSink implements JournalSink {
     for (const { settle } of open) settle.reject(error);
   }
 
-  #call(entries: readonly JournalEntry[], message: (call: number, bytes: Uint8Array) => EngineMessage): Promise<void> {
+  #call(
+    entries: readonly JournalEntry[],
+    message: (call: number, bytes: Uint8Array) => EngineMessage,
+  ): Promise<Appended> {
     const encoded = entries.map(encodeEntry);
     const large = encoded.find(({ length }) => length > linkLimits.pieceBytesMax);
     if (large) this.#refuse(large.length);
     if (this.#over) return Promise.reject(this.#over);
     this.#calls += 1;
-    const settle = Promise.withResolvers<void>();
+    const settle = Promise.withResolvers<Appended>();
     // Nobody waits for entries that ride along (I4): their refusal must not end the process.
     settle.promise.catch(() => undefined);
     this.#open.push({ number: this.#calls, sentMs: this.#options.clock.monotonicMs(), settle });

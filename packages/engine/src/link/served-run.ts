@@ -135,7 +135,7 @@ export class ServedRun implements ConversationEvents {
       case 'ready':
         return this.#ready(message.entries);
       case 'ack':
-        return this.#sink.acked(message.call, message.leaseLeftMs);
+        return this.#sink.acked(message.call, message.leaseLeftMs, message.refused);
       case 'refused':
         return this.#sink.lose(errorFromRecord(message.error));
       case 'lease':

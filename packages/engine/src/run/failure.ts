@@ -4,6 +4,7 @@ import type { FaultFacts } from '../guest/guest.ts';
 import { firstDifference } from '../guest/intent-comparison.ts';
 import { engineLimits } from '../limits.ts';
 import type { Failure } from './outcome.ts';
+import type { RunStart } from './run-output.ts';
 import type { StepLog } from './step-log.ts';
 
 /** Rule 7: nothing can ever wake this guest. */
@@ -13,10 +14,20 @@ export const workflowStuck: Failure = {
 };
 
 /** The stored journal isn't one of this attempt. */
-export const corruptJournal = (why: string): Failure => ({
+const corruptJournal = (why: string): Failure => ({
   code: 'JOURNAL_CORRUPT',
   message: `the journal does not fit the job: ${why}`,
 });
+
+/** Why a run can't go on with the journal that it was given. */
+export const startObjection = (start: RunStart): Failure | undefined => {
+  const first = start.journal[0];
+  if (!first) return undefined;
+  if (first.kind !== 'started') return corruptJournal(`its first entry is "${first.kind}", not "started"`);
+  // Not the module: other code is judged by what it asks for (I6).
+  const wrong = (['job', 'attempt', 'runtime', 'workflow'] as const).find((field) => first[field] !== start[field]);
+  return wrong && corruptJournal(`it was started with ${wrong} "${first[wrong]}", the job says "${start[wrong]}"`);
+};
 
 /** Step `index` asked for something else than its journal says (I6). */
 export const divergence = (log: StepLog, index: number, asked: readonly Intent[]): Failure => {
@@ -70,6 +81,10 @@ const effectCodes: ReadonlySet<string> = new Set([
   'LIMIT_EXCEEDED',
   'INVALID_ARGUMENT',
   'PROGRAM_FAILED',
+  'JOB_EXISTS',
+  'JOB_NOT_FOUND',
+  'QUEUE_FULL',
+  'WORKFLOW_NOT_FOUND',
 ]);
 
 /** The workflow threw. `mapStack` finds the author's source. */

@@ -1,14 +1,18 @@
 /**
- * One attempt, as a pure core: events go in, and what the shell must do comes out, in order. It holds the attempt's
- * journal and the book of open calls; its shell owns the guest, the timers, the requests and the sink.
+ * Decides what happens in one attempt: a pure state machine between its guest, its effects and its journal. Events go
+ * in, what the shell must do comes out, as values in their order (docs/internals/step-machine.md). It owns the attempt's
+ * journal, the book of open calls and what is known of the inbox; its shell owns the guest, the timers, the requests and
+ * the sink.
  *
  *   1. The journal only grows, and only by what is in an `append` or `finish` output (I7).
- *   2. A `fetch` output comes only after the entry that asked for it is durable (I4, I5); `wake` comes at once.
+ *   2. A `fetch` output comes only after the entry that asked for it is durable (I4, I5), and so does the answer of a
+ *      `start` or `send`, whose effect is part of that entry's transaction; `wake` comes at once.
  *   3. While the guest is in a step, answers wait here and are journalled after that step's `intents` (rule 3).
  *   4. `finish` is the last output; whatever comes after it changes nothing.
  *   5. A journal that is continued is replayed before anything else: effects whose outcome is unknown start again only
  *      when the guest has asked for all of them as recorded (I6).
  *   6. No clock: `now` is in the events, and an entry's time never goes back (rule 6).
+ *   7. An item of the inbox is given to a call when its answer is journalled, not before: an abandoned receive leaves it.
  *
  * "Rule n" is that of `docs/internals/step-machine.md`.
  */
@@ -18,58 +22,36 @@ import type {
   FailIntent,
   FetchIntent,
   FinishOutcome,
+  InboxItem,
   Intent,
   JobProgress,
   JournalEntry,
-  StartedEntry,
+  SendIntent,
+  StartIntent,
 } from '@mvm-ci/protocol';
-import { isIdempotent } from '../effects/performer.ts';
-import { engineLimits } from '../limits.ts';
-import { answerBytes } from './entry-size.ts';
 import type { StepOutcome } from '../guest/guest.ts';
 import type { GuestStep } from './activation.ts';
+import { Arrivals, type Arrival } from './arrivals.ts';
 import { CallBook, type OpenCall } from './call-book.ts';
 import {
-  corruptJournal,
   divergence,
   faultFailure,
   journalIsFull,
   recordedFailure,
+  startObjection,
   thrownFailure,
   workflowStuck,
 } from './failure.ts';
+import { InsideBook } from './inside-book.ts';
 import { failedOutcome, type Failure } from './outcome.ts';
+import { foundAnswer, performedAgain } from './resumption.ts';
+import { appendOf, appendsOf, finishOf, type RunOutput, type RunStart, type Shipment } from './run-output.ts';
 import { StepLog } from './step-log.ts';
 
-/** What the shell must do, in order. */
-export type RunOutput =
-  | { readonly type: 'append'; readonly entries: readonly JournalEntry[]; readonly progress?: JobProgress }
-  /** Bring the guest to the end of the journal: all of {@link RunCore.stepsFrom} that it hasn't been fed yet. */
-  | { readonly type: 'step' }
-  /** Start this request, if the lease allows. */
-  | { readonly type: 'fetch'; readonly intent: FetchIntent }
-  /** Answer this sleep at that Unix time. */
-  | { readonly type: 'wake'; readonly call: number; readonly atMs: number }
-  /** The call's answer is no longer wanted. */
-  | { readonly type: 'abort'; readonly call: number }
-  | { readonly type: 'finish'; readonly entries: readonly JournalEntry[]; readonly outcome: FinishOutcome };
-
-/** What the attempt starts from. */
-export interface RunStart extends Omit<StartedEntry, 'kind' | 'at'> {
-  /** What is recorded of the attempt; only when this is empty are `seed` and `module` written down. */
-  readonly journal: readonly JournalEntry[];
-}
-
-/** Answers that came during a step. */
-interface Arrival {
-  readonly call: number;
-  readonly answer: Answer;
-}
-
-/** Fetches of one `intents` entry that wait until `entries` entries are durable. */
+/** What one `intents` entry asked for that waits until `entries` entries are durable. */
 interface Gate {
   readonly entries: number;
-  readonly calls: readonly FetchIntent[];
+  readonly calls: readonly (FetchIntent | StartIntent | SendIntent)[];
 }
 
 type Phase = 'resting' | 'stepping' | 'releasing' | 'over';
@@ -79,15 +61,18 @@ export class RunCore {
   readonly #mapStack: (stack: string) => string;
   readonly #log = new StepLog();
   readonly #calls = new CallBook();
+  readonly #inside: InsideBook;
+  readonly #arrivals = new Arrivals();
   #phase: Phase = 'resting';
-  #arrivals: Arrival[] = [];
   #gates: Gate[] = [];
+  #isListening = false;
   /** Calls that were open where the journal ends; set until the replay is through (5). */
   #unresumed: readonly OpenCall[] | undefined;
 
   constructor(start: RunStart, mapStack: (stack: string) => string) {
     this.#start = start;
     this.#mapStack = mapStack;
+    this.#inside = new InsideBook(start);
   }
 
   /** The steps from number `first` on (from 0): the recorded ones and, last, the one that is being taken. */
@@ -97,7 +82,7 @@ export class RunCore {
 
   /** The first event: starts the attempt, or goes on where its journal ends. */
   begin(now: number): readonly RunOutput[] {
-    const objection = this.#objection();
+    const objection = startObjection(this.#start);
     if (objection) return this.#fail(objection, now);
     if (this.#start.journal.length === 0) return this.#startFresh(now);
     for (const entry of this.#start.journal) this.#recall(entry);
@@ -116,96 +101,90 @@ export class RunCore {
         return this.#fail(faultFailure(outcome.facts, this.#mapStack), now);
       case 'lost':
         if (this.#phase === 'stepping') return [{ type: 'step' }];
-        return this.#finish(this.#drainArrivals(now), { type: 'released' });
+        return this.#finish(this.#journalAnswers(this.#arrivals.drain(), now), { type: 'released' });
     }
   }
 
   /** An effect ended, or a timer fired. An answer that nobody waits for is dropped (rule 5). */
   answered(call: number, answer: Answer, now: number): readonly RunOutput[] {
-    if (this.#phase === 'over' || !this.#calls.has(call)) return [];
-    if (this.#phase !== 'resting') {
-      if (!this.#arrivals.some((arrival) => arrival.call === call)) this.#keepArrival({ call, answer });
-      return [];
-    }
-    const entries = this.#journalAnswers([{ call, answer }], now);
-    const full = journalIsFull(this.#log);
-    if (full) return this.#fail(full, now, entries);
-    this.#phase = 'stepping';
-    return [{ type: 'append', entries }, { type: 'step' }];
+    return this.#arrive([{ call, answer }], now);
   }
 
-  /** The journal's first `entries` entries are durable. */
-  durable(entries: number): readonly RunOutput[] {
+  /** The journal's first `entries` entries are durable; `refused`: what their effects inside the system came to. */
+  durable(entries: number, now: number, refused: readonly InboxItem[] = []): readonly RunOutput[] {
     if (this.#phase === 'over' || this.#phase === 'releasing') return [];
-    const ready = this.#gates.filter((gate) => gate.entries <= entries);
+    this.#inside.addRefused(refused);
+    const ready = this.#gates.filter((gate) => gate.entries <= entries).flatMap(({ calls }) => calls);
+    if (ready.length === 0) return [];
     this.#gates = this.#gates.filter((gate) => gate.entries > entries);
-    return ready
-      .flatMap((gate) => gate.calls)
-      .filter((intent) => this.#calls.has(intent.call))
-      .map((intent) => ({ type: 'fetch', intent }));
+    const fetches: RunOutput[] = [];
+    const settled: Arrival[] = [];
+    for (const intent of ready) {
+      if (!this.#calls.has(intent.call)) this.#inside.giveUp(intent.call);
+      else if (intent.type === 'fetch') fetches.push({ type: 'fetch', intent });
+      else settled.push({ call: intent.call, ...this.#inside.settle(intent) });
+    }
+    return [...fetches, ...(settled.length > 0 ? this.#arrive(settled, now) : [])];
+  }
+
+  /** The answer to `listen`. */
+  heard(items: readonly InboxItem[], now: number): readonly RunOutput[] {
+    if (this.#phase === 'over' || this.#phase === 'releasing') return [];
+    this.#isListening = false;
+    this.#inside.hear(items);
+    return [...this.#arrive([], now), ...this.#listen()];
+  }
+
+  /** The time of a `rest` output has passed without a step. */
+  rested(now: number): readonly RunOutput[] {
+    return this.#phase === 'resting' && this.#isIdle(now) ? this.#suspend() : [];
   }
 
   /** Ends the attempt as cancelled. */
   cancel(): readonly RunOutput[] {
-    if (this.#phase === 'over') return [];
-    return [...this.#aborts(), ...this.#finish([], { type: 'cancelled' })];
+    return this.#phase === 'over' ? [] : this.#leave({ type: 'cancelled' });
   }
 
   /** Gives the attempt back; a step that is being taken is finished first, so that its answers are not lost. */
   release(): readonly RunOutput[] {
     if (this.#phase === 'over' || this.#phase === 'releasing') return [];
-    const aborts = this.#aborts();
-    if (this.#phase === 'resting') return [...aborts, ...this.#finish([], { type: 'released' })];
+    if (this.#phase === 'resting') return this.#leave({ type: 'released' });
     this.#phase = 'releasing';
-    return aborts;
+    return this.#aborts();
   }
 
   #startFresh(now: number): readonly RunOutput[] {
     const { job, attempt, module, runtime, workflow, input, seed } = this.#start;
-    const started = {
-      kind: 'started',
-      at: this.#log.at(now),
-      job,
-      attempt,
-      module,
-      runtime,
-      workflow,
-      input,
-      seed,
-    } as const;
+    const facts = { job, attempt, module, runtime, workflow, input, seed };
+    const started = { kind: 'started', at: this.#log.at(now), ...facts } as const;
     this.#log.add(started);
     this.#phase = 'stepping';
     return [{ type: 'append', entries: [started] }, { type: 'step' }];
   }
 
-  #objection(): Failure | undefined {
-    const first = this.#start.journal[0];
-    if (!first) return undefined;
-    if (first.kind !== 'started') return corruptJournal(`its first entry is "${first.kind}", not "started"`);
-    // Not the module: other code is judged by what it asks for (I6).
-    const wrong = (['job', 'attempt', 'runtime', 'workflow'] as const).find(
-      (field) => first[field] !== this.#start[field],
-    );
-    return (
-      wrong && corruptJournal(`it was started with ${wrong} "${first[wrong]}", the job says "${this.#start[wrong]}"`)
-    );
-  }
-
   /** Takes over an entry that is recorded already. */
   #recall(entry: JournalEntry): void {
-    if (entry.kind === 'intents') this.#calls.add(entry.intents, this.#log.now);
-    if (entry.kind === 'answered') this.#calls.close(entry.call);
+    if (entry.kind === 'intents') {
+      this.#calls.add(entry.intents, this.#log.now);
+      this.#inside.ask(entry.intents);
+    }
+    if (entry.kind === 'answered') {
+      const call = this.#calls.get(entry.call);
+      if (call) this.#inside.recall(call.intent, entry.answer);
+      this.#calls.close(entry.call);
+    }
     this.#log.add(entry);
   }
 
   /** After a journal was recalled: performs again what has an unknown outcome, and lets the guest go on. */
   #goOn(now: number): readonly RunOutput[] {
     const last = this.#log.last;
-    if (last?.kind === 'completed') return this.#finish([], { type: 'completed', result: last.result });
-    if (last?.kind === 'failed') return this.#finish([], failedOutcome(recordedFailure(last)));
+    if (last?.kind === 'completed') return this.#finish(nothing, { type: 'completed', result: last.result });
+    if (last?.kind === 'failed') return this.#finish(nothing, failedOutcome(recordedFailure(last)));
     const end = endOf(this.#log.lastIntents);
-    if (last?.kind === 'intents' && end) return this.#end(end, [], now);
+    if (last?.kind === 'intents' && end) return this.#end(end, nothing, now);
     this.#unresumed = this.#calls.open;
+    this.#inside.recalled(this.#unresumed);
     this.#phase = 'stepping';
     return [{ type: 'step' }];
   }
@@ -214,26 +193,13 @@ export class RunCore {
   #replayed(intents: readonly Intent[], now: number): readonly RunOutput[] {
     const open = this.#unresumed ?? [];
     this.#unresumed = undefined;
-    const outputs = this.#log.hasTail ? this.#accept(intents, now) : this.#rest();
+    for (const call of open) {
+      const found = foundAnswer(call, this.#inside);
+      if (found) this.#arrivals.keep({ call: call.intent.call, ...found });
+    }
+    const outputs = this.#log.hasTail ? this.#accept(intents, now) : this.#settle(nothing, now);
     if (this.#phase === 'over') return outputs;
-    const resumed = open.filter(({ intent }) => this.#calls.has(intent.call)).flatMap((call) => this.#resume(call));
-    const isWaiting = this.#phase === 'resting' && (this.#arrivals.length > 0 || this.#calls.size === 0);
-    return [...outputs, ...resumed, ...(isWaiting ? this.#takeArrivals([], now) : [])];
-  }
-
-  #rest(): readonly RunOutput[] {
-    if (this.#phase === 'releasing') return this.#finish([], { type: 'released' });
-    this.#phase = 'resting';
-    return [];
-  }
-
-  #resume({ intent, madeAt }: OpenCall): readonly RunOutput[] {
-    if (intent.type === 'sleep') return [{ type: 'wake', call: intent.call, atMs: madeAt + intent.ms }];
-    if (intent.type !== 'fetch') return [];
-    if (isIdempotent(intent)) return [{ type: 'fetch', intent }];
-    const message = `whether ${intent.method} ${intent.url} took effect is unknown: it was sent, and its answer was lost`;
-    this.#arrivals.push({ call: intent.call, answer: { type: 'error', code: 'OUTCOME_UNKNOWN', message } });
-    return [];
+    return [...open.filter(({ intent }) => this.#calls.has(intent.call)).flatMap(performedAgain), ...outputs];
   }
 
   #accept(intents: readonly Intent[], now: number): readonly RunOutput[] {
@@ -244,82 +210,130 @@ export class RunCore {
     const entry: JournalEntry = { kind: 'intents', intents };
     this.#log.add(entry);
     const full = journalIsFull(this.#log);
-    if (full) return this.#fail(full, now, [entry]);
+    if (full) return this.#fail(full, now, { entries: [entry] });
+    const progress = progressOf(intents);
+    const asked = { entries: [entry], internal: this.#inside.ask(intents), ...(progress && { progress }) };
     const end = endOf(intents);
-    if (end) return this.#end(end, [entry], now);
-    if (this.#phase === 'releasing') return this.#finish([entry, ...this.#drainArrivals(now)], { type: 'released' });
-    const aborts = abandoned.map(({ call }): RunOutput => ({ type: 'abort', call }));
+    if (end) return this.#end(end, asked, now);
     const starts = this.#startEffects(intents);
-    return [...aborts, ...this.#takeArrivals([entry], now, progressOf(intents)), ...starts];
+    const aborts = abandoned.map(({ call }): RunOutput => ({ type: 'abort', call }));
+    const settled = this.#settle(asked, now);
+    return [...aborts, ...settled, ...(this.#isOver ? [] : starts)];
   }
 
-  /** Timers start at once, requests when this step's entry is durable (rule 4). */
+  // A method: what a call has changed, the compiler doesn't see.
+  get #isOver(): boolean {
+    return this.#phase === 'over';
+  }
+
+  /** Timers start at once; what leaves the guest when this step's entry is durable (rule 4). */
   #startEffects(intents: readonly Intent[]): readonly RunOutput[] {
-    const fetches = intents
-      .filter((intent) => intent.type === 'fetch')
-      .filter((intent) => this.#calls.has(intent.call));
-    if (fetches.length > 0) this.#gates.push({ entries: this.#log.length, calls: fetches });
+    const gated = intents.filter(isGated).filter(({ call, type }) => type !== 'fetch' || this.#calls.has(call));
+    if (gated.length > 0) this.#gates.push({ entries: this.#log.length, calls: gated });
     return intents
       .filter((intent) => intent.type === 'sleep')
       .filter((intent) => this.#calls.has(intent.call))
       .map(({ call, ms }) => ({ type: 'wake', call, atMs: this.#log.now + ms }));
   }
 
-  /** Appends `entries` and the answers that waited; steps the guest if there were any. */
-  #takeArrivals(entries: readonly JournalEntry[], now: number, progress?: JobProgress): readonly RunOutput[] {
-    const answers = this.#drainArrivals(now);
-    const all = [...entries, ...answers];
-    const append: RunOutput[] = all.length > 0 ? [{ type: 'append', entries: all, ...(progress && { progress }) }] : [];
-    if (answers.length > 0) {
-      this.#phase = 'stepping';
-      return [...append, { type: 'step' }];
-    }
+  /** After a step: appends what it asked for and the answers that waited; steps the guest again if there were any. */
+  #settle(asked: Shipment, now: number): readonly RunOutput[] {
+    if (this.#phase === 'releasing')
+      return this.#finish(asked, { type: 'released' }, this.#journalAnswers(this.#arrivals.drain(), now));
     this.#phase = 'resting';
-    if (this.#calls.size > 0) return append;
-    return [...append, ...this.#fail(workflowStuck, now)];
+    const told = this.#journalAnswers([...this.#arrivals.drain(), ...this.#found()], now);
+    const appends = appendsOf(asked, told);
+    if (told.entries.length > 0) {
+      this.#phase = 'stepping';
+      return [...appends, { type: 'step' }, ...this.#listen()];
+    }
+    if (this.#calls.size === 0) return [...appends, ...this.#fail(workflowStuck, now)];
+    return [...appends, ...this.#listen(), ...this.#rest(now)];
   }
 
-  /** Keeps an answer until the step ends; one that would be too much is answered as such instead. */
-  #keepArrival(arrival: Arrival): void {
-    const bytes = this.#arrivals.reduce((sum, { answer }) => sum + answerBytes(answer), answerBytes(arrival.answer));
-    const limit = engineLimits.waitingAnswersBytesMax;
-    this.#arrivals.push(bytes <= limit ? arrival : { call: arrival.call, answer: tooMuchWaits(limit, bytes) });
+  /** Answers that came by themselves: told at rest, with what the inbox has for the guest; kept during a step. */
+  #arrive(arrivals: readonly Arrival[], now: number): readonly RunOutput[] {
+    if (this.#phase === 'over') return [];
+    const wanted = arrivals.filter(({ call }) => this.#calls.has(call));
+    if (this.#phase !== 'resting') {
+      for (const arrival of wanted) this.#arrivals.keep(arrival);
+      return [];
+    }
+    const told = this.#journalAnswers([...wanted, ...this.#found()], now);
+    if (told.entries.length === 0) return [];
+    const full = journalIsFull(this.#log);
+    if (full) return this.#fail(full, now, told);
+    this.#phase = 'stepping';
+    return [...appendOf(told), { type: 'step' }];
   }
 
-  #drainArrivals(now: number): readonly JournalEntry[] {
-    const wanted = this.#arrivals.filter(({ call }) => this.#calls.has(call));
-    this.#arrivals = [];
-    return this.#journalAnswers(wanted, now);
+  /** What the inbox has for calls that wait, oldest item and oldest call first (7). */
+  #found(): readonly Arrival[] {
+    if (!this.#calls.isListening) return [];
+    return this.#calls.listeners.flatMap((intent) => {
+      const found = this.#inside.find(intent);
+      return found ? [{ call: intent.call, ...found }] : [];
+    });
   }
 
-  #journalAnswers(arrivals: readonly Arrival[], now: number): readonly JournalEntry[] {
-    return arrivals.map(({ call, answer }) => {
+  #journalAnswers(arrivals: readonly Arrival[], now: number): Shipment {
+    const wanted = arrivals.filter(({ call }) => this.#calls.has(call));
+    this.#inside.read(arrivals.flatMap(({ item }) => item ?? []));
+    if (wanted.length === 0) return nothing;
+    const entries = wanted.map(({ call, answer }) => {
       const entry = { kind: 'answered', at: this.#log.at(now), call, answer } as const;
       this.#calls.close(call);
       this.#log.add(entry);
       return entry;
     });
+    return { entries, internal: this.#inside.consume() };
+  }
+
+  #listen(): readonly RunOutput[] {
+    if (this.#isOver || this.#calls.isListening === this.#isListening) return [];
+    this.#isListening = this.#calls.isListening;
+    return [this.#isListening ? { type: 'listen', after: this.#inside.heard } : { type: 'hush' }];
+  }
+
+  /** Nothing can happen here for long: what only sleeps is given back at once, what listens when it has rested for a while. */
+  #rest(now: number): readonly RunOutput[] {
+    if (!this.#isIdle(now)) return [];
+    return this.#calls.isListening ? [{ type: 'rest', ms: this.#start.suspendAfterMs }] : this.#suspend();
+  }
+
+  #isIdle(now: number): boolean {
+    return this.#calls.isWaiting && this.#calls.wakeAtMs - now > this.#start.suspendAfterMs;
+  }
+
+  #suspend(): readonly RunOutput[] {
+    const { wakeAtMs } = this.#calls;
+    const wakeAt = Number.isFinite(wakeAtMs) ? Math.ceil(wakeAtMs) : null;
+    return this.#leave({ type: 'suspended', wakeAt, seen: this.#inside.heard });
   }
 
   /** The guest's own end (rule 8). */
-  #end(end: CompleteIntent | FailIntent, entries: readonly JournalEntry[], now: number): readonly RunOutput[] {
-    if (end.type === 'fail') return this.#fail(thrownFailure(end, this.#mapStack), now, entries);
+  #end(end: CompleteIntent | FailIntent, asked: Shipment, now: number): readonly RunOutput[] {
+    if (end.type === 'fail') return this.#fail(thrownFailure(end, this.#mapStack), now, asked);
     const { result } = end;
     const completed = { kind: 'completed', at: this.#log.at(now), result } as const;
-    return [...this.#aborts(), ...this.#finish([...entries, completed], { type: 'completed', result })];
+    return [...this.#aborts(), ...this.#finish(asked, { type: 'completed', result }, { entries: [completed] })];
   }
 
-  #fail(failure: Failure, now: number, entries: readonly JournalEntry[] = []): readonly RunOutput[] {
+  #fail(failure: Failure, now: number, shipment: Shipment = nothing): readonly RunOutput[] {
     const outcome = failedOutcome(failure);
     const { code, message } = outcome.error;
     const failed = { kind: 'failed', at: this.#log.at(now), code, message } as const;
-    const added = this.#log.length + entries.length === 0 ? [] : [...entries, failed];
-    return [...this.#aborts(), ...this.#finish(added, outcome)];
+    const entries = this.#log.length + shipment.entries.length === 0 ? [] : [failed];
+    return [...this.#aborts(), ...this.#finish(shipment, outcome, { entries })];
   }
 
-  #finish(entries: readonly JournalEntry[], outcome: FinishOutcome): readonly RunOutput[] {
+  #leave(outcome: FinishOutcome): readonly RunOutput[] {
+    return [...this.#aborts(), ...this.#finish(nothing, outcome)];
+  }
+
+  #finish(shipment: Shipment, outcome: FinishOutcome, last: Shipment = nothing): readonly RunOutput[] {
     this.#phase = 'over';
-    return [{ type: 'finish', entries, outcome }];
+    return finishOf(shipment, last, outcome);
   }
 
   #aborts(): readonly RunOutput[] {
@@ -327,11 +341,10 @@ export class RunCore {
   }
 }
 
-const tooMuchWaits = (limit: number, bytes: number): Answer => ({
-  type: 'error',
-  code: 'LIMIT_EXCEEDED',
-  message: `answers that wait for a step may have ${limit} bytes together, with this one they have ${bytes}: ask for less at a time`,
-});
+const nothing: Shipment = { entries: [] };
+
+const isGated = (intent: Intent): intent is FetchIntent | StartIntent | SendIntent =>
+  intent.type === 'fetch' || intent.type === 'start' || intent.type === 'send';
 
 const progressOf = (intents: readonly Intent[]): JobProgress | undefined => {
   const last = intents.filter((intent) => intent.type === 'progress').at(-1);

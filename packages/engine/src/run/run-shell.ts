@@ -17,7 +17,6 @@ import {
   type Answer,
   type FetchIntent,
   type FinishOutcome,
-  type JobProgress,
   type JournalEntry,
 } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
@@ -30,7 +29,8 @@ import type { LoadedModule } from '../module/loaded-module.ts';
 import type { ModuleCache } from '../module/module-cache.ts';
 import type { Random } from '../random.ts';
 import { failedOutcome } from './outcome.ts';
-import { RunCore, type RunOutput } from './run-core.ts';
+import { RunCore } from './run-core.ts';
+import type { RunOutput, Shipment } from './run-output.ts';
 
 /** A run's guest, wherever it lives. */
 type RunGuest = Pick<GuestHandle, 'step' | 'close'>;
@@ -43,6 +43,8 @@ export interface RunParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** See `EngineOptions.suspendAfterMs`. */
+  readonly suspendAfterMs: number;
 }
 
 export class RunShell implements EngineRun {
@@ -59,9 +61,13 @@ export class RunShell implements EngineRun {
   /** Set until the core exists: the end that was asked for before the beginning. */
   #early: FinishOutcome | undefined;
   #journalled: number;
-  /** Entries of rule 3, and the timer that ends their wait. */
-  #riding: readonly JournalEntry[] = [];
+  /** What waits by rule 3, and the timer that ends the wait. */
+  #riding: Shipment = nothing;
   #ride: Timer | undefined;
+  /** The question to the inbox that is open. */
+  #listening: AbortController | undefined;
+  /** Runs while the guest rests and may be given back. */
+  #rest: Timer | undefined;
   readonly #outputs: RunOutput[] = [];
   #isCarryingOut = false;
 
@@ -96,7 +102,9 @@ export class RunShell implements EngineRun {
     const { job, attempt, workflow, input, journal } = this.#request;
     const { runtime, mapStack } = module;
     const seed = this.#parts.random.bytes(seedBytes);
-    const start = { job, attempt, module: this.#request.module, runtime, workflow, input, seed, journal };
+    const { module: hash, inbox = [] } = this.#request;
+    const { suspendAfterMs } = this.#parts;
+    const start = { job, attempt, module: hash, runtime, workflow, input, seed, journal, inbox, suspendAfterMs };
     this.#guest = this.#parts.guests.open(module);
     this.#core = new RunCore(start, mapStack);
     this.#carryOut(this.#core.begin(this.#parts.clock.wallMs()));
@@ -120,7 +128,7 @@ export class RunShell implements EngineRun {
   #endEarly(outcome: FinishOutcome): void {
     if (this.#early || this.#over.signal.aborted) return;
     this.#early = outcome;
-    this.#finish([], outcome);
+    this.#finish(nothing, outcome);
   }
 
   #carryOut(outputs: readonly RunOutput[]): void {
@@ -149,36 +157,44 @@ export class RunShell implements EngineRun {
         return this.#setTimer(output.call, output.atMs);
       case 'abort':
         return this.#abort(output.call);
+      case 'listen':
+        return this.#listen(output.after);
+      case 'hush':
+        return this.#hush();
+      case 'rest':
+        return this.#watchRest(output.ms);
       case 'finish':
-        return this.#finish(output.entries, output.outcome);
+        return this.#finish(output, output.outcome);
     }
   }
 
-  #append({ entries, progress }: RunOutput & { readonly type: 'append' }): void {
-    this.#journalled += entries.length;
-    this.#riding = [...this.#riding, ...entries];
-    if (!entries.every(ridesAlong)) return this.#ship(progress);
-    this.#ride ??= this.#parts.clock.after(engineLimits.rideAlongMs, () => this.#ship(undefined));
+  #append(shipment: Shipment): void {
+    this.#journalled += shipment.entries.length;
+    this.#riding = joined(this.#riding, shipment);
+    if (!shipment.entries.every(ridesAlong)) return this.#ship();
+    this.#ride ??= this.#parts.clock.after(engineLimits.rideAlongMs, () => this.#ship());
   }
 
-  #ship(progress: JobProgress | undefined): void {
+  #ship(): void {
     const through = this.#journalled;
-    this.#ports.sink.append(this.#ridden(), progress).then(
-      () => this.#tell((core) => core.durable(through)),
+    const { entries, ...extras } = this.#ridden();
+    this.#ports.sink.append(entries, extras).then(
+      ({ refused }) => this.#tell((core) => core.durable(through, this.#parts.clock.wallMs(), refused)),
       (error: unknown) => this.#lose(error),
     );
   }
 
-  /** The entries that wait, which wait no longer. */
-  #ridden(): readonly JournalEntry[] {
+  /** What waits, and waits no longer. */
+  #ridden(): Shipment {
     const riding = this.#riding;
-    this.#riding = [];
+    this.#riding = nothing;
     this.#ride?.cancel();
     this.#ride = undefined;
     return riding;
   }
 
   #step(): void {
+    this.#rest?.cancel();
     const { core, guest } = { core: this.#core, guest: this.#guest };
     if (!core || !guest) return;
     guest
@@ -219,6 +235,35 @@ export class RunShell implements EngineRun {
     wait();
   }
 
+  /** Asks the inbox until it has something. */
+  #listen(after: number): void {
+    this.#hush();
+    const { inbox } = this.#ports;
+    if (!inbox) return;
+    const listening = new AbortController();
+    this.#listening = listening;
+    const { signal } = listening;
+    inbox.call(this.#ports, after, signal).then(
+      (items) => {
+        if (!signal.aborted) this.#tell((core) => core.heard(items, this.#parts.clock.wallMs()));
+      },
+      (error: unknown) => {
+        if (!signal.aborted) this.#lose(error);
+      },
+    );
+  }
+
+  #hush(): void {
+    this.#listening?.abort(unwanted);
+    this.#listening = undefined;
+  }
+
+  #watchRest(ms: number): void {
+    const { clock } = this.#parts;
+    this.#rest?.cancel();
+    this.#rest = clock.after(ms, () => this.#tell((core) => core.rested(clock.wallMs())));
+  }
+
   #effect(call: number): AbortController {
     const abort = new AbortController();
     this.#effects.set(call, abort);
@@ -239,9 +284,11 @@ export class RunShell implements EngineRun {
     if (this.#core && !this.#over.signal.aborted) this.#carryOut(event(this.#core));
   }
 
-  #finish(entries: readonly JournalEntry[], outcome: FinishOutcome): void {
+  #finish(shipment: Shipment, outcome: FinishOutcome): void {
     this.#guest?.close();
-    this.#ports.sink.finish([...this.#ridden(), ...entries], outcome).then(
+    this.#fallSilent();
+    const { entries, ...extras } = joined(this.#ridden(), shipment);
+    this.#ports.sink.finish(entries, outcome, extras).then(
       () => this.#end({ type: 'finished', outcome }),
       (error: unknown) => this.#lose(error),
     );
@@ -260,6 +307,11 @@ export class RunShell implements EngineRun {
     this.#settle.resolve(end);
   }
 
+  #fallSilent(): void {
+    this.#hush();
+    this.#rest?.cancel();
+  }
+
   #fault(error: unknown): void {
     this.#free();
     this.#settle.reject(error);
@@ -268,6 +320,7 @@ export class RunShell implements EngineRun {
   #free(): void {
     this.#over.abort(unwanted);
     this.#ridden();
+    this.#fallSilent();
     for (const abort of this.#effects.values()) abort.abort(unwanted);
     this.#effects.clear();
     this.#guest?.close();
@@ -276,5 +329,17 @@ export class RunShell implements EngineRun {
 
 /** Why what is in flight is aborted. One for all: making an error for each costs more than the rest of an abort. */
 const unwanted = mvmError('CANCELLED', 'the run no longer needs it');
+
+const nothing: Shipment = { entries: [] };
+
+/** Two shipments as one: what the first says of progress is older. */
+const joined = (first: Shipment, { entries, internal = [], progress = first.progress }: Shipment): Shipment => {
+  const effects = [...(first.internal ?? []), ...internal];
+  return {
+    entries: [...first.entries, ...entries],
+    ...(effects.length > 0 && { internal: effects }),
+    ...(progress && { progress }),
+  };
+};
 
 const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';

@@ -9,6 +9,7 @@ import {
   type HolderMessage,
   type Timer,
 } from '@mvm-ci/protocol';
+import { appended } from '../../src/journal.ts';
 import type { Engine, EngineRun, RunEnd } from '../../src/engine.ts';
 import { engineLimits } from '../../src/limits.ts';
 import type { JournalKeeper } from '../../src/link/journal-keeper.ts';
@@ -151,7 +152,7 @@ describe('LinkServer', () => {
   it('ends without a store that does not answer', async () => {
     const kept = {
       entries: [],
-      ports: { sink: { append: async () => undefined, finish: async () => undefined }, mayStartEffect: () => true },
+      ports: { sink: { append: async () => appended, finish: async () => undefined }, mayStartEffect: () => true },
       refusal: undefined,
       settle: () => new Promise<undefined>(() => undefined),
     };

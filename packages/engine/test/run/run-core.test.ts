@@ -39,9 +39,9 @@ describe('a fresh attempt', () => {
     const core = newCore();
     core.begin(t0);
     assert.deepEqual(types(stepped(core, [fetchOf(1)])), ['append']);
-    assert.deepEqual(core.durable(1), []);
-    assert.deepEqual(core.durable(2), [{ type: 'fetch', intent: fetchOf(1) }]);
-    assert.deepEqual(core.durable(2), [], 'and only once');
+    assert.deepEqual(core.durable(1, t0), []);
+    assert.deepEqual(core.durable(2, t0), [{ type: 'fetch', intent: fetchOf(1) }]);
+    assert.deepEqual(core.durable(2, t0), [], 'and only once');
   });
 
   it('starts a timer at once, from the time of the activation', () => {
@@ -101,7 +101,7 @@ describe('a fresh attempt', () => {
     core.answered(1, slept, t0 + 1);
     const outputs = stepped(core, [fetchOf(3), complete]);
     assert.deepEqual(types(outputs), ['abort', 'abort', 'finish']);
-    assert.deepEqual(core.durable(99), []);
+    assert.deepEqual(core.durable(99, t0), []);
     assert.deepEqual(core.answered(2, slept, t0), []);
   });
 
@@ -165,7 +165,7 @@ describe('calls', () => {
     core.begin(t0);
     const outputs = stepped(core, [sleep(1), fetchOf(2), { type: 'abandon', call: 2 }]);
     assert.deepEqual(types(outputs), ['append', 'wake']);
-    assert.deepEqual(core.durable(2), []);
+    assert.deepEqual(core.durable(2, t0), []);
   });
 
   it('may be abandoned after their answer came', () => {
@@ -228,7 +228,7 @@ describe('the end from outside', () => {
     core.begin(t0);
     stepped(core, [fetchOf(1)]);
     assert.deepEqual(types(core.release()), ['abort', 'finish']);
-    assert.deepEqual(core.durable(2), []);
+    assert.deepEqual(core.durable(2, t0), []);
   });
 
   it('ships the step that is being taken, and the answers that waited for it, before it is released', () => {

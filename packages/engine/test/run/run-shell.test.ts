@@ -76,13 +76,13 @@ const begin = (...steps: readonly Intent[][]): Scene => {
     { job: 'j', attempt: 1, module: 'm', workflow: 'main', input: '{}', journal: [] },
     {
       sink: {
-        append: (entries, progress) => {
+        append: (entries, extras) => {
           batches.push(entries.map(({ kind }) => kind));
-          return sink.append(entries, progress);
+          return sink.append(entries, extras);
         },
-        finish: (entries, outcome) => {
+        finish: (entries, outcome, extras) => {
           batches.push(entries.map(({ kind }) => kind));
-          return sink.finish(entries, outcome);
+          return sink.finish(entries, outcome, extras);
         },
       },
       mayStartEffect: () => true,
@@ -94,6 +94,7 @@ const begin = (...steps: readonly Intent[][]): Scene => {
       clock,
       random: { bytes: (length) => new Uint8Array(length) },
       logger: silentLogger,
+      suspendAfterMs: Number.POSITIVE_INFINITY,
     },
   );
   return { clock, journal, shell, batches };

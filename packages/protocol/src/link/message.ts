@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { errorRecordSchema } from '../api/error-record.ts';
+import { inboxItemSchema, internalEffectsSchema, type InboxItem, type InternalEffect } from '../api/inbox.ts';
 import { finishOutcomeSchema, progressSchema, type ClaimedJob, type FinishOutcome } from '../api/peer.ts';
 import type { ErrorRecord } from '../error.ts';
 import { mvmError } from '../error.ts';
@@ -29,8 +30,13 @@ export type HolderMessage =
   | { readonly type: 'journal'; readonly bytes: Uint8Array }
   /** The journal is complete, with so many entries. */
   | { readonly type: 'ready'; readonly entries: number }
-  /** All calls up to this one are durable. */
-  | { readonly type: 'ack'; readonly call: number; readonly leaseLeftMs: number }
+  /** All calls up to this one are durable; `refused` tells which of their effects inside the system were not done. */
+  | {
+      readonly type: 'ack';
+      readonly call: number;
+      readonly leaseLeftMs: number;
+      readonly refused?: readonly InboxItem[] | undefined;
+    }
   | { readonly type: 'refused'; readonly call: number; readonly error: ErrorRecord }
   /** The answer to `ask`; 0 when the lease is lost. */
   | { readonly type: 'lease'; readonly ask: number; readonly leaseLeftMs: number }
@@ -56,8 +62,15 @@ export type EngineMessage =
       readonly call: number;
       readonly bytes: Uint8Array;
       readonly progress?: JobProgress | undefined;
+      readonly internal?: readonly InternalEffect[] | undefined;
     }
-  | { readonly type: 'finish'; readonly call: number; readonly bytes: Uint8Array; readonly outcome: FinishOutcome }
+  | {
+      readonly type: 'finish';
+      readonly call: number;
+      readonly bytes: Uint8Array;
+      readonly outcome: FinishOutcome;
+      readonly internal?: readonly InternalEffect[] | undefined;
+    }
   /** How long does the lease last? Numbered from 1. */
   | { readonly type: 'ask'; readonly ask: number }
   | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
@@ -88,7 +101,12 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('journal'), bytes: entryBytes }),
   z.object({ type: z.literal('ready'), entries: count }),
-  z.object({ type: z.literal('ack'), call: positive, leaseLeftMs: durationMs }),
+  z.object({
+    type: z.literal('ack'),
+    call: positive,
+    leaseLeftMs: durationMs,
+    refused: z.array(inboxItemSchema).max(limits.internalEffectsMax).optional(),
+  }),
   z.object({ type: z.literal('refused'), call: positive, error }),
   z.object({ type: z.literal('lease'), ask: positive, leaseLeftMs: durationMs }),
   z.object({ type: z.literal('module'), bytes: bytesUpTo(linkLimits.modulePieceBytes), isLast: z.boolean() }),
@@ -103,8 +121,20 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('busy'), error }),
   z.object({ type: z.literal('want-module') }),
   z.object({ type: z.literal('entries'), bytes: entryBytes }),
-  z.object({ type: z.literal('append'), call: positive, bytes: entryBytes, progress: progressSchema }),
-  z.object({ type: z.literal('finish'), call: positive, bytes: entryBytes, outcome: finishOutcomeSchema }),
+  z.object({
+    type: z.literal('append'),
+    call: positive,
+    bytes: entryBytes,
+    progress: progressSchema,
+    internal: internalEffectsSchema,
+  }),
+  z.object({
+    type: z.literal('finish'),
+    call: positive,
+    bytes: entryBytes,
+    outcome: finishOutcomeSchema,
+    internal: internalEffectsSchema,
+  }),
   z.object({ type: z.literal('ask'), ask: positive }),
   z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
   z.object({ type: z.literal('fault'), error }),

@@ -27,8 +27,8 @@ export const attemptKeeper = (
         entries,
         ports: {
           sink: {
-            append: (added, progress) => sink.append(added, progress).catch(note),
-            finish: (added, outcome) => sink.finish(added, outcome).catch(note),
+            append: (added, extras) => sink.append(added, extras).catch(note),
+            finish: (added, outcome, extras) => sink.finish(added, outcome, extras).catch(note),
           },
           mayStartEffect: (signal) => attempt.mayStartEffect(signal),
         },

@@ -7,10 +7,11 @@ import {
   mvmError,
   type ClaimedJob,
   type FinishOutcome,
+  type InternalEffect,
   type JournalEntry,
   type MvmError,
 } from '@mvm-ci/protocol';
-import type { JournalSink } from '@mvm-ci/engine';
+import { MemoryInbox, type Appended, type ApplyEffect, type JournalSink } from '@mvm-ci/engine';
 
 /** See `HostPorts` of the worker. */
 export interface AttemptPorts {
@@ -27,14 +28,20 @@ export interface AttemptPorts {
 interface Parcel {
   readonly holder: number;
   readonly entries: readonly JournalEntry[];
+  readonly internal: readonly InternalEffect[];
   readonly outcome: FinishOutcome | undefined;
-  readonly call: PromiseWithResolvers<void>;
+  readonly call: PromiseWithResolvers<Appended>;
 }
 
 const leaseMs = 60_000;
 
 export class HeldAttempt implements AttemptPorts {
   readonly claimed: ClaimedJob;
+  readonly inbox: MemoryInbox = new MemoryInbox();
+  /** What was done inside the system, in its order. */
+  readonly effects: InternalEffect[] = [];
+  /** Says why an effect inside the system is refused. @default none is */
+  refuseEffect: ApplyEffect = () => undefined;
   readonly #stored: JournalEntry[] = [];
   readonly #sent: Parcel[] = [];
   #holder = 0;
@@ -122,8 +129,10 @@ export class HeldAttempt implements AttemptPorts {
     this.#holder += 1;
     const holder = this.#holder;
     return {
-      append: (entries) => this.#send({ holder, entries, outcome: undefined }),
-      finish: (entries, outcome) => this.#send({ holder, entries, outcome }),
+      append: (entries, { internal = [] } = {}) => this.#send({ holder, entries, internal, outcome: undefined }),
+      finish: async (entries, outcome, { internal = [] } = {}) => {
+        await this.#send({ holder, entries, internal, outcome });
+      },
     };
   }
 
@@ -142,8 +151,8 @@ export class HeldAttempt implements AttemptPorts {
     return this.#isLost ? 0 : Math.max(0, this.#untilMs - performance.now());
   }
 
-  #send(parcel: Omit<Parcel, 'call'>): Promise<void> {
-    const call = Promise.withResolvers<void>();
+  #send(parcel: Omit<Parcel, 'call'>): Promise<Appended> {
+    const call = Promise.withResolvers<Appended>();
     call.promise.catch(() => undefined);
     this.#sent.push({ ...parcel, call });
     if (this.#isHoldingAcks) this.#change();
@@ -162,7 +171,8 @@ export class HeldAttempt implements AttemptPorts {
       }
       this.#stored.push(...parcel.entries);
       this.#outcome = parcel.outcome;
-      parcel.call.resolve();
+      this.effects.push(...parcel.internal);
+      parcel.call.resolve({ refused: this.inbox.apply(parcel.internal, (effect) => this.refuseEffect(effect)) });
     }
     this.#change();
   }

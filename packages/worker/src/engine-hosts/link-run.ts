@@ -26,6 +26,7 @@ import {
   type EngineMessage,
   type FinishOutcome,
   type HolderMessage,
+  type InboxItem,
   type JournalEntry,
   type MvmError,
 } from '@mvm-ci/protocol';
@@ -186,18 +187,23 @@ export class LinkRun implements HostRun, ConversationEvents {
     for (const entry of entries) this.#entries.push(entry);
   }
 
-  #append({ call, bytes, progress }: EngineMessage & { readonly type: 'append' }): void {
+  #append({ call, bytes, progress, internal }: EngineMessage & { readonly type: 'append' }): void {
     this.#openSink()
-      .append(this.#gathered(bytes), progress)
+      .append(this.#gathered(bytes), { progress, internal })
       .then(
-        () => this.#say({ type: 'ack', call, leaseLeftMs: this.#options.ports.leaseLeftMs() }),
+        ({ refused }) => this.#ack(call, refused),
         (error: unknown) => this.#sinkRefused(call, asMvmError(error)),
       );
   }
 
-  #finish({ call, bytes, outcome }: EngineMessage & { readonly type: 'finish' }): void {
+  #ack(call: number, refused: readonly InboxItem[]): void {
+    const leaseLeftMs = this.#options.ports.leaseLeftMs();
+    this.#say({ type: 'ack', call, leaseLeftMs, ...(refused.length > 0 && { refused }) });
+  }
+
+  #finish({ call, bytes, outcome, internal }: EngineMessage & { readonly type: 'finish' }): void {
     this.#openSink()
-      .finish(this.#gathered(bytes), outcome)
+      .finish(this.#gathered(bytes), outcome, { internal })
       .then(
         () => this.#finished(call, outcome),
         (error: unknown) => this.#sinkRefused(call, asMvmError(error)),

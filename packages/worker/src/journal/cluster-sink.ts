@@ -7,16 +7,20 @@
  *   3. An append resolves when the batch with its last entry is durable (I2).
  *   4. `finish` carries the entries that are left, in the same transaction (I7).
  *   5. After a refusal, `lose` or `finish`, nothing is sent any more, and every open call has been settled.
- *   6. After `withdraw` nothing new is sent; a batch that was taken is sent until it is answered.
+ *   6. What an append does inside the system goes with the batch that has its last entry (I7).
+ *   7. After `withdraw` nothing new is sent; a batch that was taken is sent until it is answered.
  */
-import type { JournalSink } from '@mvm-ci/engine';
+import { appended, type AppendExtras, type Appended, type JournalSink } from '@mvm-ci/engine';
 import {
   chainHash,
   encodeEntry,
   joinByteStrings,
   limits,
   mvmError,
+  type AppendItem,
   type FinishOutcome,
+  type InboxItem,
+  type InternalEffect,
   type JobProgress,
   type JournalBatch,
   type JournalEntry,
@@ -47,19 +51,22 @@ export interface ClusterSinkOptions {
 interface Chunk {
   readonly bytes: Uint8Array;
   progress: JobProgress | undefined;
+  readonly internal: InternalEffect[];
   /** The calls that wait for this entry to be durable. */
-  readonly calls: PromiseWithResolvers<void>[];
+  readonly calls: Call[];
 }
 
 interface Ending {
   readonly outcome: FinishOutcome;
-  readonly call: PromiseWithResolvers<void>;
+  readonly call: Call;
 }
 
 interface Sent {
   readonly parcel: Parcel;
-  readonly calls: PromiseWithResolvers<void>[];
+  readonly calls: Call[];
 }
+
+type Call = PromiseWithResolvers<Appended>;
 
 /** A {@link JournalSink} whose entries go to the control plane. */
 export class ClusterSink implements JournalSink, ParcelSource {
@@ -103,28 +110,32 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   /** @throws STALE_LEASE when the lease is over; LIMIT_EXCEEDED when an entry is larger than an append may be. */
-  append(entries: readonly JournalEntry[], progress?: JobProgress): Promise<void> {
-    const call = handled(Promise.withResolvers<void>());
+  append(entries: readonly JournalEntry[], { progress, internal }: AppendExtras = {}): Promise<Appended> {
+    const call = handled(Promise.withResolvers());
     this.#progress = progress ?? this.#progress;
-    this.#gather(entries);
+    this.#gather(entries, internal);
     const last = this.#over ? undefined : (this.#waiting.at(-1) ?? this.#sent);
     if (this.#over) call.reject(this.#over);
     else if (last) last.calls.push(call);
-    else call.resolve();
+    else call.resolve(appended);
     this.#offer();
     return call.promise;
   }
 
   /** @throws STALE_LEASE when the lease is over; LIMIT_EXCEEDED when an entry is larger than an append may be. */
-  finish(entries: readonly JournalEntry[], outcome: FinishOutcome): Promise<void> {
-    const call = handled(Promise.withResolvers<void>());
-    this.#gather(entries);
+  async finish(
+    entries: readonly JournalEntry[],
+    outcome: FinishOutcome,
+    { internal }: AppendExtras = {},
+  ): Promise<void> {
+    const call = handled(Promise.withResolvers());
+    this.#gather(entries, internal);
     if (this.#over) call.reject(this.#over);
     else {
       this.#ending = { outcome, call };
       this.#offer();
     }
-    return call.promise;
+    await call.promise;
   }
 
   /** The lease is lost: rejects what is open with `error` and sends nothing more. Idempotent. */
@@ -149,13 +160,13 @@ export class ClusterSink implements JournalSink, ParcelSource {
     return this.#sent?.parcel;
   }
 
-  accepted(parcel: Parcel): void {
+  accepted(parcel: Parcel, refused: readonly InboxItem[] = []): void {
     const sent = this.#sent;
     if (sent?.parcel !== parcel) return;
     this.#sent = undefined;
     this.#hasAppended = true;
     if (parcel.kind === 'finish') this.#finished = parcel.item.outcome;
-    for (const call of sent.calls) call.resolve();
+    for (const call of sent.calls) call.resolve({ refused });
     if (parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
     else this.#offer();
     this.#withdrawn?.resolve();
@@ -175,9 +186,14 @@ export class ClusterSink implements JournalSink, ParcelSource {
     if (!this.#sent && this.nextKind) this.#options.shipper.offer(this);
   }
 
-  #gather(entries: readonly JournalEntry[]): void {
+  #gather(entries: readonly JournalEntry[], internal: readonly InternalEffect[] = []): void {
     if (this.#over) return;
-    const chunks = entries.map((entry): Chunk => ({ bytes: encodeEntry(entry), progress: undefined, calls: [] }));
+    const chunks = entries.map((entry): Chunk => ({
+      bytes: encodeEntry(entry),
+      progress: undefined,
+      internal: [],
+      calls: [],
+    }));
     const large = chunks.find(({ bytes }) => bytes.length > limits.appendBytesMax);
     if (large) this.#refuse(tooLarge(large.bytes.length));
     if (this.#over) return;
@@ -185,15 +201,18 @@ export class ClusterSink implements JournalSink, ParcelSource {
     const last = this.#waiting.at(-1);
     if (!last) return;
     last.progress = this.#progress;
+    last.internal.push(...internal);
     this.#progress = undefined;
   }
 
   /** How many of the waiting chunks one batch can hold: at least one. */
   #fitting(): number {
     let bytes = 0;
+    let effects = 0;
     const over = this.#waiting.findIndex((chunk, index) => {
       bytes += chunk.bytes.length;
-      return index > 0 && bytes > limits.appendBytesMax;
+      effects += chunk.internal.length;
+      return index > 0 && (bytes > limits.appendBytesMax || effects > limits.internalEffectsMax);
     });
     return over === -1 ? this.#waiting.length : over;
   }
@@ -210,7 +229,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
     return batch && { parcel: { kind: 'append', item: { ...lease, attempt, ...batch } }, calls };
   }
 
-  #link(chunks: readonly Chunk[]): JournalBatch & { readonly progress?: JobProgress } {
+  #link(chunks: readonly Chunk[]): JournalBatch & Pick<AppendItem, 'progress' | 'internal'> {
     const header = {
       firstSeq: this.#position.nextSeq,
       count: chunks.length,
@@ -219,7 +238,8 @@ export class ClusterSink implements JournalSink, ParcelSource {
     const hash = chainHash(this.#position.hash, header);
     this.#position = { nextSeq: header.firstSeq + header.count, hash };
     const progress = chunks.findLast((chunk) => chunk.progress)?.progress;
-    return { ...header, hash, ...(progress && { progress }) };
+    const internal = chunks.flatMap((chunk) => chunk.internal);
+    return { ...header, hash, ...(progress && { progress }), ...(internal.length > 0 && { internal }) };
   }
 
   #end(error: MvmError): void {
@@ -247,7 +267,7 @@ const tooLarge = (bytes: number): MvmError =>
   });
 
 // The engine doesn't wait for entries that ride along (I4): their refusal must not end the process.
-const handled = (call: PromiseWithResolvers<void>): PromiseWithResolvers<void> => {
+const handled = (call: Call): Call => {
   call.promise.catch(() => undefined);
   return call;
 };

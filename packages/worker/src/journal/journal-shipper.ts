@@ -14,6 +14,7 @@ import {
   RetryLaterError,
   type AppendItem,
   type FinishItem,
+  type InboxItem,
   type ItemAnswer,
   type MvmError,
   errorFromRecord,
@@ -36,7 +37,8 @@ export interface ParcelSource {
   readonly nextKind: Parcel['kind'] | undefined;
   /** The next parcel; the same one until it was answered. */
   take(): Parcel | undefined;
-  accepted(parcel: Parcel): void;
+  /** `refused`: which of its effects inside the system were not done. */
+  accepted(parcel: Parcel, refused?: readonly InboxItem[]): void;
   refused(parcel: Parcel, error: MvmError): void;
 }
 
@@ -170,10 +172,13 @@ const settle = (shipments: readonly Shipment[], answers: readonly ItemAnswer[]):
   shipments.filter(({ source, parcel }, index) => {
     const answer = answers[index];
     if (answer === undefined) return false;
-    const error = answer.ok ? undefined : errorFromRecord(answer.error);
+    if (answer.ok) {
+      source.accepted(parcel, answer.refused);
+      return false;
+    }
+    const error = errorFromRecord(answer.error);
     if (error instanceof RetryLaterError) return true;
-    if (error) source.refused(parcel, error);
-    else source.accepted(parcel);
+    source.refused(parcel, error);
     return false;
   });
 
