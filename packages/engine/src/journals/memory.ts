@@ -59,20 +59,20 @@ export class MemoryJournal {
     this.#outcome = undefined;
     const holder = this.#holder;
     return {
-      append: async (entries, extras) => this.#append(holder, entries, extras),
+      append: (entries, extras) => this.#append(holder, entries, extras),
       finish: async (entries, outcome, extras) => {
-        this.#append(holder, entries, extras);
+        await this.#append(holder, entries, extras);
         this.#outcome = outcome;
         this.#holder += 1;
       },
     };
   }
 
-  #append(holder: number, entries: readonly JournalEntry[], extras: AppendExtras = {}): Appended {
-    if (holder !== this.#holder) throw mvmError('STALE_LEASE', 'the journal has another holder now');
+  #append(holder: number, entries: readonly JournalEntry[], extras: AppendExtras = {}): Promise<Appended> {
+    if (holder !== this.#holder) return Promise.reject(mvmError('STALE_LEASE', 'the journal has another holder now'));
     this.#entries.push(...entries);
     this.#progress = extras.progress ?? this.#progress;
-    return { refused: this.#applyAll(extras.internal ?? []) };
+    return Promise.resolve({ refused: this.#applyAll(extras.internal ?? []) });
   }
 
   #applyAll(effects: readonly InternalEffect[]): readonly InboxItem[] {

@@ -24,8 +24,8 @@ export class InboxBook {
   }
 
   /** What is unread, the oldest first. */
-  get unread(): Iterable<InboxItem> {
-    return this.#unread.values();
+  get unread(): readonly InboxItem[] {
+    return [...this.#unread.values()];
   }
 
   /** Whether this item is unread. */

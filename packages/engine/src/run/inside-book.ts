@@ -72,7 +72,7 @@ export class InsideBook {
   /** The journal is recalled, with these calls open. */
   recalled(open: readonly OpenCall[]): void {
     const calls = new Set(open.map(({ intent }) => intent.call));
-    for (const { number, body } of [...this.#inbox.unread])
+    for (const { number, body } of this.#inbox.unread)
       if (body.type === 'refused' && !calls.has(body.call)) this.#waste(number);
   }
 

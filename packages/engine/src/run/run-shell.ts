@@ -238,19 +238,16 @@ export class RunShell implements EngineRun {
   /** Asks the inbox until it has something. */
   #listen(after: number): void {
     this.#hush();
-    const { inbox } = this.#ports;
-    if (!inbox) return;
     const listening = new AbortController();
     this.#listening = listening;
-    const { signal } = listening;
-    inbox.call(this.#ports, after, signal).then(
-      (items) => {
-        if (!signal.aborted) this.#tell((core) => core.heard(items, this.#parts.clock.wallMs()));
-      },
-      (error: unknown) => {
-        if (!signal.aborted) this.#lose(error);
-      },
-    );
+    this.#hear(after, listening.signal).catch((error: unknown) => {
+      if (!listening.signal.aborted) this.#lose(error);
+    });
+  }
+
+  async #hear(after: number, signal: AbortSignal): Promise<void> {
+    const items = await this.#ports.inbox?.(after, signal);
+    if (items && !signal.aborted) this.#tell((core) => core.heard(items, this.#parts.clock.wallMs()));
   }
 
   #hush(): void {
