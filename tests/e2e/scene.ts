@@ -12,11 +12,25 @@ import {
 } from '@mvm-ci/testkit';
 
 /** Modules that tests deploy. */
-export type ModuleName = 'crawler' | 'core-fetches' | 'probe' | 'journey' | 'changed-v1' | 'changed-v2';
+export type ModuleName =
+  | 'crawler'
+  | 'core-fetches'
+  | 'c-fetches'
+  | 'c-core-fetches'
+  | 'rust-fetches'
+  | 'go-fetches'
+  | 'probe'
+  | 'journey'
+  | 'changed-v1'
+  | 'changed-v2';
 
 const folders: Readonly<Record<ModuleName, string>> = {
   crawler: '../../examples/01-crawler',
   'core-fetches': '../../examples/02-core-assemblyscript',
+  'c-fetches': '../../examples/03-c',
+  'c-core-fetches': '../../examples/04-core-c',
+  'rust-fetches': '../../examples/05-rust',
+  'go-fetches': '../../examples/06-go',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',
   'changed-v1': 'fixtures/changed-v1',

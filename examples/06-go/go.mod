@@ -1,0 +1,3 @@
+module mvm-ci.example/go-fetches
+
+go 1.21

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { EffectAudit } from '@mvm-ci/testkit';
+import { lacksCompiler, type Language } from './compilers.ts';
+import { Receiver } from './receiver.ts';
+import { Scene, type ModuleName } from './scene.ts';
+
+const deadlineMs = 120_000;
+
+const guests: readonly (readonly [title: string, module: ModuleName, language?: Language])[] = [
+  ['a core guest in AssemblyScript', 'core-fetches'],
+  ['a core guest in C', 'c-core-fetches', 'C'],
+  ['a wasi guest in C', 'c-fetches', 'C'],
+  ['a wasi guest in Rust', 'rust-fetches', 'Rust'],
+  ['a wasi guest in Go', 'go-fetches', 'Go'],
+];
+
+for (const [title, module, language] of guests) {
+  const skip = language !== undefined && (await lacksCompiler(language));
+  describe(title, { skip }, () => {
+    it('goes on from its journal when its worker is killed, under the same contract as a script', async () => {
+      const signal = AbortSignal.timeout(deadlineMs);
+      // The second request is answered only when it comes again: its first worker dies in the middle of it.
+      await using receiver = await Receiver.start((request, respond) => {
+        const before = receiver.requests.filter(({ key }) => key === request.key).length;
+        if (!request.key.endsWith(':3') || before > 1) respond(200, 'ten bytes.');
+      });
+      await using scene = await Scene.start({ workers: 1 });
+      await scene.deploy(module);
+      const [id = ''] = await scene.publish([{ workflow: module, input: { url: receiver.url } }]);
+      await receiver.arrivals(2);
+
+      const audit = new EffectAudit();
+      const [worker] = scene.cluster.workers;
+      assert.ok(worker);
+      const [journal] = await scene.killWorker(worker, audit);
+      await scene.cluster.addWorker();
+      const ended = await scene.ended(id, signal);
+
+      assert.equal(ended.status, 'completed', JSON.stringify(ended.error));
+      assert.deepEqual(ended.result, { statuses: [200, 200, 200], bytes: [10, 10, 10] });
+      assert.equal(ended.resumes, 1);
+      assert.ok(journal && journal.entries.length > 3, 'the kill came too early: too little happened');
+      assert.deepEqual(audit.judge(receiver.requests).duplicated, []);
+      assert.deepEqual(
+        receiver.requests.map(({ key }) => key),
+        [`${id}:1:1`, `${id}:1:3`, `${id}:1:3`, `${id}:1:5`],
+      );
+    });
+  });
+}
