@@ -19,6 +19,7 @@ export type ModuleName =
   | 'c-core-fetches'
   | 'rust-fetches'
   | 'go-fetches'
+  | 'flawless-fetches'
   | 'probe'
   | 'journey'
   | 'changed-v1'
@@ -31,6 +32,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'c-core-fetches': '../../examples/04-core-c',
   'rust-fetches': '../../examples/05-rust',
   'go-fetches': '../../examples/06-go',
+  'flawless-fetches': '../../examples/07-flawless-c',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',
   'changed-v1': 'fixtures/changed-v1',

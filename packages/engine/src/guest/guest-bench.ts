@@ -7,6 +7,7 @@
  *   3. A guest that is closed in the middle of a step is `lost`; whatever its step comes to is dropped.
  */
 import { CorePool } from './core/core-pool.ts';
+import { openFlawlessGuest } from './flawless/flawless-guest.ts';
 import { GuestFault, type Guest } from './guest.ts';
 import { openWasiGuest } from './wasi/wasi-guest.ts';
 import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
@@ -106,9 +107,13 @@ export class GuestBench {
       case 'core':
         return this.#pool(loaded, loaded.code.wasm).open();
       case 'wasi':
-      case 'flawless':
         return openWasiGuest(
-          { module: loaded.code.wasm, isText: loaded.code.runtime === 'text' },
+          { module: loaded.code.wasm, isText: loaded.code.variant === 'text' },
+          { wait: (ready) => this.#stage.wait(id, ready) },
+        );
+      case 'flawless':
+        return openFlawlessGuest(
+          { module: loaded.code.wasm, signature: loaded.code.variant },
           { wait: (ready) => this.#stage.wait(id, ready) },
         );
       case 'javascript':

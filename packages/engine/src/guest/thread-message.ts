@@ -7,7 +7,8 @@ import type { StepOutcome } from './guest.ts';
 /** A module as a thread needs it. */
 export type GuestCode =
   | { readonly kind: 'javascript'; readonly script: string }
-  | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly runtime: string };
+  /** `variant` tells how it is run: of `wasi` the module's runtime, of `flawless` the type of its import. */
+  | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly variant: string };
 
 /** To the thread. Modules and guests are named by numbers that the main side makes. */
 export type Command =

@@ -1,5 +1,6 @@
 /** What a WebAssembly module of each kind must export and may import: the interface between its guest and the engine. */
 import { mvmError, type ModuleKind } from '@mvm-ci/protocol';
+import { submitConventions } from '../guest/flawless/convention.ts';
 import { wasiImports } from '../guest/wasi/wasi-imports.ts';
 
 /** Something that a module imports. */
@@ -42,7 +43,8 @@ export const checkShape = (kind: WasmKind, names: ModuleNames): void => {
       for (const one of names.imports) checkWasiImport(one);
       return checkExports(kind, names, { _start: '() → ()' });
     case 'flawless':
-      throw mvmError('MODULE_INVALID', 'this engine does not run modules of the flawless crate');
+      checkSubmit(names.imports);
+      checkExports(kind, names, { 'wasabi::alloc': '(i32) → (i32)', ...workflowExports(names.exports) });
   }
 };
 
@@ -70,6 +72,32 @@ const checkWasiImport = (one: ModuleImport): void => {
       name: one.name,
       offset: one.offset,
     },
+  );
+};
+
+/** The module's only import, whatever it is called: the public crate doesn't show its name. */
+const checkSubmit = ([submit, ...more]: readonly ModuleImport[]): void => {
+  if (!submit) throw mvmError('MODULE_INVALID', 'a flawless module must import one function, which takes its commands');
+  const isKnown = submitConventions.some((known) => known === submit.signature);
+  const refused = isKnown ? more[0] : submit;
+  if (!refused) return;
+  throw mvmError(
+    'MODULE_UNKNOWN_IMPORT',
+    `the module asks for ${shown(refused)} (at offset ${refused.offset}): a flawless module has one import, a function ${submitConventions.join(' or ')}`,
+    { module: refused.module, name: refused.name, offset: refused.offset },
+  );
+};
+
+const workflowPattern = /^#flawless#workflow#(?:init|run)#(?<workflow>.+)$/;
+
+/** Each workflow has two functions. */
+const workflowExports = (exports: readonly ModuleExport[]): Readonly<Record<string, string>> => {
+  const workflows = new Set(exports.flatMap(({ name }) => workflowPattern.exec(name)?.groups?.['workflow'] ?? []));
+  return Object.fromEntries(
+    [...workflows].flatMap((workflow) => [
+      [`#flawless#workflow#init#${workflow}`, '() → (i32)'],
+      [`#flawless#workflow#run#${workflow}`, '() → ()'],
+    ]),
   );
 };
 

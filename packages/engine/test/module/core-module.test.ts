@@ -168,3 +168,38 @@ describe('a wasi module', () => {
     await assert.rejects(wasi('(module (memory (export "memory") 5) (func (export "_start")))'), failing);
   });
 });
+
+describe('a flawless module', () => {
+  const flawless = async (imports: string, more = ''): Promise<WebAssembly.Module> => {
+    const text = `(module ${imports} (memory (export "memory") 1)
+      (func (export "wasabi::alloc") (param i32) (result i32) (i32.const 0))
+      (func (export "#flawless#workflow#init#a") (result i32) (i32.const 0)) ${more}
+      (func (export "#flawless#workflow#run#a")))`;
+    return prepareCore({ ...wasiModule(await wasmFromText(text)), kind: 'flawless' }, memoryBytesMax);
+  };
+  const submit = '(import "any" "name" (func (param i32 i32) (result i64)))';
+
+  it('has one import, which is called as it likes', async () => {
+    assert.ok((await flawless(submit)) instanceof WebAssembly.Module);
+  });
+
+  it('is refused with none, a second, or one of a type that can not be guessed, named with its offset', async () => {
+    await assert.rejects(flawless(''), { code: 'MODULE_INVALID', message: /must import one function/ });
+    const unknown = { code: 'MODULE_UNKNOWN_IMPORT' };
+    await assert.rejects(flawless(`${submit} (import "env" "now" (func))`), {
+      ...unknown,
+      message: /"env\.now" \(at offset \d+\)/,
+    });
+    await assert.rejects(flawless('(import "env" "submit" (func (param i64)))'), {
+      ...unknown,
+      message: /"env\.submit"/,
+    });
+  });
+
+  it('is refused when a workflow lacks one of its functions', async () => {
+    await assert.rejects(flawless(submit, '(func (export "#flawless#workflow#run#b"))'), {
+      code: 'MODULE_INVALID',
+      message: /"#flawless#workflow#init#b"/,
+    });
+  });
+});

@@ -128,8 +128,9 @@ export class Coroutine implements Guest {
       checkIntents(this.#intents);
   }
 
-  /** The answer of `call` is no longer wanted. */
+  /** The answer of `call` is no longer wanted; one that is here already is forgotten. */
   abandon(call: number): void {
+    if (this.#answers.delete(call)) return;
     if (!this.#open.delete(call)) throw notOpen(call);
     this.note({ type: 'abandon', call });
   }

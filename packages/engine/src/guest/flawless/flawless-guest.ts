@@ -1,0 +1,96 @@
+/**
+ * A `flawless` guest: a module of the public `flawless` crate (docs/reference/flawless.md, "Modules"). Its only import
+ * takes commands as JSON; where a command must wait, its stack is suspended.
+ */
+import type { Intent } from '@mvm-ci/protocol';
+import { Coroutine, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
+import { ProgramEnd } from '../blocking/program-end.ts';
+import { GuestFault } from '../guest.ts';
+import { GuestMemory } from '../wasi/guest-memory.ts';
+import { CommandDesk } from './command-desk.ts';
+import { giveAnswer, readCommand, submitConventions, type SubmitSite } from './convention.ts';
+
+/** What a guest is made of. */
+export interface FlawlessCode {
+  readonly module: WebAssembly.Module;
+  /** Type of its import. */
+  readonly signature: string;
+}
+
+/** A guest of `code`; nothing runs before its first step. */
+export const openFlawlessGuest = (code: FlawlessCode, host: GuestHost): Coroutine =>
+  new Coroutine(new FlawlessProgram(code), host);
+
+class FlawlessProgram implements Program {
+  readonly #code: FlawlessCode;
+
+  constructor(code: FlawlessCode) {
+    this.#code = code;
+  }
+
+  async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
+    const desk = new CommandDesk(start, calls, ownName(this.#code.module));
+    try {
+      const { init, run } = this.#instantiate(start.workflow, desk);
+      await init();
+      await run();
+      return [{ type: 'complete', result: desk.response }];
+    } catch (error) {
+      if (error instanceof ProgramEnd || error instanceof GuestFault || desk.lastError === '') throw error;
+      // A panic: it was logged, then the code trapped.
+      return [{ type: 'fail', code: 'WORKFLOW_FAILED', name: '', message: desk.lastError, stack: '' }];
+    }
+  }
+
+  #instantiate(workflow: string, desk: CommandDesk): { readonly init: Run; readonly run: Run } {
+    const memory = new GuestMemory();
+    let allocate: SubmitSite['allocate'] = () => 0;
+    const convention = submitConventions.find((known) => known === this.#code.signature);
+    if (!convention) throw invalid(`submit has the type ${this.#code.signature}`);
+    const site: SubmitSite = { memory, convention, allocate: (bytes) => allocate(bytes) };
+    const exports = instantiate(this.#code.module, new WebAssembly.Suspending(submitTo(desk, site)));
+    const { memory: linear, 'wasabi::alloc': alloc } = exports;
+    const [init, run] = ['init', 'run'].map((part) => exports[`#flawless#workflow#${part}#${workflow}`]);
+    if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
+      throw invalid('memory or wasabi::alloc is missing');
+    if (typeof init !== 'function' || typeof run !== 'function') throw invalid(`it has no workflow "${workflow}"`);
+    memory.bind(linear);
+    allocate = alloc;
+    return { init: WebAssembly.promising(init), run: WebAssembly.promising(run) };
+  }
+}
+
+type Run = () => Promise<unknown>;
+
+const isAllocator = (value: unknown): value is SubmitSite['allocate'] => typeof value === 'function';
+
+const submitTo =
+  (desk: CommandDesk, site: SubmitSite) =>
+  (...[place, length, ...out]: readonly [number, number, ...number[]]): unknown => {
+    const output = desk.submit(readCommand(site, place, length));
+    return output instanceof Promise
+      ? output.then((json) => giveAnswer(site, json, out))
+      : giveAnswer(site, output, out);
+  };
+
+const instantiate = (module: WebAssembly.Module, submit: object): WebAssembly.Instance['exports'] => {
+  const [one] = WebAssembly.Module.imports(module);
+  const imports = one ? { [one.module]: { [one.name]: submit } } : {};
+  try {
+    return new WebAssembly.Instance(module, imports).exports;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
+  }
+};
+
+const invalid = (what: string): GuestFault =>
+  new GuestFault({ code: 'MODULE_INVALID', message: `not a module of the flawless crate that can be run: ${what}` });
+
+const marker = '#flawless#module#';
+
+/** `name@version` by the module's marker export. */
+const ownName = (module: WebAssembly.Module): string => {
+  const found = WebAssembly.Module.exports(module).find(({ name }) => name.startsWith(marker));
+  return (found?.name ?? marker).slice(marker.length).replace('%_#_%', '@');
+};
