@@ -34,6 +34,8 @@ export const engineLimits = {
   intentsBytesMax: 12_582_912,
   /** Calls of one attempt that wait for their answers. */
   openCallsMax: 1_000,
+  /** How often one step may ask for versions and be answered. */
+  versionRoundsMax: 100,
   /** Message types that one receive names. */
   receiveTypesMax: 100,
   /** A log line, in characters. */

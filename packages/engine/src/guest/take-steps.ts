@@ -3,6 +3,7 @@ import type { Intent } from '@mvm-ci/protocol';
 import type { GuestStep } from '../run/activation.ts';
 import type { Guest, StepOutcome } from './guest.ts';
 import { sameIntents } from './intent-comparison.ts';
+import { takeWholeStep } from './whole-step.ts';
 
 /** Where a guest's code runs. */
 export interface Whereabouts {
@@ -46,12 +47,14 @@ const takeFrom = (first: number, walk: Walk): StepOutcome | Promise<StepOutcome>
 const takeOne = (index: number, { guest, steps, where }: Walk): ReturnType<Guest['step']> => {
   const step = steps[index];
   if (!step) return [];
-  where.enter();
-  try {
-    return guest.step(step.activation);
-  } finally {
-    where.leave();
-  }
+  return takeWholeStep((activation) => {
+    where.enter();
+    try {
+      return guest.step(activation);
+    } finally {
+      where.leave();
+    }
+  }, step);
 };
 
 const diverged = (index: number, { steps }: Walk, asked: readonly Intent[]): StepOutcome | undefined => {
