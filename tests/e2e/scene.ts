@@ -20,6 +20,7 @@ export type ModuleName =
   | 'rust-fetches'
   | 'go-fetches'
   | 'flawless-fetches'
+  | 'sqlite-shell'
   | 'probe'
   | 'journey'
   | 'changed-v1'
@@ -33,6 +34,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'rust-fetches': '../../examples/05-rust',
   'go-fetches': '../../examples/06-go',
   'flawless-fetches': '../../examples/07-flawless-c',
+  'sqlite-shell': '../../examples/08-sqlite-shell',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',
   'changed-v1': 'fixtures/changed-v1',

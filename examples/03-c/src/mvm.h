@@ -298,6 +298,7 @@ static char *mvm_json_text(const char *json, const char *key) {
 MVM_IMPORT("submit") uint32_t mvm_host_submit(const void *intents, uint32_t length);
 MVM_IMPORT("wait") uint32_t mvm_host_wait(uint32_t call);
 MVM_IMPORT("read") uint32_t mvm_host_read(void *place, uint32_t length);
+MVM_IMPORT("version") uint32_t mvm_host_version(const char *change, uint32_t length);
 
 static mvm_intents mvm_pending;
 
@@ -338,6 +339,9 @@ static mvm_event mvm_receive(const char *const *types) {
   mvm_add_receive(&mvm_pending, 1, types);
   return mvm_wait(mvm_submit(&mvm_pending));
 }
+
+/* 1 when the program may run the code that knows this change, 0 when its attempt began with code that doesn't. */
+static int mvm_version(const char *change) { return mvm_host_version(change, (uint32_t)strlen(change)) == 1; }
 
 static void mvm_log(uint8_t level, const char *text) {
   mvm_begin(&mvm_pending);

@@ -11,6 +11,8 @@ extern "C" {
     fn host_wait(call: u32) -> u32;
     #[link_name = "read"]
     fn host_read(place: *mut u8, length: u32) -> u32;
+    #[link_name = "version"]
+    fn host_version(change: *const u8, length: u32) -> u32;
 }
 
 /// A call that was made and not waited for yet: several may be in flight.
@@ -122,6 +124,11 @@ pub fn receive(types: &[&str]) -> Result<Message, Failure> {
         event.text();
     }
     Ok(Message { kind: event.text(), data: event.text() })
+}
+
+/// Whether the program may run the code that knows this change: not when its attempt began with code that doesn't.
+pub fn version(change: &str) -> bool {
+    unsafe { host_version(change.as_ptr(), change.len() as u32) == 1 }
 }
 
 /// Shows how far the job is.

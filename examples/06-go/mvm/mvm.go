@@ -25,6 +25,10 @@ func hostWait(call uint32) uint32
 //go:noescape
 func hostRead(place unsafe.Pointer, length uint32) uint32
 
+//go:wasmimport mvm version
+//go:noescape
+func hostVersion(change unsafe.Pointer, length uint32) uint32
+
 // Failure is the error that a call was answered with: a stable code, such as CONNECTION_LOST, and words for people.
 type Failure struct {
 	Code    string
@@ -120,6 +124,12 @@ func Receive(types ...string) (*Message, error) {
 		event.text()
 	}
 	return &Message{Type: event.text(), Data: json.RawMessage(event.bytes())}, nil
+}
+
+// Version says whether the program may run the code that knows this change: not when its attempt began with code that
+// doesn't.
+func Version(change string) bool {
+	return hostVersion(unsafe.Pointer(unsafe.StringData(change)), uint32(len(change))) == 1
 }
 
 // Progress shows how far the job is.

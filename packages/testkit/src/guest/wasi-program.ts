@@ -30,6 +30,7 @@ const prelude = `
   (import "mvm" "submit" (func $submit (param i32 i32) (result i32)))
   (import "mvm" "wait" (func $wait (param i32) (result i32)))
   (import "mvm" "read" (func $read_answer (param i32 i32) (result i32)))
+  (import "mvm" "version" (func $version (param i32 i32) (result i32)))
   (import "mvm" "pending" (func $pending (result i32)))`;
 
 const helpers = `

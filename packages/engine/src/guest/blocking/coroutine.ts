@@ -44,10 +44,12 @@ export interface TakenAnswer {
   readonly answer: Answer;
 }
 
-/** A stack that is suspended until `call` (0: any) is answered. */
+/** A suspended stack. */
 interface Wait {
-  readonly call: number;
-  readonly wake: PromiseWithResolvers<TakenAnswer>;
+  /** Goes on if what it waits for is here; returns whether it is. */
+  readonly goOn: () => boolean;
+  /** Unwinds it. */
+  readonly end: () => void;
 }
 
 export class Coroutine implements Guest {
@@ -57,6 +59,8 @@ export class Coroutine implements Guest {
   readonly #open = new Set<number>();
   /** Answers that nobody took yet, in the order in which they came. */
   readonly #answers = new Map<number, Answer>();
+  /** What the guest was told of changes, by their names. */
+  readonly #verdicts = new Map<string, boolean>();
   #calls = 0;
   #now = 0;
   #intents: Intent[] = [];
@@ -93,6 +97,7 @@ export class Coroutine implements Guest {
     for (const event of events) {
       if (event.type === 'start') start = event;
       else if (event.type === 'answer') this.#receive(event.call, event.answer);
+      else this.#verdicts.set(event.change, event.chosen);
     }
     if (start) this.#begin(start);
     else this.#goOn();
@@ -101,7 +106,7 @@ export class Coroutine implements Guest {
 
   close(): void {
     this.#isClosed = true;
-    this.#wait?.wake.reject(new ProgramEnd([]));
+    this.#wait?.end();
     this.#wait = undefined;
     this.#answers.clear();
   }
@@ -145,8 +150,26 @@ export class Coroutine implements Guest {
     const taken = this.#taken(call);
     if (taken) return taken;
     if (call === 0 ? this.#open.size === 0 : !this.#open.has(call)) throw notOpen(call);
-    const wake = Promise.withResolvers<TakenAnswer>();
-    this.#wait = { call, wake };
+    return this.#suspend(() => this.#taken(call));
+  }
+
+  /** Whether the guest may run the code that knows `change`; a promise when it asks for the first time. */
+  version(change: string): boolean | Promise<boolean> {
+    const known = this.#verdicts.get(change);
+    if (known !== undefined) return known;
+    this.note({ type: 'version', change });
+    return this.#suspend(() => this.#verdicts.get(change));
+  }
+
+  /** Ends the step until `look` finds something. */
+  #suspend<T>(look: () => T | undefined): Promise<T> {
+    const wake = Promise.withResolvers<T>();
+    const goOn = (): boolean => {
+      const found = look();
+      if (found !== undefined) wake.resolve(found);
+      return found !== undefined;
+    };
+    this.#wait = { goOn, end: () => wake.reject(new ProgramEnd([])) };
     const back = this.#host.wait(wake.promise);
     this.#endStep();
     return back;
@@ -164,11 +187,8 @@ export class Coroutine implements Guest {
   }
 
   #goOn(): void {
-    const taken = this.#wait && this.#taken(this.#wait.call);
-    if (!taken || !this.#wait) return this.#endStep();
-    const { wake } = this.#wait;
-    this.#wait = undefined;
-    wake.resolve(taken);
+    if (this.#wait?.goOn() === true) this.#wait = undefined;
+    else this.#endStep();
   }
 
   #taken(call: number): TakenAnswer | undefined {

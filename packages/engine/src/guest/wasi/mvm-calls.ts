@@ -16,6 +16,8 @@ export interface MvmCalls {
   readonly wait: (call: number) => number | Promise<number>;
   /** Copies the answer that was waited for, cut to `length`; returns how many bytes. */
   readonly read: (place: number, length: number) => number;
+  /** Whether the program may run the code that knows the change whose name is at the place. For `WebAssembly.Suspending`. */
+  readonly version: (place: number, length: number) => number | Promise<number>;
   /** Calls that may still be waited for. */
   readonly pending: () => number;
 }
@@ -44,6 +46,10 @@ export const mvmCalls = (memory: GuestMemory, calls: Coroutine): MvmCalls => {
       withinMemory(() => memory.write(place, part));
       return part.length;
     },
+    version: (place, length) => {
+      const chosen = calls.version(withinMemory(() => memory.text(place, length)));
+      return chosen instanceof Promise ? chosen.then(Number) : Number(chosen);
+    },
     pending: () => calls.pending,
   };
 };
@@ -56,7 +62,7 @@ const submit = (calls: Coroutine, intent: Intent): void => {
     case 'abandon':
       return calls.abandon(intent.call);
     case 'version':
-      throw new GuestFault({ code: 'GUEST_PROTOCOL', message: 'a wasi guest can not ask for the version of a change' });
+      throw new GuestFault({ code: 'GUEST_PROTOCOL', message: 'a version is not submitted: call mvm.version' });
     case 'log':
     case 'progress':
     case 'respond':

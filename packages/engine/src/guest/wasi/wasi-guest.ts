@@ -107,7 +107,11 @@ const hostFunctions = ({ start, input, calls, log, result, memory }: HostParts):
       ...answeringErrno({ ...fileCalls(files), ...pathCalls(files, tree), ...processCalls(process) }),
       poll_oneoff: new WebAssembly.Suspending(pollOneoff({ ...files, startedAt, calls })),
     },
-    mvm: { ...mvm, wait: new WebAssembly.Suspending(mvm.wait) },
+    mvm: {
+      ...mvm,
+      wait: new WebAssembly.Suspending(mvm.wait),
+      version: new WebAssembly.Suspending(mvm.version),
+    },
   };
 };
 
@@ -149,6 +153,6 @@ const exitedWith = (code: number, lastLine: string): Intent => ({
   type: 'fail',
   code: 'PROGRAM_FAILED',
   name: '',
-  message: `the program exited with status ${code}${lastLine === '' ? '' : `: ${lastLine.slice(0, shownCharsMax)}`}`,
+  message: `the program exited with status ${code}${lastLine === '' ? '' : `: ${lastLine.trim().slice(0, shownCharsMax)}`}`,
   stack: '',
 });

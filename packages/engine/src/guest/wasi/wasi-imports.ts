@@ -49,7 +49,7 @@ const preview1 = {
   sock_shutdown: 'ii',
 } as const;
 
-const mvm = { submit: 'ii', wait: 'i', read: 'ii', pending: '' } as const;
+const mvm = { submit: 'ii', wait: 'i', read: 'ii', version: 'ii', pending: '' } as const;
 
 const types: Readonly<Record<string, string>> = { i: 'i32', I: 'i64' };
 const parametersOf = (letters: string): string =>

@@ -216,6 +216,41 @@ describe('a suspended wasi guest', () => {
   });
 });
 
+describe('a wasi guest whose code was changed', () => {
+  const program = (main: string) => ({
+    data: {
+      change: 'two-step',
+      one: encodeWireIntents([fetchOf('http://site/1')]),
+      two: encodeWireIntents([fetchOf('http://site/2')]),
+      yes: '"new"',
+      no: '"old"',
+    },
+    main,
+  });
+  const fetchOne = `(drop (call $wait ${submit('one')}))`;
+  const ask = '(call $version (global.get $change) (global.get $change_len))';
+  const before = program(`${fetchOne} ${print('no')}`);
+  // Asked twice: the second answer is the first one's.
+  const after = program(
+    `(if ${ask} (then (drop (call $wait ${submit('two')}))) (else ${fetchOne}))
+     (if ${ask} (then ${print('yes')}) (else ${print('no')}))`,
+  );
+
+  it('runs the new code when its attempt begins with it, and the old code in an attempt that is older', async () => {
+    const fresh = await run(after);
+    assert.equal(fresh.result, 'new');
+    assert.deepEqual(
+      fresh.asked[0]?.map(({ type }) => type),
+      ['version', 'fetch'],
+    );
+    const again = await run(after, { journal: new MemoryJournal(fresh.entries.slice(0, 3)) });
+    assert.equal(again.result, 'new');
+    const old = await run(before);
+    const continued = await run(after, { journal: new MemoryJournal(old.entries.slice(0, 2)) });
+    assert.equal(continued.result, 'old');
+  });
+});
+
 describe('a poisonous wasi guest', () => {
   const long = 'x'.repeat(60_000);
   const poisons: Readonly<Record<string, readonly [WasiProgramParts, code: string, message: RegExp]>> = {
