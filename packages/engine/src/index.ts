@@ -8,6 +8,7 @@ export type { EffectPerformer, FetchOrder } from './effects/performer.ts';
 export { systemFetch } from './effects/system-fetch.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';
+export type { GuestState, Snapshot } from './guest/guest-state.ts';
 export { guestRuntime } from './system-quickjs.ts';
 export type { ModuleSource } from './module/module-cache.ts';
 export { admitModule, type AdmissionOptions, type AdmittedModule } from './module/admission.ts';

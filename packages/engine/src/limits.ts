@@ -77,13 +77,15 @@ export const engineLimits = {
   /** Redirects that one request follows (the Fetch standard's number). */
   redirectsMax: 20,
   /** Instances of the script runtime that a thread keeps for the next guests. */
-  idleInstancesMax: 32,
+  idleInstancesMax: 64,
   /** Instances of one `core` module that a thread keeps for the next guests. */
   idleCoreInstancesMax: 64,
   /** The same in bytes of memory, together; one is kept in any case. */
   idleCoreBytesMax: 8_388_608,
   /** Memory of a `core` instance that is used again, at most: putting back a larger one takes longer than a new one. */
   pooledCoreBytesMax: 2_097_152,
+  /** From so many steps on that would have to be taken again, the state of a guest that is dropped from memory is kept. */
+  keptStateStepsMin: 64,
   /** Guests that a thread keeps in memory; the one that rested longest is dropped and rebuilt when it is needed. */
   residentGuestsMax: 512,
   /** Bytes of the module files that an engine keeps loaded. */

@@ -50,6 +50,12 @@ export class GuestBench {
         return undefined;
       case 'step':
         return this.#answer(command.guest, () => this.#step(command));
+      case 'capture':
+        return this.#answer(command.guest, () => this.#capture(command.guest));
+      case 'hash':
+        return this.#answer(command.guest, () => this.#hash(command.guest));
+      case 'restore':
+        return this.#answer(command.guest, () => this.#restore(command));
       case 'probe':
         return this.#answer(command.guest, () => ({ type: 'probed', workflows: this.#probe(command.module) }));
     }
@@ -92,6 +98,24 @@ export class GuestBench {
     const guest = this.#guests.get(id) ?? this.#open(id, module);
     this.#guests.set(id, guest);
     return takeSteps(guest, steps, { enter: () => this.#stage.enter(id), leave: () => this.#stage.leave(id) });
+  }
+
+  #capture(id: number): Outcome {
+    return { type: 'captured', state: this.#guests.get(id)?.capture?.() ?? null };
+  }
+
+  #hash(id: number): Outcome {
+    return { type: 'hashed', hash: this.#guests.get(id)?.memoryHash?.() ?? null };
+  }
+
+  #restore({ guest: id, module, state, seed }: Command & { readonly type: 'restore' }): Outcome {
+    const loaded = this.#loaded(module);
+    const guest =
+      loaded.code.kind === 'javascript'
+        ? this.#runtime.resume(this.#image(loaded, loaded.code.script), state, seed)
+        : undefined;
+    if (guest) this.#guests.set(id, guest);
+    return { type: 'restored', isUsable: guest !== undefined };
   }
 
   #close(id: number): void {

@@ -6,6 +6,7 @@ import { mvmError } from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../limits.ts';
 import type { GuestStep } from '../run/activation.ts';
+import type { GuestState } from './guest-state.ts';
 import type { StepOutcome } from './guest.ts';
 import { ThreadLink } from './thread-link.ts';
 import type { GuestCode, Reply } from './thread-message.ts';
@@ -34,7 +35,7 @@ interface Seat {
   residents: number;
 }
 
-export class GuestThreads {
+export class GuestThreads implements AsyncDisposable {
   readonly #options: GuestThreadsOptions;
   #seats: Seat[] = [];
   #nextGuest = 1;
@@ -44,9 +45,9 @@ export class GuestThreads {
     this.#options = options;
   }
 
-  /** A guest of `module`. Nothing happens in a thread before its first step. */
-  open(module: GuestModule): GuestHandle {
-    return new GuestHandle(this, module, this.#nextGuest++);
+  /** A guest of `module`, where there is one with the state that it goes on from. Nothing happens in a thread before its first step. */
+  open(module: GuestModule, resume?: StandingState): GuestHandle {
+    return new GuestHandle(this, { module, id: this.#nextGuest++, resume });
   }
 
   /** Evaluates the module as a guest's first step would. @returns the JSON text of `mvm_workflows()`, `[]` for `core` */
@@ -63,6 +64,10 @@ export class GuestThreads {
   /** Ends all threads. Idempotent. */
   async stop(): Promise<void> {
     await Promise.all(this.#seats.map(({ link }) => link.stop()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /**
@@ -109,7 +114,25 @@ export class GuestThreads {
   }
 }
 
-/** One guest. It takes one step at a time. */
+/** A guest's state and how many of its steps are behind it. */
+export interface StandingState {
+  readonly steps: number;
+  readonly state: GuestState;
+}
+
+interface GuestHandleOptions {
+  readonly module: GuestModule;
+  readonly id: number;
+  readonly resume: StandingState | undefined;
+}
+
+/**
+ * One guest.
+ *
+ *   1. It takes one step at a time, and what is asked of it between two steps comes before the next one.
+ *   2. One that isn't in memory is rebuilt: from the state that was taken out last, if there is one and it fits, and the steps
+ *      since; else from its first step.
+ */
 export class GuestHandle {
   readonly #threads: GuestThreads;
   readonly #module: GuestModule;
@@ -118,18 +141,30 @@ export class GuestHandle {
   /** Steps that the guest in memory has taken. */
   #fed = 0;
   #closed = false;
+  #resume: StandingState | undefined;
+  /** What was asked of the guest at rest and isn't answered yet (1). */
+  #asking: Promise<unknown> | undefined;
 
-  constructor(threads: GuestThreads, module: GuestModule, id: number) {
+  constructor(threads: GuestThreads, { module, id, resume }: GuestHandleOptions) {
     this.#threads = threads;
     this.#module = module;
     this.#id = id;
+    this.#resume = resume;
+  }
+
+  /** Steps behind the state that the guest is rebuilt from; 0: it takes all of them again. */
+  get resumesFrom(): number {
+    return this.#resume?.steps ?? 0;
   }
 
   /**
    * Brings the guest to the end of its steps: `stepsFrom(n)` gives them from number n on. A guest that isn't in memory
-   * takes all of them again. The index of a divergence counts from the first step of all.
+   * is rebuilt first (2). The index of a divergence counts from the first step of all.
    */
   async step(stepsFrom: (first: number) => readonly GuestStep[]): Promise<StepOutcome> {
+    while (this.#asking) await this.#asking;
+    if (!this.#seat && this.#resume) await this.#restore(this.#sitDown(), this.#resume, stepsFrom);
+    if (this.#closed) return { type: 'lost' };
     const seat = this.#seat ?? this.#sitDown();
     seat.resting.delete(this);
     const first = this.#fed;
@@ -147,13 +182,34 @@ export class GuestHandle {
       case 'lost':
         this.#standUp();
         return outcome;
-      case 'probed':
-        throw mvmError('INTERNAL', 'a step was answered as a probe');
+      default:
+        throw mvmError('INTERNAL', `a step was answered as "${outcome.type}"`);
     }
   }
 
-  /** Drops the guest from memory; its next step rebuilds it. Only for a guest at rest. */
+  /**
+   * Takes the guest's state out, while it goes on resting; from now on it is rebuilt from there.
+   *
+   * @returns undefined when it is in a step, not in memory, or of a kind whose state can't be taken out
+   */
+  async capture(): Promise<StandingState | undefined> {
+    while (this.#asking) await this.#asking;
+    return this.#capture();
+  }
+
+  /** BLAKE3 of the guest's memory, hex; undefined when there is none, as for {@link GuestHandle.capture}. */
+  async memoryHash(): Promise<string | undefined> {
+    while (this.#asking) await this.#asking;
+    const outcome = await this.#askAtRest('hash');
+    return outcome?.type === 'hashed' ? (outcome.hash ?? undefined) : undefined;
+  }
+
+  /**
+   * Drops the guest from memory; its next step rebuilds it. Only for a guest at rest. Its state is kept when many steps
+   * would have to be taken again.
+   */
   evict(): void {
+    if (!this.#closed && this.#fed - this.resumesFrom >= engineLimits.keptStateStepsMin) this.#keepState();
     this.#seat?.link.send({ type: 'close', guest: this.#id });
     this.#standUp();
   }
@@ -170,6 +226,45 @@ export class GuestHandle {
     seat.residents += 1;
     this.#seat = seat;
     return seat;
+  }
+
+  /** Makes the guest in its new seat from a state. One that doesn't fit is forgotten. */
+  async #restore(
+    seat: Seat,
+    { state, steps }: StandingState,
+    stepsFrom: (first: number) => readonly GuestStep[],
+  ): Promise<void> {
+    const [start] = stepsFrom(0)[0]?.activation.events ?? [];
+    const seed = start?.type === 'start' ? start.seed : new Uint8Array();
+    const command = { type: 'restore', guest: this.#id, module: this.#module.id, state, seed } as const;
+    const outcome = await seat.link.ask(command, this.#module.code);
+    if (outcome.type === 'restored' && outcome.isUsable) {
+      if (this.#seat === seat) this.#fed = steps;
+      return;
+    }
+    if (outcome.type === 'lost') this.#standUp();
+    else this.#resume = undefined;
+  }
+
+  async #capture(): Promise<StandingState | undefined> {
+    const steps = this.#fed;
+    const outcome = await this.#askAtRest('capture');
+    if (outcome?.type !== 'captured' || !outcome.state) return undefined;
+    this.#resume = { steps, state: outcome.state };
+    return this.#resume;
+  }
+
+  /** Asks for the state right before the guest goes; its next step waits for the answer (1). */
+  #keepState(): void {
+    if (!this.#asking) void this.#capture();
+  }
+
+  #askAtRest(type: 'capture' | 'hash'): Promise<Reply['outcome']> | undefined {
+    const seat = this.#seat;
+    if (!seat?.resting.has(this)) return undefined;
+    const asked = seat.link.ask({ type, guest: this.#id, module: this.#module.id }, this.#module.code);
+    this.#asking = asked.then(() => (this.#asking = undefined));
+    return asked;
   }
 
   #standUp(): void {

@@ -1,4 +1,5 @@
 import type { ErrorCode, Intent } from '@mvm-ci/protocol';
+import type { GuestState } from './guest-state.ts';
 import type { Activation } from '../run/activation.ts';
 
 /**
@@ -13,6 +14,10 @@ export interface Guest {
    * @throws {GuestFault} when the guest breaks a rule or a limit, or traps; a promise rejects with it
    */
   step(activation: Activation): readonly Intent[] | Promise<readonly Intent[]>;
+  /** Its state, where it can be taken out. Only between two steps. */
+  capture?(): GuestState;
+  /** BLAKE3 of its memory, hex, where two guests that took the same steps have the same one. Only between two steps. */
+  memoryHash?(): string;
   /** Frees what it holds; of a step in progress nobody waits for the end any more. Idempotent. */
   close(): void;
 }

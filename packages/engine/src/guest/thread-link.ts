@@ -64,8 +64,11 @@ export class ThreadLink {
     return this.#waiting.size;
   }
 
-  /** Sends a step or a probe and, before it, the module if the thread hasn't got it. */
-  ask(command: Command & { readonly type: 'step' | 'probe' }, code: GuestCode): Promise<Reply['outcome']> {
+  /** Sends a command that is answered and, before it, the module if the thread hasn't got it. */
+  ask(
+    command: Exclude<Command, { readonly type: 'load' | 'unload' | 'close' }>,
+    code: GuestCode,
+  ): Promise<Reply['outcome']> {
     // A guest that was at rest here when the thread ended.
     if (this.#ended) return Promise.resolve({ type: 'lost' });
     if (!this.#modules.has(command.module)) {

@@ -2,6 +2,7 @@
 import type { GuestLimits } from '../limits.ts';
 import type { WasmKind } from '../module/guest-shape.ts';
 import type { GuestStep } from '../run/activation.ts';
+import type { GuestState } from './guest-state.ts';
 import type { StepOutcome } from './guest.ts';
 
 /** A module as a thread needs it. */
@@ -17,13 +18,32 @@ export type Command =
   /** Takes steps with a guest, which is made when it isn't there yet. */
   | { readonly type: 'step'; readonly guest: number; readonly module: number; readonly steps: readonly GuestStep[] }
   | { readonly type: 'close'; readonly guest: number }
+  /** Takes out a guest's state, or the hash of its memory. Only for a guest between two steps. */
+  | { readonly type: 'capture' | 'hash'; readonly guest: number; readonly module: number }
+  /** Makes a guest out of a state, if it fits. */
+  | {
+      readonly type: 'restore';
+      readonly guest: number;
+      readonly module: number;
+      readonly state: GuestState;
+      /** Of the attempt that the guest is for. */
+      readonly seed: Uint8Array;
+    }
   /** Evaluates a module: answered with its workflows as JSON text, or a fault. */
   | { readonly type: 'probe'; readonly guest: number; readonly module: number };
+
+/** What comes of a command that is no step. */
+export type OtherOutcome =
+  | { readonly type: 'probed'; readonly workflows: string }
+  /** Null: such a guest's state can't be taken out, or the guest isn't here. */
+  | { readonly type: 'captured'; readonly state: GuestState | null }
+  | { readonly type: 'hashed'; readonly hash: string | null }
+  | { readonly type: 'restored'; readonly isUsable: boolean };
 
 /** From the thread. */
 export interface Reply {
   readonly guest: number;
-  readonly outcome: StepOutcome | { readonly type: 'probed'; readonly workflows: string };
+  readonly outcome: StepOutcome | OtherOutcome;
 }
 
 /** What a thread is started with. */

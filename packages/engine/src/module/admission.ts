@@ -52,9 +52,8 @@ const probe = async (threads: GuestThreads, module: LoadedModule): Promise<strin
       throw loadError(outcome.facts, module.mapStack);
     case 'lost':
       throw cancelled();
-    case 'stepped':
-    case 'diverged':
-      throw mvmError('INTERNAL', 'a probe was answered as a step');
+    default:
+      throw mvmError('INTERNAL', `a probe was answered as "${outcome.type}"`);
   }
 };
 

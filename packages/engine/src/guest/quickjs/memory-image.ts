@@ -11,7 +11,7 @@
  *   2. What lies above the captured break was either never touched or is zeroed up to the instance's own break.
  *   3. An instance whose memory grew, or that trapped, is not restored but thrown away.
  */
-import { mvmError } from '@mvm-ci/protocol';
+import { blake3, mvmError, toHex } from '@mvm-ci/protocol';
 import type { QuickJSInstance } from './quickjs-instance.ts';
 
 /** Where the parts lie: the same for every instance of one binary. */
@@ -100,11 +100,55 @@ export const restore = (layout: MemoryLayout, instance: QuickJSInstance, image: 
   if (dirtyEnd > heapEnd) bytes.fill(0, heapEnd, dirtyEnd);
   bytes.set(image.data, 0);
   bytes.set(image.heap, layout.stackTop);
-  const shallowFrom = layout.stackTop - shallowBytes;
-  const isShallow = isZero(bytes.subarray(shallowFrom - zoneBytes, shallowFrom)) && image.isShallow;
-  const stack = isShallow ? image.stack.subarray(-shallowBytes) : image.stack;
+  const stack = stayedShallow(layout, bytes, image) ? image.stack.subarray(-shallowBytes) : image.stack;
   bytes.set(stack, layout.stackTop - stack.length);
 };
+
+/** A part of an instance's memory, and the same part of the image; what the image lacks at its end was zero. */
+export interface MemoryRegion {
+  readonly address: number;
+  readonly now: Buffer;
+  readonly before: Buffer;
+}
+
+/** All parts of an instance's memory that can differ from the image. The buffers are views: valid until it runs again. */
+export const regionsOf = (
+  layout: MemoryLayout,
+  instance: QuickJSInstance,
+  image: MemoryImage,
+): readonly MemoryRegion[] => {
+  const { bytes } = instance;
+  const { stack, heapEnd } = usedStack(layout, instance, image);
+  const before = stack.length === 0 ? image.stack.subarray(0, 0) : image.stack.subarray(-stack.length);
+  return [
+    { address: 0, now: bytes.subarray(0, layout.dataEnd), before: image.data },
+    { address: layout.stackTop - stack.length, now: stack, before },
+    { address: layout.stackTop, now: bytes.subarray(layout.stackTop, heapEnd), before: image.heap },
+  ];
+};
+
+/** The part of the stack that was used (1), and where what was used of the heap ends. */
+export const usedStack = (
+  layout: MemoryLayout,
+  instance: QuickJSInstance,
+  image: MemoryImage,
+): { readonly stack: Buffer; readonly heapEnd: number } => {
+  const { bytes } = instance;
+  const used = stayedShallow(layout, bytes, image) ? shallowBytes : image.stack.length;
+  return {
+    stack: bytes.subarray(layout.stackTop - used, layout.stackTop),
+    heapEnd: Math.max(breakOf(layout, instance), layout.stackTop + image.heap.length),
+  };
+};
+
+const stayedShallow = (layout: MemoryLayout, bytes: Buffer, image: MemoryImage): boolean => {
+  const shallowFrom = layout.stackTop - shallowBytes;
+  return image.isShallow && isZero(bytes.subarray(shallowFrom - zoneBytes, shallowFrom));
+};
+
+/** BLAKE3 of an image, hex. The same script in the same runtime under the same limits has the same one, on every machine. */
+export const imageHash = ({ data, stack, heap }: MemoryImage, limits: object): string =>
+  toHex(blake3(JSON.stringify([limits, data.length, stack.length, heap.length]), data, stack, heap));
 
 const isZero = (bytes: Buffer): boolean => {
   for (let at = 0; at < bytes.length; at += zeros.length) {

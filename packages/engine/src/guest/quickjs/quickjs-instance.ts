@@ -72,6 +72,12 @@ export class QuickJSInstance implements ImportHost {
     return this.memory.buffer.byteLength > initialPages * pageBytes;
   }
 
+  /** Makes the memory larger, to `bytes`. @throws {RangeError} beyond the guest's limit */
+  growTo(bytes: number): void {
+    const missing = bytes - this.memory.buffer.byteLength;
+    if (missing > 0) this.memory.grow(Math.ceil(missing / pageBytes));
+  }
+
   /** From now on there are `stepMsMax` until the next one. */
   beginStep(): void {
     this.#deadlineMs = this.#monotonicMs() + this.#stepMsMax;

@@ -1,36 +1,62 @@
 /** A `javascript` guest: one job in one instance of the script runtime. */
 import type { Intent } from '@mvm-ci/protocol';
 import type { Activation } from '../../run/activation.ts';
+import { seedBytes } from '../../limits.ts';
+import type { GuestState } from '../guest-state.ts';
 import type { Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { activationText, parseIntents } from './activation-json.ts';
+import type { StateHead } from './memory-difference.ts';
 import type { ScriptMachine } from './script-machine.ts';
+
+/** Whoever made the guest, and knows what is in its memory. */
+export interface GuestKeeper {
+  capture(head: StateHead): GuestState;
+  memoryHash(): string;
+  /** Takes the instance back when the guest is closed, unless it can't be used again. */
+  release(): void;
+}
 
 export class ScriptGuest implements Guest {
   readonly #machine: ScriptMachine;
-  readonly #release: (machine: ScriptMachine) => void;
+  readonly #keeper: GuestKeeper;
+  #seed: Uint8Array;
   #healthy = true;
 
-  /** `release` gets the machine back when the guest is closed, unless its instance can't be used again. */
-  constructor(machine: ScriptMachine, release: (machine: ScriptMachine) => void) {
+  /** @param head - of the state that it goes on from; none for a guest at its beginning. */
+  constructor(machine: ScriptMachine, keeper: GuestKeeper, head?: StateHead) {
+    this.#seed = head?.seed ?? new Uint8Array(seedBytes);
     this.#machine = machine;
-    this.#release = release;
+    this.#keeper = keeper;
   }
 
   step(activation: Activation): readonly Intent[] {
     // Whatever fails, the instance may be in the middle of something: it isn't pooled again.
     this.#healthy = false;
     this.#machine.instance.nowMs = activation.now;
-    for (const event of activation.events) if (event.type === 'start') this.#machine.seed(event.seed.toHex());
+    for (const event of activation.events) if (event.type === 'start') this.#start(event.seed);
     const intents = parseIntents(this.#machine.step(activationText(activation)));
     checkIntents(intents);
     this.#healthy = true;
     return intents;
   }
 
+  capture(): GuestState {
+    return this.#keeper.capture({ fuel: null, seed: this.#seed });
+  }
+
+  memoryHash(): string {
+    return this.#keeper.memoryHash();
+  }
+
   close(): void {
     if (!this.#healthy) return;
     this.#healthy = false;
-    this.#release(this.#machine);
+    this.#keeper.release();
+  }
+
+  #start(seed: Uint8Array): void {
+    this.#seed = seed;
+    this.#machine.seed(seed.toHex());
   }
 }

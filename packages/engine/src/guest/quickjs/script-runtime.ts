@@ -5,8 +5,11 @@
  * instance is its memory: a new guest gets an idle instance, or a new one, with the script's image restored into it. So no
  * job sees anything of an earlier one (`memory-image.ts` says what is restored).
  */
+import { bytesEqual } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../../limits.ts';
-import { capture, findLayout, restore, type MemoryImage, type MemoryLayout } from './memory-image.ts';
+import type { GuestState } from '../guest-state.ts';
+import { applyDifference, differenceOf, memoryHash, type StateHead } from './memory-difference.ts';
+import { capture, findLayout, imageHash, restore, type MemoryImage, type MemoryLayout } from './memory-image.ts';
 import { QuickJSInstance } from './quickjs-instance.ts';
 import { ScriptGuest } from './script-guest.ts';
 import { ScriptMachine, type ScriptHandles, type ScriptLimits } from './script-machine.ts';
@@ -17,6 +20,8 @@ export interface ScriptImage {
   readonly handles: ScriptHandles;
   /** What `mvm_workflows()` returned. */
   readonly workflows: string;
+  /** See `GuestState.imageHash`. */
+  readonly hash: () => string;
 }
 
 export interface ScriptRuntimeOptions {
@@ -57,15 +62,38 @@ export class ScriptRuntime {
     const machine = ScriptMachine.load(instance, script, this.#scriptLimits);
     const workflows = machine.workflows();
     const memory = capture(this.#layout, instance, this.#options.limits.stackBytesMax);
-    return { memory, handles: machine.handles, workflows };
+    let hash: string | undefined;
+    const hashOnce = (): string => (hash ??= imageHash(memory, { ...this.#scriptLimits, ...machine.handles }));
+    return { memory, handles: machine.handles, workflows, hash: hashOnce };
   }
 
   /** A guest that starts from `image`. */
   open(image: ScriptImage): ScriptGuest {
     const instance = this.#idle.pop() ?? this.#newInstance();
     restore(this.#layout, instance, image.memory);
+    return this.#guest(instance, image);
+  }
+
+  /** A guest that goes on from `state`; undefined when that isn't one of a guest of `image` that was given `seed`. */
+  resume(image: ScriptImage, state: GuestState, seed: Uint8Array): ScriptGuest | undefined {
+    if (state.imageHash !== image.hash()) return undefined;
+    const instance = this.#idle.pop() ?? this.#newInstance();
+    restore(this.#layout, instance, image.memory);
+    const head = applyDifference(instance, state.bytes, this.#options.limits.memoryBytesMax);
+    if (head && bytesEqual(head.seed, seed)) return this.#guest(instance, image, head);
+    this.#keep(instance);
+    return undefined;
+  }
+
+  #guest(instance: QuickJSInstance, image: ScriptImage, head?: StateHead): ScriptGuest {
+    const origin = { layout: this.#layout, image: image.memory };
     const machine = new ScriptMachine(instance, image.handles, this.#scriptLimits);
-    return new ScriptGuest(machine, () => this.#keep(instance));
+    const keeper = {
+      capture: (now: StateHead) => ({ imageHash: image.hash(), bytes: differenceOf(instance, origin, now) }),
+      memoryHash: () => memoryHash(instance, origin),
+      release: () => this.#keep(instance),
+    };
+    return new ScriptGuest(machine, keeper, head);
   }
 
   #newInstance(): QuickJSInstance {
