@@ -33,7 +33,7 @@ export type Command =
   | { readonly type: 'probe'; readonly guest: number; readonly module: number };
 
 /** What comes of a command that is no step. */
-export type OtherOutcome =
+type OtherOutcome =
   | { readonly type: 'probed'; readonly workflows: string }
   /** Null: such a guest's state can't be taken out, or the guest isn't here. */
   | { readonly type: 'captured'; readonly state: GuestState | null }
