@@ -72,6 +72,8 @@ export const engineLimits = {
   fileNameBytesMax: 255,
   /** A path, in characters. */
   pathCharsMax: 4_096,
+  /** Buffers of one read or write. */
+  ioVectorsMax: 1_024,
   /** Subscriptions of one `poll_oneoff`. */
   pollSubscriptionsMax: 512,
   /** Redirects that one request follows (the Fetch standard's number). */

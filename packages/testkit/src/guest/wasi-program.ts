@@ -11,10 +11,8 @@ export interface WasiProgramParts {
   readonly main: string;
   /** Bytes or text by name: `$name` is its place and `$name_len` its length, both i32 globals. */
   readonly data?: Readonly<Record<string, Uint8Array | string>>;
-  /** More imports and functions, in text, before everything else. */
-  readonly more?: string;
-  /** Pages of memory. @default 4 */
-  readonly pages?: number;
+  /** More functions, in text. */
+  readonly functions?: string;
 }
 
 const dataFrom = 8_192;
@@ -72,10 +70,9 @@ export const wasiModule = (code: Uint8Array): ModuleFile => ({
   sourceMap: new Uint8Array(),
 });
 
-const textOf = ({ main, data = {}, more = '', pages = 4 }: WasiProgramParts): string => `(module
-  ${more}${prelude}
-  (memory (export "memory") ${pages})
-  ${dataText(data)}${helpers}
+const textOf = ({ main, data = {}, functions = '' }: WasiProgramParts): string => `(module${prelude}
+  (memory (export "memory") 4)
+  ${dataText(data)}${helpers}${functions}
   (func (export "_start") (local $a i32) (local $b i32) (local $c i32) ${main}))`;
 
 const dataText = (data: Readonly<Record<string, Uint8Array | string>>): string => {

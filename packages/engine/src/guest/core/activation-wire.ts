@@ -8,6 +8,7 @@ import {
   type FetchResult,
   type Intent,
 } from '@mvm-ci/protocol';
+import { engineLimits } from '../../limits.ts';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault } from '../guest.ts';
 import { WireReader } from './wire-reader.ts';
@@ -120,14 +121,26 @@ const writeOptional = (writer: WireWriter, text: string | null): void => {
 /**
  * The intents in `bytes`.
  *
- * @throws {GuestFault} `GUEST_PROTOCOL` naming the byte at which something else was expected
+ * @throws {GuestFault} `GUEST_PROTOCOL` naming the byte at which something else was expected; `LIMIT_EXCEEDED` for too many
  */
 export const readIntents = (bytes: Uint8Array): readonly Intent[] => {
   const reader = new WireReader(bytes);
   if (reader.u8() !== version) throw wrong(reader, `version ${version}`);
-  const intents = readList(reader, readIntent);
+  const count = reader.u32();
+  // Before they are made: a step's bytes could hold millions.
+  if (count > engineLimits.intentsMax) throw tooMany(count);
+  const intents = Array.from({ length: count }, () => readIntent(reader));
   if (!reader.isAtEnd) throw wrong(reader, 'the end');
   return intents;
+};
+
+const tooMany = (received: number): GuestFault => {
+  const limit = engineLimits.intentsMax;
+  return new GuestFault({
+    code: 'LIMIT_EXCEEDED',
+    message: `at most ${limit} intents in one step, received ${received}`,
+    details: { what: 'intents in one step', limit, received },
+  });
 };
 
 const readIntent = (reader: WireReader): Intent => {

@@ -1,4 +1,5 @@
 /** A guest's linear memory as its host calls see it: little-endian, unsigned, every access within bounds. */
+import { engineLimits } from '../../limits.ts';
 import { WasiError } from './errno.ts';
 
 /** All methods throw {@link WasiError} `fault` when the place lies outside of the memory. */
@@ -54,10 +55,10 @@ export class GuestMemory {
     this.#within(place >>> 0, 8).writeBigUInt64LE(BigInt.asUintN(64, value), place >>> 0);
   }
 
-  /** The places that a list of `count` iovec or ciovec records names, in order. */
+  /** The places that a list of `count` iovec or ciovec records names, in order. @throws {WasiError} `inval` for too many */
   vectors(place: number, count: number): readonly Uint8Array[] {
     const from = place >>> 0;
-    this.#within(from, (count >>> 0) * 8);
+    if (count >>> 0 > engineLimits.ioVectorsMax) throw new WasiError('inval');
     return Array.from({ length: count >>> 0 }, (_, index) =>
       this.slice(this.u32(from + index * 8), this.u32(from + index * 8 + 4)),
     );

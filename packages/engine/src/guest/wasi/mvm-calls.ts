@@ -34,7 +34,8 @@ export const mvmCalls = (memory: GuestMemory, calls: Coroutine): MvmCalls => {
   return {
     submit: (place, length) => {
       const before = calls.made;
-      for (const intent of readIntents(withinMemory(() => memory.slice(place, length)))) submit(calls, intent);
+      const bytes = withinMemory(() => memory.slice(place, length));
+      for (const intent of readIntents(bytes)) submit(calls, intent);
       return calls.made > before ? before + 1 : 0;
     },
     wait: (call) => {

@@ -33,6 +33,8 @@ export class ResultText {
   }
 }
 
+const pieceBytes = 65_536;
+
 /** Cuts stderr into lines; a line that is longer than a log line may be becomes several. */
 export class LogLines {
   readonly #emit: (line: string) => void;
@@ -50,6 +52,11 @@ export class LogLines {
   }
 
   write(bytes: Uint8Array): void {
+    // In pieces: the log is full long before all lines of a large buffer are cut.
+    for (let at = 0; at < bytes.length; at += pieceBytes) this.#piece(bytes.subarray(at, at + pieceBytes));
+  }
+
+  #piece(bytes: Uint8Array): void {
     const lines = (this.#rest + this.#decoder.write(Buffer.from(bytes))).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) this.#line(line);

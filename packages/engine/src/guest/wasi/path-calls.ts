@@ -1,4 +1,5 @@
 /** WASI preview 1: the calls on paths (`path_…`). Each writes its results into the guest's memory or throws its error. */
+import { engineLimits } from '../../limits.ts';
 import { WasiError } from './errno.ts';
 import type { FileState } from './file-calls.ts';
 import type { DirectoryNode, FileNode, Node } from './file-node.ts';
@@ -10,10 +11,11 @@ const creation = { create: 1, directory: 2, exclusive: 4, truncate: 8 } as const
 
 /** The `path_…` functions of the module `wasi_snapshot_preview1`. */
 export const pathCalls = ({ memory, table, now }: FileState, tree: FileTree): WasiCalls => {
-  const at = (fd: number, path: number, length: number): [start: DirectoryNode, path: string] => [
-    table.directory(fd).node,
-    memory.text(path, length),
-  ];
+  const at = (fd: number, path: number, length: number): [start: DirectoryNode, path: string] => {
+    // No character takes more than 4 bytes.
+    if (length >>> 0 > 4 * engineLimits.pathCharsMax) throw new WasiError('nametoolong');
+    return [table.directory(fd).node, memory.text(path, length)];
+  };
   return {
     path_create_directory: (fd: number, path: number, length: number): void =>
       tree.makeDirectory(...at(fd, path, length), now()),

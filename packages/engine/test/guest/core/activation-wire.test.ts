@@ -84,6 +84,7 @@ describe('the binary encoding', () => {
     refuse('01010000000309', /a number below 4/);
     refuse(`01010000000100000000${'00'.repeat(8)}`, /a call number from 1/);
     refuse('010100000005010000007b', /a result in JSON/);
-    refuse('01ffffffff', /end in a value/);
+    refuse('0110270000', /end in a value/);
+    refuse('01ffffffff', /at most 10000 intents in one step, received 4294967295/);
   });
 });

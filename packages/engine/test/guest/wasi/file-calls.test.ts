@@ -209,7 +209,9 @@ describe('the files of a wasi guest', () => {
     assert.equal(files.call('fd_read', 3, 1 << 20, 1, place.out), errno.isdir);
     const fd = files.open('a', create);
     assert.equal(files.call('fd_read', fd, 1 << 20, 1, place.out), errno.fault);
-    assert.equal(files.call('fd_write', fd, place.vector, -1, place.out), errno.fault);
+    assert.equal(files.call('fd_write', fd, 4 * 65_536 - 12, 2, place.out), errno.fault);
+    assert.equal(files.call('fd_write', fd, place.vector, -1, place.out), errno.inval, 'too many buffers');
+    assert.equal(files.call('path_unlink_file', 3, 0, 1 << 17), errno.nametoolong);
     files.memory.write(place.path, new Uint8Array([0xff, 0xfe]));
     assert.equal(files.call('path_unlink_file', 3, place.path, 2), errno.ilseq);
     assert.equal(files.call('path_unlink_file', 3, -8, 100), errno.fault);

@@ -271,6 +271,44 @@ describe('a poisonous wasi guest', () => {
       'LIMIT_EXCEEDED',
       /bytes of intents in one step/,
     ],
+    'a buffer of line ends': [
+      // 60 MB of the byte 10, which the engine must not cut into as many lines.
+      {
+        main: `(drop (memory.grow (i32.const 916))) (memory.fill (i32.const 65536) (i32.const 10) (i32.const 60000000))
+          (call $err (i32.const 65536) (i32.const 60000000))`,
+      },
+      'LIMIT_EXCEEDED',
+      /10000 intents in one step/,
+    ],
+    'millions of intents at once': [
+      // Version 1 and a list of 5,000,000 progress intents (13 bytes each), all at 0 percent.
+      {
+        main: `(drop (memory.grow (i32.const 1000))) (i32.store8 (i32.const 65536) (i32.const 1))
+          (i32.store (i32.const 65537) (i32.const 5000000))
+          (drop (call $submit (i32.const 65536) (i32.const 65000005)))`,
+      },
+      'LIMIT_EXCEEDED',
+      /10000 intents in one step, received 5000000/,
+    ],
+    'millions of buffers in one write': [
+      {
+        main: `(drop (memory.grow (i32.const 1000)))
+          (if (i32.ne (call $fd_write (i32.const 2) (i32.const 65536) (i32.const 8000000) (i32.const 8)) (i32.const 28)) (then unreachable))
+          (call $proc_exit (i32.const 9))`,
+      },
+      'PROGRAM_FAILED',
+      /status 9/,
+    ],
+    'endless recursion': [
+      { main: '(call $deep)', functions: '(func $deep (call $deep) (call $deep))' },
+      'GUEST_TRAPPED',
+      /stack/,
+    ],
+    'endless recursion after a sleep': [
+      { main: '(call $sleep_ms (i64.const 1)) (call $deep)', functions: '(func $deep (call $deep) (call $deep))' },
+      'GUEST_TRAPPED',
+      /stack/,
+    ],
     'too long a result': [
       { data: { long }, main: `(loop $l ${print('long')} (br $l))` },
       'LIMIT_EXCEEDED',
