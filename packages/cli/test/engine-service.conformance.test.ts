@@ -1,7 +1,7 @@
 import { startEngineServer } from '@mvm-ci/flawless';
 import { openHttpAgents, systemClock } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
-import { describeEngineHost, MessageCutter, type OpenHarness } from '@mvm-ci/testkit';
+import { conformanceSuspendAfterMs, describeEngineHost, MessageCutter, type OpenHarness } from '@mvm-ci/testkit';
 import { RemoteMember } from '@mvm-ci/worker';
 import { openEngineService } from '../src/long-running/engine-service.ts';
 import { systemRandom } from '../src/system-random.ts';
@@ -22,7 +22,11 @@ const openServer = async ({
   runsMax,
   cutter,
 }: ServerOptions): Promise<{ url: string; stop(): Promise<void> }> => {
-  const service = await openEngineService({ config: { threads: 1, maxRuns: runsMax }, logger });
+  const service = await openEngineService({
+    config: { threads: 1, maxRuns: runsMax },
+    logger,
+    suspendAfterMs: conformanceSuspendAfterMs,
+  });
   const server = await startEngineServer({
     http: { host: '127.0.0.1', port },
     links: {

@@ -5,6 +5,8 @@ import type {
   FinishRequest,
   HeartbeatAnswer,
   HeartbeatRequest,
+  InboxAnswer,
+  InboxRequest,
   ItemsAnswer,
   JoinAnswer,
   JoinRequest,
@@ -32,6 +34,8 @@ export interface ControlPlane {
   finish(request: FinishRequest, options: CallOptions): Promise<ItemsAnswer>;
   /** The journal of the attempt that the lease is for. @throws STALE_LEASE */
   journal(lease: LeaseRef, options: CallOptions): Promise<JournalAnswer>;
+  /** Waits for up to `request.waitMs` for items of a held job's inbox. @throws STALE_LEASE */
+  inbox(request: InboxRequest, options: CallOptions): Promise<InboxAnswer>;
   /** A module's file, not yet checked against its hash. @throws MODULE_NOT_FOUND */
   module(hash: string, options: CallOptions): Promise<Uint8Array>;
 }

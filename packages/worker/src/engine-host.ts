@@ -8,7 +8,7 @@
  *   3. After `stop` no run goes on, and nothing of the host is left.
  */
 import type { EngineRun, JournalSink, RunEnd } from '@mvm-ci/engine';
-import type { ClaimedJob, JournalEntry, MvmError } from '@mvm-ci/protocol';
+import type { ClaimedJob, InboxItem, JournalEntry, MvmError } from '@mvm-ci/protocol';
 
 /** A journal to go on with. */
 export interface OpenedJournal {
@@ -18,6 +18,8 @@ export interface OpenedJournal {
   readonly entries: readonly JournalEntry[];
   /** What is stored, encoded: parts of whole entries. */
   readonly parts: Iterable<Uint8Array>;
+  /** What is unread in the job's inbox: see `RunRequest.inbox`. */
+  readonly inbox: readonly InboxItem[];
   /** Goes on after them. */
   readonly sink: JournalSink;
 }
@@ -33,6 +35,8 @@ export interface HostPorts {
   openJournal(): Promise<OpenedJournal>;
   /** See `RunPorts.mayStartEffect` of the engine. */
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  /** See `RunPorts.inbox` of the engine. */
+  inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
   /** How long the lease is known to last from now, in ms; 0 when its deadline has passed. */
   leaseLeftMs(): number;
 }

@@ -41,7 +41,7 @@ export type HeldJobEnd = FinishOutcome['type'] | 'lost' | 'abandoned';
 type Interruption = HostRunEnd & { readonly type: 'interrupted' };
 
 export interface HeldJobOptions {
-  readonly controlPlane: Pick<ControlPlane, 'journal'>;
+  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox'>;
   readonly host: Pick<EngineHost, 'run'>;
   readonly keeper: LeaseKeeper;
   readonly shipper: JournalShipper;
@@ -139,6 +139,7 @@ export class HeldJob {
     const run = this.#options.host.run(this.#claimed, {
       openJournal: () => this.#journal.open(),
       mayStartEffect: (signal) => this.#lease.mayStartEffect(signal),
+      inbox: (after, signal) => this.#journal.inbox(after, signal),
       leaseLeftMs: () => this.#grant(),
     });
     const givenUp = Promise.withResolvers<HostRunEnd>();

@@ -10,6 +10,7 @@ import type { JournalKeeper, KeptJournal, KeptRun, LinkServer } from '@mvm-ci/en
 import {
   mvmError,
   type FinishOutcome,
+  type InboxAnswer,
   type LenderCore,
   type LendEngine,
   type LeaseRef,
@@ -94,7 +95,10 @@ class NodeKeeper implements JournalKeeper {
     return new HeldJournal({
       // An earlier run of the same lease may have added to a journal that was empty: it is read in any case.
       claimed: { ...request, journalEntries: Math.max(1, request.journalEntries) },
-      controlPlane: { journal: (lease) => core.journal(node, lease) },
+      controlPlane: {
+        journal: (lease) => core.journal(node, lease),
+        inbox: (wanted, { signal }) => core.inbox?.(node, wanted, signal) ?? untilAborted(signal),
+      },
       shipper: this.#shipper,
       clock,
       random,
@@ -103,10 +107,15 @@ class NodeKeeper implements JournalKeeper {
   }
 
   async #openJournal(request: RunMessage, journal: HeldJournal, onOver: () => void): Promise<KeptJournal> {
-    const { entries, sink } = await journal.open();
+    const { entries, inbox, sink } = await journal.open();
     return {
       entries,
-      ports: { sink, mayStartEffect: (signal) => this.#mayStartEffect(request, signal) },
+      inbox,
+      ports: {
+        sink,
+        mayStartEffect: (signal) => this.#mayStartEffect(request, signal),
+        inbox: (after, signal) => journal.inbox(after, signal),
+      },
       get refusal() {
         return journal.refusal;
       },
@@ -126,6 +135,13 @@ class NodeKeeper implements JournalKeeper {
     return this.#mayStartEffect(lease, signal);
   }
 }
+
+/** A control plane without inboxes: nothing ever arrives. */
+const untilAborted = (signal: AbortSignal): Promise<InboxAnswer> => {
+  const { promise, resolve } = Promise.withResolvers<InboxAnswer>();
+  signal.addEventListener('abort', () => resolve({ items: [] }), { once: true });
+  return promise;
+};
 
 const settle = async (journal: HeldJournal, onOver: () => void): Promise<FinishOutcome | undefined> => {
   const settled = await journal.settle(mvmError('CONNECTION_LOST', 'the run is over'));

@@ -6,7 +6,9 @@ export const workerLimits = {
   slotsMax: 1_000,
   /** How long a claim waits at the control plane for a job. */
   claimWaitMs: 20_000,
-  /** Time for the answer of a claim beyond its wait, and of a join, an append, a finish and a journal. */
+  /** How long a question to an inbox waits at the control plane for an item. */
+  inboxWaitMs: 20_000,
+  /** Time for the answer of a claim or a question to an inbox beyond its wait, and of a join, an append, a finish and a journal. */
   requestMs: 15_000,
   /** Time for a stream of calls to open. */
   openStreamMs: 5_000,

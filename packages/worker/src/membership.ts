@@ -15,6 +15,7 @@ import {
   RetryLaterError,
   type ClaimAnswer,
   type HeartbeatAnswer,
+  type InboxAnswer,
   type ItemsAnswer,
   type JoinAnswer,
   type JournalAnswer,
@@ -89,6 +90,10 @@ export class Membership implements Omit<ControlPlane, 'join'> {
 
   journal(...[lease, options]: Parameters<ControlPlane['journal']>): Promise<JournalAnswer> {
     return this.#call(options, (controlPlane) => controlPlane.journal(lease, options));
+  }
+
+  inbox(...[request, options]: Parameters<ControlPlane['inbox']>): Promise<InboxAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.inbox(request, options));
   }
 
   module(...[hash, options]: Parameters<ControlPlane['module']>): Promise<Uint8Array> {

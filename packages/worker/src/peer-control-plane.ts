@@ -12,6 +12,7 @@ import {
   heartbeatAnswerSchema,
   itemsAnswerSchema,
   joinAnswerSchema,
+  inboxAnswerSchema,
   journalAnswerSchema,
   mvmError,
   parseAs,
@@ -82,6 +83,7 @@ export const peerControlPlane = (peer: Peer, clock: Clock): ControlPlane => {
         { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch }, schema: journalAnswerSchema },
         options,
       ),
+    inbox: (body, options) => call({ method: 'POST', route: 'peerInbox', body, schema: inboxAnswerSchema }, options),
     module: async (hash, options) => {
       const response = await request(peer, { path: routePath('peerModule', { hash }) }, options);
       return read(response);

@@ -5,6 +5,8 @@ import {
   limits,
   mvmError,
   readBatches,
+  type InboxItem,
+  type InternalEffect,
   type JournalBatch,
   type JournalEntry,
   type MvmError,
@@ -80,6 +82,37 @@ describe('ClusterSink', () => {
     assert.equal(sink.isFinishing, true);
     answer(sink);
     await finished;
+  });
+
+  it('sends what an append does inside the system with its last entry, and tells who asked what was refused', async () => {
+    const item: InboxItem = { number: 4, at: 0, body: { type: 'refused', call: 2, error: exists } };
+    const first = sink.append([logEntry('a')], { internal: [send(1)] });
+    const second = sink.append([logEntry('b'), logEntry('c')], { internal: [send(2)] });
+    const parcel = sink.take();
+    assert.deepEqual(parcel?.kind === 'append' && parcel.item.internal, [send(1), send(2)]);
+    assert.ok(parcel);
+    sink.accepted(parcel, [item]);
+    assert.deepEqual([await first, await second], [{ refused: [item] }, { refused: [item] }]);
+  });
+
+  it('never sends an effect before the entry that it belongs to, also when a batch is full', () => {
+    const large = 'x'.repeat(limits.appendBytesMax - 1_000);
+    void sink.append([logEntry(large), logEntry(large)], { internal: [send(1)] });
+    const before = sink.take();
+    assert.equal(before?.kind === 'append' && before.item.internal, undefined);
+    answer(sink);
+    void sink.finish([], { type: 'released' }, { internal: [send(2)] });
+    const after = sink.take();
+    assert.deepEqual(after?.kind === 'finish' && after.item.append?.internal, [send(1), send(2)]);
+  });
+
+  it('sends no more effects in one batch than the control plane takes', () => {
+    const half = Array.from({ length: limits.internalEffectsMax / 2 + 1 }, (_, index) => send(index + 1));
+    void sink.append([logEntry('a')], { internal: half });
+    void sink.append([logEntry('b')], { internal: half });
+    assert.equal(batchOf(sink.take()).count, 1);
+    answer(sink);
+    assert.equal(batchOf(sink.take()).count, 1);
   });
 
   it('sends a tail that is too large for one batch before the finish', () => {
@@ -171,6 +204,9 @@ describe('ClusterSink', () => {
     assert.equal(offers, before);
   });
 });
+
+const exists = { code: 'JOB_NOT_FOUND', message: 'no' } as const;
+const send = (call: number): InternalEffect => ({ type: 'send', call, job: 'j2', messageType: 'm', data: '1' });
 
 /** The control plane accepts what is out. */
 const answer = (sink: ClusterSink): void => {

@@ -172,6 +172,7 @@ class EffectRun implements EngineRun {
 const ports: HostPorts = {
   openJournal: () => Promise.reject(new Error('the journal does not cross the link')),
   mayStartEffect: () => false,
+  inbox: () => Promise.resolve([]),
   leaseLeftMs: () => 0,
 };
 

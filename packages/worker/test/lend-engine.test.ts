@@ -30,6 +30,7 @@ const signal = new AbortController().signal;
 const silentPorts: HostPorts = {
   openJournal: () => Promise.reject(new Error('the journal does not cross the link')),
   mayStartEffect: () => false,
+  inbox: () => Promise.resolve([]),
   leaseLeftMs: () => 0,
 };
 

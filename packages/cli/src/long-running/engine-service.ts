@@ -19,10 +19,16 @@ export interface EngineService {
 interface EngineServiceOptions {
   readonly config: Pick<Config, 'threads' | 'maxRuns'>;
   readonly logger: Logger;
+  /** See `EngineOptions`. @default never */
+  readonly suspendAfterMs?: number | undefined;
 }
 
 /** Opens an engine that gets its modules from whoever asks for a run. */
-export const openEngineService = async ({ config, logger }: EngineServiceOptions): Promise<EngineService> => {
+export const openEngineService = async ({
+  config,
+  logger,
+  suspendAfterMs,
+}: EngineServiceOptions): Promise<EngineService> => {
   const desk = new ModuleDesk();
   const engine = await openEngine({
     modules: desk.source,
@@ -30,6 +36,7 @@ export const openEngineService = async ({ config, logger }: EngineServiceOptions
     clock: systemClock,
     random: systemRandom,
     logger,
+    suspendAfterMs,
   });
   const links = new LinkServer({
     engine,

@@ -1,9 +1,11 @@
-import type { FinishOutcome, JournalEntry, MvmError, RunMessage } from '@mvm-ci/protocol';
+import type { FinishOutcome, InboxItem, JournalEntry, MvmError, RunMessage } from '@mvm-ci/protocol';
 import type { RunPorts } from '../engine.ts';
 
 /** A journal that the engine reads and writes where it is stored, for one run. */
 export interface KeptJournal {
   readonly entries: readonly JournalEntry[];
+  /** See `RunRequest.inbox`. */
+  readonly inbox: readonly InboxItem[];
   readonly ports: RunPorts;
   /** What the store refused, if it did. */
   readonly refusal: MvmError | undefined;

@@ -25,14 +25,16 @@ import {
   type EngineMessage,
   type FinishOutcome,
   type HolderMessage,
+  type InboxItem,
   type JournalEntry,
   type MvmError,
   type RunMessage,
   type Timer,
 } from '@mvm-ci/protocol';
-import type { Engine, EngineRun, RunPorts } from '../engine.ts';
+import type { Engine, EngineRun, RunPorts, RunRequest } from '../engine.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
 import { LeaseGate } from './lease-gate.ts';
+import { LinkInbox } from './link-inbox.ts';
 import { LinkSink } from './link-sink.ts';
 import type { ModuleDesk } from './module-desk.ts';
 import { ModuleIntake } from './module-intake.ts';
@@ -67,6 +69,7 @@ export class ServedRun implements ConversationEvents {
   readonly #gate: LeaseGate;
   readonly #sink: LinkSink;
   readonly #intake: ModuleIntake;
+  readonly #inbox: LinkInbox;
   readonly #entries: JournalEntry[] = [];
   #bytes = 0;
   #phase: Phase = { type: 'new' };
@@ -91,6 +94,7 @@ export class ServedRun implements ConversationEvents {
       clock,
       onTooLarge: (error) => this.#sayLast({ type: 'fault', error: error.toRecord() }),
     });
+    this.#inbox = new LinkInbox((message) => this.#say(message));
     this.#intake = new ModuleIntake({
       clock,
       onWanted: () => this.#say({ type: 'want-module' }),
@@ -132,6 +136,8 @@ export class ServedRun implements ConversationEvents {
         return this.#admit(message);
       case 'journal':
         return this.#gather(message.bytes);
+      case 'inbox':
+        return this.#takeInbox(message.items);
       case 'ready':
         return this.#ready(message.entries);
       case 'ack':
@@ -197,7 +203,7 @@ export class ServedRun implements ConversationEvents {
 
   async #beginKept(request: RunMessage, kept: KeptJournal): Promise<void> {
     this.#kept = kept;
-    if (this.#phase.type === 'opening') this.#begin(request, kept.entries, kept.ports);
+    if (this.#phase.type === 'opening') this.#begin(request, { journal: kept.entries, inbox: kept.inbox }, kept.ports);
     // The conversation was over before the journal came.
     else await kept.settle();
   }
@@ -223,21 +229,31 @@ export class ServedRun implements ConversationEvents {
     if (bytes.length > 0) this.#waitForJournal();
   }
 
+  #takeInbox(items: readonly InboxItem[]): void {
+    if (this.#phase.type === 'new' || this.#parts.keeper) throw outOfOrder('inbox');
+    this.#inbox.take(items);
+    if (this.#phase.type === 'opening' && items.length > 0) this.#waitForJournal();
+  }
+
   #ready(entries: number): void {
     const phase = this.#phase;
     if (phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('ready');
     if (entries !== this.#entries.length)
       throw mvmError('INVALID_ARGUMENT', `${this.#entries.length} entries came, and ${entries} were announced`);
-    const mayStartEffect = (signal: AbortSignal): boolean | Promise<boolean> => this.#gate.mayStartEffect(signal);
-    this.#begin(phase.request, this.#entries, { sink: this.#sink, mayStartEffect });
+    const stored = { journal: this.#entries, inbox: this.#inbox.drain() };
+    this.#begin(phase.request, stored, {
+      sink: this.#sink,
+      mayStartEffect: (signal) => this.#gate.mayStartEffect(signal),
+      inbox: (after, signal) => this.#inbox.after(after, signal),
+    });
   }
 
-  #begin(request: RunMessage, journal: readonly JournalEntry[], ports: RunPorts): void {
+  #begin(request: RunMessage, stored: Pick<RunRequest, 'journal' | 'inbox'>, ports: RunPorts): void {
     const { job, attempt, module, workflow, input } = request;
     const { modules, keeper } = this.#parts;
     this.#patience?.cancel();
     this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#intake.ask()));
-    const run = this.#parts.engine.run({ job, attempt, module, workflow, input, journal }, ports);
+    const run = this.#parts.engine.run({ job, attempt, module, workflow, input, ...stored }, ports);
     this.#phase = { type: 'running', run };
     run.ended.then(
       (end) => void this.#ended(end.type === 'finished' ? end.outcome : null),

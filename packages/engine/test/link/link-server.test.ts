@@ -152,6 +152,7 @@ describe('LinkServer', () => {
   it('ends without a store that does not answer', async () => {
     const kept = {
       entries: [],
+      inbox: [],
       ports: { sink: { append: async () => appended, finish: async () => undefined }, mayStartEffect: () => true },
       refusal: undefined,
       settle: () => new Promise<undefined>(() => undefined),

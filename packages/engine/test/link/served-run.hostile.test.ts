@@ -10,6 +10,7 @@ import {
   type ConversationEvents,
   type FinishOutcome,
   type HolderMessage,
+  type InboxItem,
 } from '@mvm-ci/protocol';
 import fc from 'fast-check';
 import type { Engine, EngineRun, RunEnd, RunPorts } from '../../src/engine.ts';
@@ -49,6 +50,7 @@ class ScriptRun implements EngineRun {
 
   async #run(ports: RunPorts): Promise<void> {
     await ports.sink.append([{ kind: 'intents', intents: [] }]);
+    await Promise.race([ports.inbox?.(1, new AbortController().signal), this.#end.promise]);
     if (!(await ports.mayStartEffect(new AbortController().signal))) return this.drop();
     await ports.sink.finish([], completed);
     this.#settle({ type: 'finished', outcome: completed });
@@ -104,12 +106,17 @@ const run = say({
   input: '{}',
   journalEntries: 0,
 });
+const item = (number: number): InboxItem => ({ number, at: 0, body: { type: 'refused', call: number, error } });
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constant(run),
   fc.constantFrom<Step>({ type: 'end' }, { type: 'turn' }, { type: 'turn' }),
   fc.nat(2).map((count) => say({ type: 'ready', entries: count })),
   fc.constantFrom(entry, new Uint8Array(3), new Uint8Array(0)).map((bytes) => say({ type: 'journal', bytes })),
   fc.nat(3).map((call) => say({ type: 'ack', call: call + 1, leaseLeftMs: call * 10 })),
+  fc.nat(3).map((call) => say({ type: 'ack', call: call + 1, leaseLeftMs: 0, refused: [item(call + 1)] })),
+  fc
+    .array(fc.nat(5), { maxLength: 3 })
+    .map((numbers) => say({ type: 'inbox', items: numbers.map((number) => item(number + 1)) })),
   fc.nat(3).map((call) => say({ type: 'refused', call: call + 1, error })),
   fc.nat(2).map((ask) => say({ type: 'lease', ask: ask + 1, leaseLeftMs: ask })),
   fc.boolean().map((isLast) => say({ type: 'module', bytes: new Uint8Array(4), isLast })),

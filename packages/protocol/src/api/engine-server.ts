@@ -13,7 +13,7 @@ export const engineRoutes = {
 export const linkHeader = 'mvm-ci-link';
 
 /** The version of the engine link that this build speaks. */
-export const linkVersion = 1;
+export const linkVersion = 2;
 
 /**
  * What both sides send first on a link over HTTP/1.1. The client sends it at once; the server sends it back when it has

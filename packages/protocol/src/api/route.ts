@@ -33,6 +33,7 @@ export const routes = {
   append: '/peer/append',
   finish: '/peer/finish',
   peerJournal: '/peer/journal/:job',
+  peerInbox: '/peer/inbox',
   peerModule: '/peer/module/:hash',
   peerStream: '/peer/stream',
   engineLink: '/engine/link',

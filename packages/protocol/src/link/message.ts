@@ -28,7 +28,9 @@ export type HolderMessage =
   | RunMessage
   /** Stored entries, whole ones, one after another. */
   | { readonly type: 'journal'; readonly bytes: Uint8Array }
-  /** The journal is complete, with so many entries. */
+  /** Items of the job's inbox, lowest number first: before `ready` what is unread, after it what `listen` waits for. */
+  | { readonly type: 'inbox'; readonly items: readonly InboxItem[] }
+  /** The journal is complete, with so many entries, and the inbox. */
   | { readonly type: 'ready'; readonly entries: number }
   /** All calls up to this one are durable; `refused` tells which of their effects inside the system were not done. */
   | {
@@ -71,6 +73,10 @@ export type EngineMessage =
       readonly outcome: FinishOutcome;
       readonly internal?: readonly InternalEffect[] | undefined;
     }
+  /** Which items have a number above this? Answered once there are some; a new question takes the place of an open one. */
+  | { readonly type: 'listen'; readonly after: number }
+  /** The question is withdrawn. */
+  | { readonly type: 'hush' }
   /** How long does the lease last? Numbered from 1. */
   | { readonly type: 'ask'; readonly ask: number }
   | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
@@ -100,6 +106,7 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
     journalEntries: count,
   }),
   z.object({ type: z.literal('journal'), bytes: entryBytes }),
+  z.object({ type: z.literal('inbox'), items: z.array(inboxItemSchema).max(limits.inboxItemsMax) }),
   z.object({ type: z.literal('ready'), entries: count }),
   z.object({
     type: z.literal('ack'),
@@ -135,6 +142,8 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
     outcome: finishOutcomeSchema,
     internal: internalEffectsSchema,
   }),
+  z.object({ type: z.literal('listen'), after: count }),
+  z.object({ type: z.literal('hush') }),
   z.object({ type: z.literal('ask'), ask: positive }),
   z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
   z.object({ type: z.literal('fault'), error }),

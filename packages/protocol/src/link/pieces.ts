@@ -1,4 +1,6 @@
+import type { InboxItem } from '../api/inbox.ts';
 import { joinByteStrings } from '../join-byte-strings.ts';
+import { pack } from '../packer.ts';
 import { linkLimits } from './limits.ts';
 
 /**
@@ -18,6 +20,23 @@ export function* joinIntoPieces(parts: Iterable<Uint8Array>): Generator<Uint8Arr
     bytes += part.length;
   }
   if (bytes > 0) yield joinByteStrings(held);
+}
+
+/** Items of an inbox in groups that messages can carry: a group is closed before it would be longer than `linkLimits.pieceBytes`. */
+export function* inboxPieces(items: readonly InboxItem[]): Generator<readonly InboxItem[], void, void> {
+  let held: InboxItem[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const { length } = pack(item);
+    if (held.length > 0 && bytes + length > linkLimits.pieceBytes) {
+      yield held;
+      held = [];
+      bytes = 0;
+    }
+    held.push(item);
+    bytes += length;
+  }
+  if (held.length > 0) yield held;
 }
 
 /** `bytes` cut into parts of at most `bytesMax`; one empty part for none. */

@@ -2,6 +2,7 @@
  * An engine that a control plane lends to its workers (option 2), as a port: the control plane gives it what it needs, and
  * whoever starts the process puts both together.
  */
+import type { InboxAnswer, InboxRequest } from '../api/inbox.ts';
 import type { AppendItem, FinishItem, ItemAnswer, JournalAnswer, LeaseRef } from '../api/peer.ts';
 import type { AcceptConversation } from './conversation.ts';
 
@@ -11,6 +12,12 @@ export interface LenderCore {
   module(hash: string): Promise<Uint8Array>;
   /** The journal of the attempt that the lease is for. @throws STALE_LEASE */
   journal(worker: string, lease: LeaseRef): Promise<JournalAnswer>;
+  /**
+   * Waits up to `waitMs` for items of the job's inbox above `after`.
+   *
+   * @throws STALE_LEASE @default nothing ever arrives
+   */
+  inbox?(worker: string, request: InboxRequest, signal: AbortSignal): Promise<InboxAnswer>;
   /** One answer per item. */
   append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]>;
   /** One answer per item. */

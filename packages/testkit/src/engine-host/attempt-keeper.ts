@@ -17,7 +17,7 @@ export const attemptKeeper = (
       current.set(job, () => run.supersede());
       await attempt.settled();
       if (attempt.outcome) throw mvmError('STALE_LEASE', `job "${job}" is over`);
-      const { entries, sink } = await attempt.openJournal();
+      const { entries, inbox, sink } = await attempt.openJournal();
       let refusal: MvmError | undefined;
       const note = (error: unknown): never => {
         if (error instanceof StaleLeaseError) refusal = error;
@@ -25,12 +25,14 @@ export const attemptKeeper = (
       };
       return {
         entries,
+        inbox,
         ports: {
           sink: {
             append: (added, extras) => sink.append(added, extras).catch(note),
             finish: (added, outcome, extras) => sink.finish(added, outcome, extras).catch(note),
           },
           mayStartEffect: (signal) => attempt.mayStartEffect(signal),
+          inbox: (after, signal) => attempt.inbox(after, signal),
         },
         get refusal() {
           return refusal;

@@ -7,6 +7,7 @@ import {
   mvmError,
   type ClaimedJob,
   type FinishOutcome,
+  type InboxItem,
   type InternalEffect,
   type JournalEntry,
   type MvmError,
@@ -19,9 +20,11 @@ export interface AttemptPorts {
     readonly count: number;
     readonly entries: readonly JournalEntry[];
     readonly parts: Iterable<Uint8Array>;
+    readonly inbox: readonly InboxItem[];
     readonly sink: JournalSink;
   }>;
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
+  inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
   leaseLeftMs(): number;
 }
 
@@ -37,7 +40,7 @@ const leaseMs = 60_000;
 
 export class HeldAttempt implements AttemptPorts {
   readonly claimed: ClaimedJob;
-  readonly inbox: MemoryInbox = new MemoryInbox();
+  readonly mail: MemoryInbox = new MemoryInbox();
   /** What was done inside the system, in its order. */
   readonly effects: InternalEffect[] = [];
   /** Says why an effect inside the system is refused. @default none is */
@@ -120,6 +123,7 @@ export class HeldAttempt implements AttemptPorts {
       count: entries.length,
       entries,
       parts: entries.map(encodeEntry),
+      inbox: this.mail.items,
       sink: this.openSink(),
     });
   }
@@ -147,6 +151,10 @@ export class HeldAttempt implements AttemptPorts {
     return !signal.aborted && !this.#isLost;
   }
 
+  inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]> {
+    return this.mail.after(after, signal);
+  }
+
   leaseLeftMs(): number {
     return this.#isLost ? 0 : Math.max(0, this.#untilMs - performance.now());
   }
@@ -172,7 +180,7 @@ export class HeldAttempt implements AttemptPorts {
       this.#stored.push(...parcel.entries);
       this.#outcome = parcel.outcome;
       this.effects.push(...parcel.internal);
-      parcel.call.resolve({ refused: this.inbox.apply(parcel.internal, (effect) => this.refuseEffect(effect)) });
+      parcel.call.resolve({ refused: this.mail.apply(parcel.internal, (effect) => this.refuseEffect(effect)) });
     }
     this.#change();
   }

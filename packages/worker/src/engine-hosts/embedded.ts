@@ -42,11 +42,15 @@ class EmbeddedRun implements HostRun {
 
   async #begin(engine: Engine, claimed: ClaimedJob, ports: HostPorts): Promise<HostRunEnd> {
     const { job, attempt, module, workflow, input } = claimed;
-    const { entries: journal, sink } = await ports.openJournal();
+    const { entries: journal, inbox, sink } = await ports.openJournal();
     if (this.#isDropped) return { type: 'dropped' };
     const run = engine.run(
-      { job, attempt, module, workflow, input, journal },
-      { sink, mayStartEffect: (signal) => ports.mayStartEffect(signal) },
+      { job, attempt, module, workflow, input, journal, inbox },
+      {
+        sink,
+        mayStartEffect: (signal) => ports.mayStartEffect(signal),
+        inbox: (after, signal) => ports.inbox(after, signal),
+      },
     );
     this.#run = run;
     this.#early?.(run);

@@ -15,6 +15,7 @@ import {
   decodeEntries,
   encodeLinkMessage,
   errorFromRecord,
+  inboxPieces,
   joinIntoPieces,
   limits,
   linkLimits,
@@ -59,6 +60,8 @@ export class LinkRun implements HostRun, ConversationEvents {
   /** Entries of a call that is not complete, and their bytes. */
   #entries: JournalEntry[] = [];
   #entryBytes = 0;
+  /** The engine's question to the inbox. */
+  #listening: AbortController | undefined;
   /** Whether the engine has a reason to drop the run. */
   #mayDrop = false;
 
@@ -130,6 +133,10 @@ export class LinkRun implements HostRun, ConversationEvents {
         return this.#append(message);
       case 'finish':
         return this.#finish(message);
+      case 'listen':
+        return this.#listen(message.after);
+      case 'hush':
+        return this.#listening?.abort();
       case 'ask':
         return void this.#answerAsk(message.ask);
       case 'fault':
@@ -161,7 +168,31 @@ export class LinkRun implements HostRun, ConversationEvents {
       if (this.#over.signal.aborted) return;
       await this.#send({ type: 'journal', bytes });
     }
+    await this.#sendInbox(opened.inbox);
     this.#say({ type: 'ready', entries: opened.count });
+  }
+
+  async #sendInbox(inbox: readonly InboxItem[]): Promise<void> {
+    for (const items of inboxPieces(inbox)) {
+      if (this.#over.signal.aborted) return;
+      await this.#send({ type: 'inbox', items });
+    }
+  }
+
+  /** Asks until there is something; one question at a time. What the control plane refuses ends the job's hold otherwise. */
+  #listen(after: number): void {
+    this.#listening?.abort();
+    const listening = new AbortController();
+    this.#listening = listening;
+    const signal = AbortSignal.any([listening.signal, this.#over.signal]);
+    this.#options.ports.inbox(after, signal).then(
+      (items) => {
+        if (!signal.aborted) void this.#sendInbox(items);
+      },
+      (error: unknown) => {
+        if (!signal.aborted) this.#interrupt(asMvmError(error));
+      },
+    );
   }
 
   async #sendModule(): Promise<void> {

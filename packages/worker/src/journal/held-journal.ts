@@ -3,16 +3,19 @@
  * what became of what was sent.
  *
  *   1. One sink at a time: the next one is opened only after `settle` (design section 2: two engines never extend one journal).
- *   2. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
+ *   2. Of a journal that isn't empty the whole inbox is read before a run: it tells which effects were refused.
+ *   3. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
  */
 import {
   batchEntries,
   chainStart,
   checkBatches,
+  limits,
   mvmError,
   RetryLaterError,
   type ClaimedJob,
   type FinishOutcome,
+  type InboxItem,
   type JournalAnswer,
   type JournalBatch,
   type JournalEntry,
@@ -25,11 +28,12 @@ import type { JournalSink } from '@mvm-ci/engine';
 import type { OpenedJournal } from '../engine-host.ts';
 import type { Random } from '../random.ts';
 import { ClusterSink, type JournalPosition } from './cluster-sink.ts';
+import { HeldInbox } from './held-inbox.ts';
 import type { JournalShipper } from './journal-shipper.ts';
 
 export interface HeldJournalOptions {
   readonly claimed: ClaimedJob;
-  readonly controlPlane: Pick<ControlPlane, 'journal'>;
+  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox'>;
   readonly shipper: Pick<JournalShipper, 'offer'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,6 +50,7 @@ export type SettledJournal =
 
 export class HeldJournal {
   readonly #options: HeldJournalOptions;
+  readonly #inbox: HeldInbox;
   /** Fires when the job is dropped. */
   readonly #lost = new AbortController();
   #sink: ClusterSink | undefined;
@@ -56,6 +61,7 @@ export class HeldJournal {
 
   constructor(options: HeldJournalOptions) {
     this.#options = options;
+    this.#inbox = new HeldInbox(options);
   }
 
   /** Whether the finish may have reached the control plane: its answer, not a heartbeat, tells what became of it. */
@@ -84,7 +90,8 @@ export class HeldJournal {
     const start = chainStart(job, attempt);
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const batches = journalEntries > 0 || this.#wasOpened ? (await this.#ask(run)).batches : [];
+    const stored = journalEntries > 0 || this.#wasOpened ? await this.#read(run) : nothingStored;
+    const { batches, inbox } = stored;
     checkBatches(start, batches);
     if (this.#lost.signal.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
@@ -92,7 +99,12 @@ export class HeldJournal {
     this.#wasOpened = true;
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const sink = this.#openSink({ nextSeq: count, hash: batches.at(-1)?.hash ?? start });
-    return new StoredJournal(batches, count, sink);
+    return new StoredJournal({ batches, inbox, count, sink });
+  }
+
+  /** See `RunPorts.inbox` of the engine. */
+  inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]> {
+    return this.#inbox.after(after, AbortSignal.any([signal, this.#lost.signal]));
   }
 
   /** Gives up what wasn't sent, because of `error`, and resolves when all that was sent is answered. */
@@ -116,6 +128,13 @@ export class HeldJournal {
   lose(): void {
     this.#lost.abort();
     this.#sink?.lose(this.#dropped());
+  }
+
+  /** Rule 2. */
+  async #read(run: number): Promise<Stored> {
+    const { batches, inbox = [] } = await this.#ask(run);
+    const rest = inbox.length < limits.inboxPageItems ? [] : await this.#inbox.rest(inbox, this.#lost.signal);
+    return { batches, inbox: [...inbox, ...rest] };
   }
 
   /** Asks until there is an answer, or nobody wants one. */
@@ -157,13 +176,23 @@ export class HeldJournal {
 
 const runIsOver = (): MvmError => mvmError('CONNECTION_LOST', 'the run that asked for this journal is over');
 
+interface Stored {
+  readonly batches: readonly JournalBatch[];
+  readonly inbox: readonly InboxItem[];
+}
+
+/** What is in the inbox of an attempt that hasn't begun, it hears when it asks. */
+const nothingStored: Stored = { batches: [], inbox: [] };
+
 class StoredJournal implements OpenedJournal {
   readonly count: number;
+  readonly inbox: readonly InboxItem[];
   readonly sink: JournalSink;
   readonly #batches: readonly JournalBatch[];
 
-  constructor(batches: readonly JournalBatch[], count: number, sink: JournalSink) {
+  constructor({ batches, inbox, count, sink }: Stored & { readonly count: number; readonly sink: JournalSink }) {
     this.#batches = batches;
+    this.inbox = inbox;
     this.count = count;
     this.sink = sink;
   }

@@ -61,9 +61,11 @@ describe('ForeignHost', () => {
         count: from.entries.length,
         entries: [...from.entries],
         parts: [],
+        inbox: [],
         sink: from.hold(),
       }),
       mayStartEffect: (signal) => mayStart(signal),
+      inbox: () => Promise.resolve([]),
       leaseLeftMs: () => 1_000,
     });
   const kinds = (): string => journal.entries.map((entry) => entry.kind).join(' ');

@@ -66,6 +66,7 @@ const withOneJournal = (ports: HostPorts): HostPorts => {
   return {
     openJournal: () => (opened ??= ports.openJournal()),
     mayStartEffect: (signal) => ports.mayStartEffect(signal),
+    inbox: (after, signal) => ports.inbox(after, signal),
     leaseLeftMs: () => ports.leaseLeftMs(),
   };
 };
