@@ -133,7 +133,7 @@ const shelf =
   };
 
 /** A turn of the event loop. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** So many turns that what could happen by itself has happened. */
 export const turns = async (): Promise<void> => {

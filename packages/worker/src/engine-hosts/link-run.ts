@@ -179,20 +179,20 @@ export class LinkRun implements HostRun, ConversationEvents {
     }
   }
 
-  /** Asks until there is something; one question at a time. What the control plane refuses ends the job's hold otherwise. */
+  /** Asks until there is something; one question at a time. */
   #listen(after: number): void {
     this.#listening?.abort();
     const listening = new AbortController();
     this.#listening = listening;
     const signal = AbortSignal.any([listening.signal, this.#over.signal]);
-    this.#options.ports.inbox(after, signal).then(
-      (items) => {
-        if (!signal.aborted) void this.#sendInbox(items);
-      },
-      (error: unknown) => {
-        if (!signal.aborted) this.#interrupt(asMvmError(error));
-      },
-    );
+    this.#pushInbox(after, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#interrupt(asMvmError(error));
+    });
+  }
+
+  async #pushInbox(after: number, signal: AbortSignal): Promise<void> {
+    const items = await this.#options.ports.inbox(after, signal);
+    if (!signal.aborted) await this.#sendInbox(items);
   }
 
   async #sendModule(): Promise<void> {
