@@ -21,6 +21,7 @@ export type ModuleName =
   | 'go-fetches'
   | 'flawless-fetches'
   | 'sqlite-shell'
+  | 'c-library'
   | 'probe'
   | 'journey'
   | 'changed-v1'
@@ -35,6 +36,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'go-fetches': '../../examples/06-go',
   'flawless-fetches': '../../examples/07-flawless-c',
   'sqlite-shell': '../../examples/08-sqlite-shell',
+  'c-library': 'fixtures/c-library',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',
   'changed-v1': 'fixtures/changed-v1',
