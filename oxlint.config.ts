@@ -171,7 +171,7 @@ const config: OxlintConfig = {
   categories: { correctness: 'error', suspicious: 'error' },
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
   env: { builtin: true, node: true },
-  ignorePatterns: ['**/node_modules', '**/dist', '**/.mvm-ci', 'examples/*/assembly'],
+  ignorePatterns: ['**/node_modules', '**/dist', '**/.mvm-ci', 'examples/*/assembly', 'tests/e2e/fixtures/*/assembly'],
   rules: {
     'typescript/no-floating-promises': [
       'error',

@@ -116,6 +116,12 @@ static void mvm_add_sleep(mvm_intents *out, uint32_t call, double ms) {
   mvm_f64(out, ms);
 }
 
+/* The answer of `call` is no longer wanted. */
+static void mvm_add_abandon(mvm_intents *out, uint32_t call) {
+  mvm_one_more(out, 2);
+  mvm_u32(out, call);
+}
+
 /* `level`: 0 debug, 1 info, 2 warn, 3 error */
 static void mvm_add_log(mvm_intents *out, uint8_t level, const char *text) {
   mvm_one_more(out, 3);
@@ -155,12 +161,51 @@ static void mvm_add_receive(mvm_intents *out, uint32_t call, const char *const *
   for (uint32_t index = 0; index < count; index += 1) mvm_text(out, types[index]);
 }
 
+/* Starts a job of another workflow; it is cancelled when this one ends, unless `detached`. `input` is JSON text. */
+static void mvm_add_start(mvm_intents *out, uint32_t call, const char *workflow, const char *input, int detached) {
+  mvm_one_more(out, 9);
+  mvm_u32(out, call);
+  mvm_u8(out, 0); /* its id is made of job, attempt and call */
+  mvm_text(out, workflow);
+  mvm_text(out, input);
+  mvm_u32(out, 1); /* attempts */
+  mvm_u8(out, detached != 0);
+}
+
+/* Waits for the end of a job that this attempt started. */
+static void mvm_add_join(mvm_intents *out, uint32_t call, const char *job) {
+  mvm_one_more(out, 10);
+  mvm_u32(out, call);
+  mvm_text(out, job);
+}
+
+/* Puts a message into another job's inbox. */
 static void mvm_add_send(mvm_intents *out, uint32_t call, const char *job, const char *type, const char *json) {
   mvm_one_more(out, 11);
   mvm_u32(out, call);
   mvm_text(out, job);
   mvm_text(out, type);
   mvm_text(out, json);
+}
+
+/* An early result, for who waits for one; JSON text. */
+static void mvm_add_respond(mvm_intents *out, const char *json) {
+  mvm_one_more(out, 12);
+  mvm_text(out, json);
+}
+
+/* Begins or ends a named part of the timeline; `id` is a number of your own, from 1. */
+static void mvm_add_group(mvm_intents *out, int is_end, uint32_t id, const char *name) {
+  mvm_one_more(out, 13);
+  mvm_u8(out, is_end != 0);
+  mvm_u32(out, id);
+  mvm_text(out, is_end ? "" : name);
+}
+
+/* Of a core module: asks whether it may run the code that knows this change. */
+static void mvm_add_version(mvm_intents *out, const char *change) {
+  mvm_one_more(out, 14);
+  mvm_text(out, change);
 }
 
 /* --- 2. Reading events ------------------------------------------------------------------------------------------------- */
@@ -201,18 +246,31 @@ static char *mvm_read_text(mvm_reader *in, uint32_t *length) {
   return text;
 }
 
-typedef enum { mvm_started = 0, mvm_fetched = 1, mvm_slept = 2, mvm_failed = 3, mvm_message = 4, mvm_sent = 7 } mvm_event_type;
+typedef enum {
+  mvm_start = 0,
+  mvm_fetched = 1,
+  mvm_slept = 2,
+  mvm_failed = 3,
+  mvm_message = 4,
+  mvm_started = 5,
+  mvm_joined = 6,
+  mvm_sent = 7,
+  mvm_versioned = 8
+} mvm_event_type;
 
 /* What happened. Which fields are set depends on `type`; mvm_free_event() frees them all. */
 typedef struct {
   mvm_event_type type;
-  uint32_t call;          /* the call that is answered; 0 of `started` */
-  char *workflow, *input; /* started: the entry point, and JSON text */
+  uint32_t call;          /* the call that is answered; 0 of `start` and `versioned` */
+  char *workflow, *input; /* start: the entry point, and JSON text */
   uint32_t status;        /* fetched */
-  char *body;             /* fetched: also of a 404; message: JSON text */
+  char *body;             /* fetched: also of a 404; message, and joined with success: JSON text */
   uint32_t body_length;
   char *message_type; /* message */
-  char *code, *message; /* failed */
+  char *job;            /* started: the job; message: the job that sent it, NULL when it came from outside */
+  char *code, *message; /* failed; joined without success: `code` is CANCELLED for a job that was cancelled */
+  char *change;         /* versioned */
+  uint8_t chosen;       /* versioned: whether the code that knows the change may run */
 } mvm_event;
 
 static void mvm_read_start(mvm_reader *in, mvm_event *event) {
@@ -232,10 +290,26 @@ static void mvm_read_fetched(mvm_reader *in, mvm_event *event) {
   event->body = mvm_read_text(in, &event->body_length);
 }
 
+static void mvm_read_joined(mvm_reader *in, mvm_event *event) {
+  uint8_t outcome = mvm_read_u8(in);
+  if (outcome == 0) event->body = mvm_read_text(in, &event->body_length);
+  if (outcome == 1) event->code = mvm_read_text(in, NULL);
+  if (outcome == 2) {
+    event->code = mvm_allocate(sizeof "CANCELLED");
+    memcpy(event->code, "CANCELLED", sizeof "CANCELLED");
+  }
+  if (outcome != 0) event->message = mvm_read_text(in, NULL);
+}
+
 static mvm_event mvm_read_event(mvm_reader *in) {
   mvm_event event = {.type = (mvm_event_type)mvm_read_u8(in)};
-  if (event.type == mvm_started) {
+  if (event.type == mvm_start) {
     mvm_read_start(in, &event);
+    return event;
+  }
+  if (event.type == mvm_versioned) {
+    event.change = mvm_read_text(in, NULL);
+    event.chosen = mvm_read_u8(in);
     return event;
   }
   event.call = mvm_read_u32(in);
@@ -245,10 +319,12 @@ static mvm_event mvm_read_event(mvm_reader *in) {
     event.message = mvm_read_text(in, NULL);
   }
   if (event.type == mvm_message) {
-    if (mvm_read_u8(in)) free(mvm_read_text(in, NULL)); /* the job that sent it */
+    if (mvm_read_u8(in)) event.job = mvm_read_text(in, NULL);
     event.message_type = mvm_read_text(in, NULL);
     event.body = mvm_read_text(in, &event.body_length);
   }
+  if (event.type == mvm_started) event.job = mvm_read_text(in, NULL);
+  if (event.type == mvm_joined) mvm_read_joined(in, &event);
   return event;
 }
 
@@ -267,6 +343,8 @@ static void mvm_free_event(mvm_event *event) {
   free(event->message_type);
   free(event->code);
   free(event->message);
+  free(event->job);
+  free(event->change);
   memset(event, 0, sizeof *event);
 }
 
@@ -334,6 +412,32 @@ static void mvm_sleep(double ms) {
   mvm_free_event(&slept);
 }
 
+/* Starts a job of another workflow: `started` with its id, or `failed`. */
+static mvm_event mvm_start_job(const char *workflow, const char *input) {
+  mvm_begin(&mvm_pending);
+  mvm_add_start(&mvm_pending, 1, workflow, input, 0);
+  return mvm_wait(mvm_submit(&mvm_pending));
+}
+
+static mvm_event mvm_join(const char *job) {
+  mvm_begin(&mvm_pending);
+  mvm_add_join(&mvm_pending, 1, job);
+  return mvm_wait(mvm_submit(&mvm_pending));
+}
+
+static mvm_event mvm_send(const char *job, const char *type, const char *json) {
+  mvm_begin(&mvm_pending);
+  mvm_add_send(&mvm_pending, 1, job, type, json);
+  return mvm_wait(mvm_submit(&mvm_pending));
+}
+
+static void mvm_respond(const char *json) {
+  mvm_begin(&mvm_pending);
+  mvm_add_respond(&mvm_pending, json);
+  mvm_submit(&mvm_pending);
+}
+
+/* Waits for a message whose type is in the list, which ends with NULL; NULL instead of the list is any type. */
 static mvm_event mvm_receive(const char *const *types) {
   mvm_begin(&mvm_pending);
   mvm_add_receive(&mvm_pending, 1, types);

@@ -55,7 +55,7 @@ static void complete(void) {
 
 static void receive(const mvm_event *event) {
   switch (event->type) {
-    case mvm_started:
+    case mvm_start:
       state.url = mvm_json_text(event->input, "url");
       if (state.url) fetch();
       else mvm_add_fail(&intents, "WORKFLOW_FAILED", "the input must be {\"url\":\"…\"}");

@@ -126,6 +126,32 @@ pub fn receive(types: &[&str]) -> Result<Message, Failure> {
     Ok(Message { kind: event.text(), data: event.text() })
 }
 
+/// Starts a job of another workflow, which is cancelled when this one ends. `input` is JSON text. Returns its id.
+pub fn start(workflow: &str, input: &str) -> Result<String, Failure> {
+    let intent = Intent::new(9).number(1).byte(0).text(workflow).text(input).number(1).byte(0);
+    Ok(intent.submit().wait()?.text())
+}
+
+/// Waits for the end of a job that this attempt started; its result is JSON text.
+pub fn join(job: &str) -> Result<String, Failure> {
+    let mut event = Intent::new(10).number(1).text(job).submit().wait()?;
+    match event.byte() {
+        0 => Ok(event.text()),
+        1 => Err(Failure { code: event.text(), message: event.text() }),
+        _ => Err(Failure { code: "CANCELLED".to_string(), message: event.text() }),
+    }
+}
+
+/// Puts a message into another job's inbox; `data` is JSON text.
+pub fn send(job: &str, kind: &str, data: &str) -> Result<(), Failure> {
+    Intent::new(11).number(1).text(job).text(kind).text(data).submit().wait().map(|_| ())
+}
+
+/// An early result, for who waits for one; JSON text.
+pub fn respond(value: &str) {
+    Intent::new(12).text(value).submit();
+}
+
 /// Whether the program may run the code that knows this change: not when its attempt began with code that doesn't.
 pub fn version(change: &str) -> bool {
     unsafe { host_version(change.as_ptr(), change.len() as u32) == 1 }

@@ -126,6 +126,55 @@ func Receive(types ...string) (*Message, error) {
 	return &Message{Type: event.text(), Data: json.RawMessage(event.bytes())}, nil
 }
 
+// Start starts a job of another workflow, which is cancelled when this one ends, and returns its id.
+func Start(workflow string, input any) (string, error) {
+	text, err := json.Marshal(input)
+	if err != nil {
+		return "", err
+	}
+	event, err := newIntent(9).number(1).byte(0).text(workflow).bytes(text).number(1).byte(0).submit().wait()
+	if err != nil {
+		return "", err
+	}
+	return event.text(), nil
+}
+
+// Join waits for the end of a job that this attempt started, and returns its result.
+func Join(job string) (json.RawMessage, error) {
+	event, err := newIntent(10).number(1).text(job).submit().wait()
+	if err != nil {
+		return nil, err
+	}
+	switch event.byte() {
+	case 0:
+		return json.RawMessage(event.bytes()), nil
+	case 1:
+		return nil, &Failure{Code: event.text(), Message: event.text()}
+	default:
+		return nil, &Failure{Code: "CANCELLED", Message: event.text()}
+	}
+}
+
+// Send puts a message into another job's inbox.
+func Send(job, messageType string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	_, err = newIntent(11).number(1).text(job).text(messageType).bytes(text).submit().wait()
+	return err
+}
+
+// Respond gives an early result, for who waits for one.
+func Respond(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	newIntent(12).bytes(text).submit()
+	return nil
+}
+
 // Version says whether the program may run the code that knows this change: not when its attempt began with code that
 // doesn't.
 func Version(change string) bool {
