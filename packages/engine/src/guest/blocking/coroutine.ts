@@ -229,8 +229,18 @@ export class Coroutine implements Guest {
 
 const trapped = (error: unknown): GuestFault => {
   const reason = error instanceof Error ? error.message : String(error);
-  return new GuestFault({ code: 'GUEST_TRAPPED', message: `the guest's code trapped: ${reason}` });
+  const stack = error instanceof Error ? wasmFrames(error.stack ?? '') : '';
+  return new GuestFault({ code: 'GUEST_TRAPPED', message: `the guest's code trapped: ${reason}`, stack });
 };
+
+const framePattern = /at (?<name>\S+ )?\(?wasm:[^)\s]*(?<place>wasm-function\[\d+\]:0x[\da-f]+)/g;
+
+/** The guest's own frames, with the names that its binary has for them. */
+const wasmFrames = (stack: string): string =>
+  [...stack.matchAll(framePattern)]
+    .slice(0, engineLimits.stackFramesMax)
+    .map(({ groups }) => `    at ${groups?.['name'] ?? ''}(${groups?.['place'] ?? ''})`)
+    .join('\n');
 
 const notOpen = (call: number): GuestFault =>
   new GuestFault({

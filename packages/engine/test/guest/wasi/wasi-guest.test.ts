@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Intent, JournalEntry } from '@mvm-ci/protocol';
 import { encodeWireIntents, wasiModule, wasiProgram, type WasiProgramParts } from '@mvm-ci/testkit';
+import { engineLimits } from '../../../src/limits.ts';
 import { MemoryJournal } from '../../../src/index.ts';
 import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 
@@ -88,6 +89,13 @@ describe('a wasi guest', () => {
         details: undefined,
       },
     );
+  });
+
+  it('fails with the functions that it trapped in', async () => {
+    const functions = '(func $inner unreachable) (func $outer (call $inner))';
+    const { result } = await run({ functions, main: '(call $sleep_ms (i64.const 1)) (call $outer)' });
+    const { details } = result as { details: { stack: string } };
+    assert.match(details.stack, /^ +at .*\(wasm-function\[\d+\]:0x[\da-f]+\)\n +at .*\(wasm-function/);
   });
 
   it('completes when it exits with status 0, wherever that is', async () => {
@@ -213,6 +221,31 @@ describe('a suspended wasi guest', () => {
     const { end } = await changed.finish('other', { journal: new MemoryJournal(entries.slice(0, 6)) });
     assert.equal(failureOf(end)?.code, 'NONDETERMINISM');
     assert.match(failureOf(end)?.message ?? '', /site\/2.*site\/3/);
+  });
+});
+
+describe('sleeping wasi guests', () => {
+  const napper = async (ms: number): Promise<ReturnType<typeof wasiModule>> =>
+    wasiModule(
+      await wasiProgram({ data: { word: '"awake"' }, main: `(call $sleep_ms (i64.const ${ms})) ${print('word')}` }),
+    );
+
+  it('are dropped when there are more than a thread keeps, and run again to where they were', async () => {
+    await using engine = await openTestEngine({ modules: { module: await napper(1_500) } });
+    const jobs = engineLimits.residentGuestsMax + 200;
+    const runs = Array.from({ length: jobs }, (_, index) => engine.start('module', { job: `j${index}` }).run.ended);
+    const ends = await Promise.all(runs);
+    assert.deepEqual(new Set(ends.map(resultOf)), new Set(['awake']));
+  });
+
+  it('are given back while they sleep, and go on where they were', async () => {
+    const modules = { module: await napper(400) };
+    await using engine = await openTestEngine({ modules, suspendAfterMs: 50 });
+    const journal = new MemoryJournal();
+    const first = await engine.finish('module', { journal });
+    assert.ok(first.end.type === 'finished' && first.end.outcome.type === 'suspended', JSON.stringify(first.end));
+    await using other = await openTestEngine({ modules });
+    assert.equal(resultOf((await other.finish('module', { journal })).end), 'awake');
   });
 });
 
