@@ -7,9 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { buildCore, buildWorkflow } from '@mvm-ci/build';
 import { encodeModule, moduleHash } from '@mvm-ci/protocol';
-
-/** The entry points that both modules have. */
-export const workflows = { nothing: 'nothing', threeEffects: 'three_effects' } as const;
+import { windowWorkflow, workflows } from './workflows.ts';
 
 /** A module, ready to be deployed. */
 export interface BenchModule {
@@ -27,7 +25,7 @@ const scriptSource = new URL('./steps.ts', import.meta.url);
 
 /** The guest in AssemblyScript, of the `core` kind. */
 export const buildCoreModule = async (): Promise<BenchModule> => {
-  const module = buildCore({ wasm: await compiledCore(), workflows: Object.values(workflows) });
+  const module = buildCore({ wasm: await compiledCore(), workflows: [...Object.values(workflows), windowWorkflow] });
   return named('bench-core', encodeModule(module));
 };
 

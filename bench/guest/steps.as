@@ -1,12 +1,16 @@
-// The core guest of the benches, in AssemblyScript (the encoding: docs/internals/step-machine.md). Two workflows: `nothing`
-// completes in its first step, `three_effects` asks for three fetches, one after the other. It keeps no state between
-// steps: an answer names its call, and the next call is one more.
+// The core guest of the benches, in AssemblyScript (the encoding: docs/internals/step-machine.md). Its workflows:
+// `nothing` completes in its first step, `three_effects` asks for three fetches, one after the other, `sequence` for as many
+// as its input says, and `window` for as many, up to 100 of them at a time.
 
-const fetches: u32 = 3;
+const windowSize: u32 = 100;
 const activationBytesMax: i32 = 65_536;
 const activation: usize = memory.data(65_536);
-const intents: usize = memory.data(256);
+const intents: usize = memory.data(16_384);
 let end: usize = 0;
+let count: u32 = 0;
+let total: u32 = 0;
+let asked: u32 = 0;
+let answered: u32 = 0;
 
 export function mvm_alloc(length: i32): usize {
   assert(length <= activationBytesMax);
@@ -14,28 +18,43 @@ export function mvm_alloc(length: i32): usize {
 }
 
 export function mvm_step(at: usize, length: i32): u64 {
-  end = intents;
-  byte(1);
-  word(1);
-  // version u8, now f64, count u32, then the first event
-  const event = at + 13;
-  const tag = load<u8>(event);
-  if (tag == 0) start(event + 1);
-  else if (tag == 1) answered(load<u32>(event + 1));
-  else unreachable();
+  end = intents + 5;
+  count = 0;
+  // version u8, now f64, count u32, then the events
+  const events = load<u32>(at + 9);
+  let event = at + 13;
+  for (let index: u32 = 0; index < events; index++) {
+    const tag = load<u8>(event);
+    if (tag == 0) start(event + 1);
+    else if (tag == 1) event = answer(event + 5);
+    else unreachable();
+  }
+  store<u8>(intents, 1);
+  store<u32>(intents + 1, count);
   return ((<u64>intents) << 32) | <u64>(end - intents);
 }
 
 function start(at: usize): void {
-  // job str, attempt u32, workflow str: told apart by its first letter
+  // job str, attempt u32, workflow str, input str: workflows are told apart by their first letter
   const workflow = after(at) + 4;
-  if (load<u8>(workflow + 4) == 0x6e) complete();
-  else fetch(1);
+  const letter = load<u8>(workflow + 4);
+  if (letter == 0x6e) return complete();
+  total = letter == 0x74 ? 3 : numberAt(after(workflow));
+  const first = letter == 0x77 ? min(windowSize, total) : 1;
+  while (asked < first) fetch(++asked);
 }
 
-function answered(call: u32): void {
-  if (call == fetches) complete();
-  else fetch(call + 1);
+// One more answer; returns the place after its event.
+function answer(at: usize): usize {
+  answered++;
+  if (asked < total) fetch(++asked);
+  else if (answered == total) complete();
+  // status u32, statusText str, url str, redirected u8, headers, body
+  let place = after(after(at + 4)) + 1;
+  const headers = load<u32>(place);
+  place += 4;
+  for (let index: u32 = 0; index < headers; index++) place = after(after(place));
+  return after(place);
 }
 
 // The place after a text.
@@ -43,7 +62,14 @@ function after(at: usize): usize {
   return at + 4 + load<u32>(at);
 }
 
+function numberAt(at: usize): u32 {
+  let value: u32 = 0;
+  for (let place = at + 4; place < after(at); place++) value = value * 10 + (load<u8>(place) - 0x30);
+  return value;
+}
+
 function fetch(call: u32): void {
+  count++;
   byte(0);
   word(call);
   text('GET');
@@ -57,6 +83,7 @@ function fetch(call: u32): void {
 }
 
 function complete(): void {
+  count++;
   byte(5);
   text('null');
 }

@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import { createClient } from '@mvm-ci/client';
 import { Cluster } from '@mvm-ci/testkit';
-import { buildScriptModule, workflows } from '../guest/modules.ts';
+import { buildScriptModule } from '../guest/modules.ts';
+import { workflows } from '../guest/workflows.ts';
 import { percentile } from '../percentile.ts';
 import type { Figure } from '../report.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';

@@ -11,7 +11,7 @@ import {
   type ItemAnswer,
   type ItemsAnswer,
 } from '@mvm-ci/protocol';
-import { workflows } from '../guest/modules.ts';
+import { workflows } from '../guest/workflows.ts';
 import type { HttpCaller } from '../http-caller.ts';
 
 /** What publishes, claims and completes. */

@@ -1,7 +1,8 @@
 /** Three effects in a real cluster at rest: published over HTTP, run by a worker process that joined over iroh. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient, type Client } from '@mvm-ci/client';
-import { buildScriptModule, workflows } from '../guest/modules.ts';
+import { buildScriptModule } from '../guest/modules.ts';
+import { workflows } from '../guest/workflows.ts';
 import { Dispenser, timed, type Amount } from '../lanes.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';

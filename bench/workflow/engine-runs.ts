@@ -2,29 +2,14 @@
  * Durable executions in an engine of this process: each runs to its end on a journal that is synced before an effect
  * starts (I4). The effects do nothing, but asynchronously, so that only the engine and the disk are measured.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EffectPerformer, Engine, SqliteJournals } from '@mvm-ci/engine';
-import type { FetchResult } from '@mvm-ci/protocol';
-import { workflows, type BenchModule } from '../guest/modules.ts';
+import type { Engine, SqliteJournals } from '@mvm-ci/engine';
+import type { BenchModule } from '../guest/modules.ts';
+import { workflows } from '../guest/workflows.ts';
 import { Dispenser, runLanes, timed, type Amount } from '../lanes.ts';
 import type { Tally } from '../tally.ts';
 
 const attempt = 1;
 const readLanes = 64;
-
-const response: FetchResult = {
-  status: 204,
-  statusText: 'No Content',
-  url: 'http://effect.invalid/',
-  redirected: false,
-  headers: [],
-  body: new Uint8Array(0),
-};
-
-/** Answers every request after one turn of the event loop. */
-export const emptyPerformer: EffectPerformer = {
-  fetch: () => nextTurn({ type: 'fetched', response }),
-};
 
 /** What to run. */
 export interface RunsOptions {

@@ -1,7 +1,7 @@
 /** Durable workflows of three effects: how many a second an engine runs, and how long one takes, alone and in a cluster. */
 import { join } from 'node:path';
-import { mvmError } from '@mvm-ci/protocol';
-import { openEngine, SqliteJournals, systemClock, systemRandom, type Engine } from '@mvm-ci/engine';
+import { SqliteJournals } from '@mvm-ci/engine';
+import { openBenchEngine } from '../bench-engine.ts';
 import { buildCoreModule, buildScriptModule, type BenchModule } from '../guest/modules.ts';
 import type { Amount } from '../lanes.ts';
 import { percentile } from '../percentile.ts';
@@ -10,11 +10,12 @@ import { runBench, type BenchContext } from '../run-bench.ts';
 import { measureSyncs, syncBound } from '../sync-bound.ts';
 import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { measureClusterLatency } from './cluster-latency.ts';
-import { emptyPerformer, measureRuns, readCompletedRuns, type RunsOptions } from './engine-runs.ts';
+import { measureRuns, readCompletedRuns, type RunsOptions } from './engine-runs.ts';
 import { workflowSizes } from './size.ts';
 
 const inFlight = 64;
-const warmUps = 500;
+// The compilers of V8 are at work until then.
+const warmUps = 2_000;
 
 const measure = async (context: BenchContext): Promise<Report> => {
   const { load, folder, signal, say } = context;
@@ -54,20 +55,6 @@ const measureEngine = async (context: BenchContext): Promise<EngineFigures> => {
   context.say('reading all journals back');
   const completed = await readCompletedRuns(journals, tally);
   return { figures, verdict: tally.judge(completed) };
-};
-
-const openBenchEngine = (modules: readonly BenchModule[]): Promise<Engine> =>
-  openEngine({
-    modules: (hash) => Promise.resolve(fileOf(modules, hash)),
-    clock: systemClock,
-    random: systemRandom,
-    performer: emptyPerformer,
-  });
-
-const fileOf = (modules: readonly BenchModule[], hash: string): Uint8Array => {
-  const module = modules.find((candidate) => candidate.hash === hash);
-  if (module === undefined) throw mvmError('MODULE_NOT_FOUND', `the bench has no module ${hash}`);
-  return module.file;
 };
 
 type Shared = Pick<RunsOptions, 'engine' | 'journals' | 'tally' | 'signal'>;

@@ -31,6 +31,19 @@ const figures = {
     ],
     bounds: ['sync_per_s'],
   },
+  engine: {
+    metrics: [
+      'replay_entry_us',
+      'live_entry_us',
+      'resume_100k_s',
+      'warm_core_ms',
+      'warm_ts_ms',
+      'cold_ms_per_mib',
+      'cold_ts_ms',
+      'hot_5k_rss_mib',
+    ],
+    bounds: ['bare_step_us', 'bare_compile_ms_per_mib', 'sync_per_s'],
+  },
   peers: {
     metrics: [
       'workers',

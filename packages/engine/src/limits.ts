@@ -88,7 +88,15 @@ export const engineLimits = {
   pooledCoreBytesMax: 2_097_152,
   /** From so many steps on that would have to be taken again, the state of a guest that is dropped from memory is kept. */
   keptStateStepsMin: 64,
-  /** Guests that a thread keeps in memory; the one that rested longest is dropped and rebuilt when it is needed. */
+  /**
+   * Guests of all threads together that are kept in memory, of any kind: V8 takes several mappings for each, and the system
+   * ends a process that has too many (about 14,000 guests).
+   */
+  residentMemoriesMax: 8_192,
+  /**
+   * Script guests that a thread keeps in memory, or 16 times as many `core` guests; the one that rested longest is dropped
+   * and rebuilt when it is needed.
+   */
   residentGuestsMax: 512,
   /** Bytes of the module files that an engine keeps loaded. */
   moduleCacheBytesMax: 268_435_456,

@@ -32,7 +32,9 @@ export interface GuestThreadsOptions {
 interface Seat {
   readonly link: ThreadLink;
   readonly resting: Set<GuestHandle>;
+  /** Guests in its memory, and together their weight: see {@link weightOf}. */
   residents: number;
+  weight: number;
 }
 
 export class GuestThreads implements AsyncDisposable {
@@ -100,19 +102,23 @@ export class GuestThreads implements AsyncDisposable {
         if (!usable && reason !== 'stopped') this.#unusable = reason;
       },
     });
-    const seat: Seat = { link, resting: new Set(), residents: 0 };
+    const seat: Seat = { link, resting: new Set(), residents: 0, weight: 0 };
     this.#seats.push(seat);
     return seat;
   }
 
   #makeRoom(seat: Seat): void {
-    const most = this.#options.residentGuestsMax ?? engineLimits.residentGuestsMax;
+    const weightMax = this.#options.residentGuestsMax ?? engineLimits.residentGuestsMax;
+    const memoriesMax = engineLimits.residentMemoriesMax / this.#options.threads;
     for (const guest of seat.resting) {
-      if (seat.residents < most) return;
+      if (seat.weight < weightMax && seat.residents < memoriesMax) return;
       guest.evict();
     }
   }
 }
+
+/** What a guest takes in memory, in script guests: these have a runtime of their own, a core guest has a few pages. */
+const weightOf = ({ kind }: GuestCode): number => (kind === 'core' ? 1 / 16 : 1);
 
 /** A guest's state and how many of its steps are behind it. */
 export interface StandingState {
@@ -224,6 +230,7 @@ export class GuestHandle {
   #sitDown(): Seat {
     const seat = this.#threads.seat();
     seat.residents += 1;
+    seat.weight += weightOf(this.#module.code);
     this.#seat = seat;
     return seat;
   }
@@ -271,6 +278,7 @@ export class GuestHandle {
     if (!this.#seat) return;
     this.#seat.resting.delete(this);
     this.#seat.residents -= 1;
+    this.#seat.weight -= weightOf(this.#module.code);
     this.#seat = undefined;
     this.#fed = 0;
   }

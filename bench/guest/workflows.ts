@@ -1,0 +1,4 @@
+/** The entry points that both modules have. */
+export const workflows = { nothing: 'nothing', threeEffects: 'three_effects', sequence: 'sequence' } as const;
+/** One that only the `core` module has. */
+export const windowWorkflow = 'window';
