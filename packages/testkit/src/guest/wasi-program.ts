@@ -1,6 +1,5 @@
 /** WASI programs written in WebAssembly text, without a compiler for a language. */
 import type { ModuleFile } from '@mvm-ci/protocol';
-import wabt from 'wabt';
 
 /** What a program is made of. */
 export interface WasiProgramParts {
@@ -52,6 +51,8 @@ export const wasiProgram = async (parts: WasiProgramParts): Promise<Uint8Array> 
 
 /** The binary of a module in WebAssembly text. */
 export const wasmFromText = async (text: string): Promise<Uint8Array> => {
+  // Large, and of no use to most who use this package.
+  const { default: wabt } = await import('wabt');
   const tools = await wabt();
   const module = tools.parseWat('program.wat', text);
   try {

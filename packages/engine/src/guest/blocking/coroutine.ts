@@ -7,7 +7,7 @@
  *      at its end. What it asks for depends on the activations alone.
  *   2. Calls are numbered here, from 1, in the order in which they are made: host functions of different kinds share them.
  *   3. Answers are kept from the step that brings them until they are taken, each once.
- *   4. After `close` a suspended stack is unwound, and nobody is told: nothing of it is left.
+ *   4. After `close` a suspended stack is unwound, one that runs is at its next wait, and nobody is told: nothing of it is left.
  */
 import type { Answer, EffectIntent, Intent } from '@mvm-ci/protocol';
 import { intentBytes } from '../../run/entry-size.ts';
@@ -163,6 +163,7 @@ export class Coroutine implements Guest {
 
   /** Ends the step until `look` finds something. */
   #suspend<T>(look: () => T | undefined): Promise<T> {
+    if (this.#isClosed) throw new ProgramEnd([]);
     const wake = Promise.withResolvers<T>();
     const goOn = (): boolean => {
       const found = look();

@@ -4,6 +4,7 @@ import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { encodeWireIntents, wasiProgram } from '@mvm-ci/testkit';
+import { ProgramEnd } from '../../../src/guest/blocking/program-end.ts';
 import { Coroutine } from '../../../src/guest/blocking/coroutine.ts';
 import { openWasiGuest } from '../../../src/guest/wasi/wasi-guest.ts';
 
@@ -59,6 +60,24 @@ describe('a coroutine', () => {
     await assert.rejects(async () => guest.step({ now: 1, events: [answer(1), answer(2)] }), {
       message: /names call 1, .* which it abandoned/,
     });
+  });
+
+  it('is unwound at its next wait when it was closed while it ran', async () => {
+    let end: unknown;
+    const guest = coroutine(async (calls) => {
+      await calls.take(calls.ask(sleep));
+      try {
+        await calls.take(calls.ask(sleep));
+      } catch (error) {
+        end = error;
+      }
+      return '1';
+    });
+    await guest.step({ now: 1, events: [start] });
+    void guest.step({ now: 2, events: [answer(1)] });
+    guest.close();
+    await nextMacrotask();
+    assert.ok(end instanceof ProgramEnd);
   });
 });
 
