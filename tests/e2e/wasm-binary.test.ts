@@ -69,9 +69,9 @@ describe('a WebAssembly binary by itself', () => {
 
 describe("SQLite's shell", { skip: await lacksSqlite() }, () => {
   it('runs unchanged as a workflow: a job is a script of SQL', async () => {
-    const signal = AbortSignal.timeout(deadlineMs);
     await using scene = await Scene.start({ workers: 1 });
     await scene.deploy('sqlite-shell');
+    const signal = AbortSignal.timeout(deadlineMs);
     const run = async (input: string): ReturnType<Scene['ended']> => {
       const [id = ''] = await scene.publish([{ workflow: 'sqlite-shell', input }]);
       return scene.ended(id, signal);
