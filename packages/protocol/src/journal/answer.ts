@@ -1,5 +1,19 @@
 /** Answers: what a guest is told about its calls, and their canonical arrays (`docs/reference/journal.md`). */
-import { z } from 'zod';
+import {
+  hasShape,
+  isBytes,
+  isCount,
+  isFlag,
+  isHeader,
+  isOneOf,
+  isOrdinal,
+  isText,
+  isWhole,
+  kindOf,
+  listOf,
+  orNull,
+  type Shape,
+} from './packed-shape.ts';
 
 /** An HTTP response as an effect's result. `body` holds the decoded (not compressed) bytes. */
 export interface FetchResult {
@@ -44,11 +58,6 @@ export type Answer =
   | { readonly type: 'joined'; readonly item: number; readonly outcome: ChildOutcome }
   | { readonly type: 'sent' };
 
-const text = z.string();
-const item = z.number().int().positive();
-const byteString: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
-const responseFields = [z.number().int(), text, text, z.boolean(), z.array(z.tuple([text, text]))] as const;
-
 type Headers = [name: string, value: string][];
 /** The canonical array of an answer. */
 export type PackedAnswer =
@@ -63,19 +72,27 @@ export type PackedAnswer =
   | [6]
   | [7, status: number, statusText: string, url: string, redirected: boolean, Headers, hash: string, bytes: number];
 
-/** Checks the canonical array of an answer. */
-export const answerSchema: z.ZodType<PackedAnswer> = z.union([
-  z.tuple([z.literal(0), ...responseFields, byteString]),
-  z.tuple([z.literal(1)]),
-  z.tuple([z.literal(2), text, text]),
-  z.tuple([z.literal(3), item, text.nullable(), text, text]),
-  z.tuple([z.literal(4), text]),
-  z.tuple([z.literal(5), item, z.literal(0), text]),
-  z.tuple([z.literal(5), item, z.literal(1), text, text]),
-  z.tuple([z.literal(5), item, z.literal(2), text]),
-  z.tuple([z.literal(6)]),
-  z.tuple([z.literal(7), ...responseFields, text, z.number().int().nonnegative()]),
-]);
+const responseFields = [isWhole, isText, isText, isFlag, listOf(isHeader)] as const;
+/** By the number that comes first; `joined` has one for each outcome. */
+const shapes: readonly (readonly Shape[])[] = [
+  [[isWhole, ...responseFields, isBytes]],
+  [[isWhole]],
+  [[isWhole, isText, isText]],
+  [[isWhole, isOrdinal, orNull(isText), isText, isText]],
+  [[isWhole, isText]],
+  [
+    [isWhole, isOrdinal, isOneOf(0), isText],
+    [isWhole, isOrdinal, isOneOf(1), isText, isText],
+    [isWhole, isOrdinal, isOneOf(2), isText],
+  ],
+  [[isWhole]],
+  [[isWhole, ...responseFields, isText, isCount]],
+];
+
+/** Whether `value` is the canonical array of an answer. */
+export const isPackedAnswer = (value: unknown): value is PackedAnswer =>
+  shapes[kindOf(value)]?.some((shape) => hasShape(value, shape)) ?? false;
+
 /** The answer's canonical array. Equal answers have equal arrays. */
 export const encodeAnswer = (answer: Answer): PackedAnswer => {
   switch (answer.type) {

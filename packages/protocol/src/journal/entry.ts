@@ -3,12 +3,12 @@
  * the rest is positional, so that equal entries have equal bytes: replay compares them so (I6).
  * `docs/reference/journal.md` is the prose of this file. A change here needs a new format version (style.md 20).
  */
-import { z } from 'zod';
 import { mvmError } from '../error.ts';
 import { pack, packAll, unpackAll } from '../packer.ts';
-import { answerSchema, decodeAnswer, encodeAnswer, type Answer } from './answer.ts';
+import { decodeAnswer, encodeAnswer, isPackedAnswer, type Answer, type PackedAnswer } from './answer.ts';
 import { decodeIntents, encodeIntents } from './intent-code.ts';
 import type { Intent } from './intent.ts';
+import { hasShapeOfKind, isBytes, isCount, isList, isOrdinal, isText, isWhole, type Shape } from './packed-shape.ts';
 
 /** The format that this build writes. */
 export const journalFormat = 1;
@@ -62,16 +62,34 @@ export interface FailedEntry {
 /** One record of a journal. */
 export type JournalEntry = StartedEntry | IntentsEntry | AnsweredEntry | CompletedEntry | FailedEntry;
 
-const time = z.number().int().nonnegative();
-const positive = z.number().int().positive();
-const byteString: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
-const entrySchema = z.union([
-  z.tuple([z.literal(0), time, z.string(), positive, z.string(), z.string(), z.string(), z.string(), byteString]),
-  z.tuple([z.literal(1), z.array(z.unknown())]),
-  z.tuple([z.literal(2), time, positive, answerSchema]),
-  z.tuple([z.literal(3), time, z.string()]),
-  z.tuple([z.literal(4), time, z.string(), z.string()]),
-]);
+/** The canonical array of an entry. */
+type PackedEntry =
+  | [
+      0,
+      at: number,
+      job: string,
+      attempt: number,
+      module: string,
+      runtime: string,
+      workflow: string,
+      input: string,
+      seed: Uint8Array,
+    ]
+  | [1, intents: unknown[]]
+  | [2, at: number, call: number, answer: PackedAnswer]
+  | [3, at: number, result: string]
+  | [4, at: number, code: string, message: string];
+
+/** By the number that comes first. */
+const shapes: readonly Shape[] = [
+  [isWhole, isCount, isText, isOrdinal, isText, isText, isText, isText, isBytes],
+  [isWhole, isList],
+  [isWhole, isCount, isOrdinal, isPackedAnswer],
+  [isWhole, isCount, isText],
+  [isWhole, isCount, isText, isText],
+];
+
+const isPackedEntry = (value: unknown): value is PackedEntry => hasShapeOfKind(value, shapes);
 
 /** The entry's bytes. Equal entries have equal bytes. */
 export const encodeEntry = (entry: JournalEntry): Uint8Array => pack(packedEntry(entry));
@@ -79,7 +97,7 @@ export const encodeEntry = (entry: JournalEntry): Uint8Array => pack(packedEntry
 /** The bytes of `entries`, one after another. */
 export const encodeEntries = (entries: readonly JournalEntry[]): Uint8Array => packAll(entries.map(packedEntry));
 
-const packedEntry = (entry: JournalEntry): z.infer<typeof entrySchema> => {
+const packedEntry = (entry: JournalEntry): PackedEntry => {
   switch (entry.kind) {
     case 'started': {
       const { at, job, attempt, module, runtime, workflow, input, seed } = entry;
@@ -102,13 +120,13 @@ const packedEntry = (entry: JournalEntry): z.infer<typeof entrySchema> => {
  * @throws {MvmError} `JOURNAL_CORRUPT` when the bytes aren't whole entries of format 1.
  */
 export const decodeEntries = (bytes: Uint8Array): readonly JournalEntry[] => {
-  const parsed = z.array(entrySchema).safeParse(unpackEntries(bytes));
-  if (!parsed.success)
+  return unpackEntries(bytes).map((packed, index) => {
+    if (isPackedEntry(packed)) return unpackedEntry(packed);
     throw mvmError(
       'JOURNAL_CORRUPT',
-      `journal bytes aren't entries of format ${journalFormat}: ${z.prettifyError(parsed.error)}`,
+      `journal bytes aren't entries of format ${journalFormat}: value ${index} is none`,
     );
-  return parsed.data.map(unpackedEntry);
+  });
 };
 
 const unpackEntries = (bytes: Uint8Array): readonly unknown[] => {
@@ -119,7 +137,7 @@ const unpackEntries = (bytes: Uint8Array): readonly unknown[] => {
   }
 };
 
-const unpackedEntry = (packed: z.infer<typeof entrySchema>): JournalEntry => {
+const unpackedEntry = (packed: PackedEntry): JournalEntry => {
   switch (packed[0]) {
     case 0: {
       const [, at, job, attempt, module, runtime, workflow, input, seed] = packed;

@@ -2,42 +2,92 @@
  * The canonical arrays of intents (`docs/reference/journal.md`): what the journal keeps and what replay compares. An intent
  * has one encoding only; a fetch that uses nothing but what format 1 began with keeps the array of that time.
  */
-import { z } from 'zod';
 import { mvmError } from '../error.ts';
-import { logLevels, redirectModes, type FetchIntent, type InsideIntent, type Intent } from './intent.ts';
+import {
+  logLevels,
+  redirectModes,
+  type FetchIntent,
+  type InsideIntent,
+  type Intent,
+  type LogLevel,
+  type RedirectMode,
+} from './intent.ts';
+import {
+  hasShapeOfKind,
+  isBetween,
+  isBytes,
+  isFlag,
+  isHeader,
+  isOneOf,
+  isOrdinal,
+  isText,
+  isWhole,
+  listOf,
+  orNull,
+  type Shape,
+} from './packed-shape.ts';
 
-const call = z.number().int().positive();
-const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
-const text = z.string();
+type FetchFields = [
+  call: number,
+  method: string,
+  url: string,
+  headers: [name: string, value: string][],
+  body: Uint8Array | null,
+  redirect: RedirectMode,
+  timeoutMs: number,
+  idempotent: boolean | null,
+  key: string | null,
+];
+/** The canonical array of an intent. */
+type PackedIntent =
+  | [0, ...FetchFields]
+  | [1, call: number, ms: number]
+  | [2, call: number]
+  | [3, level: LogLevel, text: string]
+  | [4, percent: number, text: string]
+  | [5, result: string]
+  | [6, code: string, name: string, message: string, stack: string]
+  | [7, ...FetchFields, intoBlob: boolean, bodyBlob: string | null]
+  | [8, call: number, types: string[] | null]
+  | [9, call: number, job: string | null, workflow: string, input: string, attemptsMax: number, detached: boolean]
+  | [10, call: number, job: string]
+  | [11, call: number, job: string, messageType: string, data: string]
+  | [12, value: string]
+  | [13, action: 'open' | 'close', id: number, name: string]
+  | [14, change: string];
+
 const fetchFields = [
-  call,
-  text,
-  text,
-  z.array(z.tuple([text, text])),
-  bytes.nullable(),
-  z.enum(redirectModes),
-  z.number().int().positive(),
-  z.boolean().nullable(),
-  text.nullable(),
+  isOrdinal,
+  isText,
+  isText,
+  listOf(isHeader),
+  orNull(isBytes),
+  isOneOf(...redirectModes),
+  isOrdinal,
+  orNull(isFlag),
+  orNull(isText),
 ] as const;
-const packedSchema = z.union([
-  z.tuple([z.literal(0), ...fetchFields]),
-  z.tuple([z.literal(1), call, z.number().nonnegative()]),
-  z.tuple([z.literal(2), call]),
-  z.tuple([z.literal(3), z.enum(logLevels), text]),
-  z.tuple([z.literal(4), z.number().min(0).max(100), text]),
-  z.tuple([z.literal(5), text]),
-  z.tuple([z.literal(6), text, text, text, text]),
-  z.tuple([z.literal(7), ...fetchFields, z.boolean(), text.nullable()]),
-  z.tuple([z.literal(8), call, z.array(text).nullable()]),
-  z.tuple([z.literal(9), call, text.nullable(), text, text, call, z.boolean()]),
-  z.tuple([z.literal(10), call, text]),
-  z.tuple([z.literal(11), call, text, text, text]),
-  z.tuple([z.literal(12), text]),
-  z.tuple([z.literal(13), z.enum(['open', 'close']), call, text]),
-  z.tuple([z.literal(14), text]),
-]);
-type PackedIntent = z.infer<typeof packedSchema>;
+/** By the number that comes first. */
+const shapes: readonly Shape[] = [
+  [isWhole, ...fetchFields],
+  [isWhole, isOrdinal, isBetween(0, Number.MAX_VALUE)],
+  [isWhole, isOrdinal],
+  [isWhole, isOneOf(...logLevels), isText],
+  [isWhole, isBetween(0, 100), isText],
+  [isWhole, isText],
+  [isWhole, isText, isText, isText, isText],
+  [isWhole, ...fetchFields, isFlag, orNull(isText)],
+  [isWhole, isOrdinal, orNull(listOf(isText))],
+  [isWhole, isOrdinal, orNull(isText), isText, isText, isOrdinal, isFlag],
+  [isWhole, isOrdinal, isText],
+  [isWhole, isOrdinal, isText, isText, isText],
+  [isWhole, isText],
+  [isWhole, isOneOf('open', 'close'), isOrdinal, isText],
+  [isWhole, isText],
+];
+
+const isPackedIntent = (value: unknown): value is PackedIntent => hasShapeOfKind(value, shapes);
+
 type PackedFetch = Extract<PackedIntent, { readonly 0: 0 | 7 }>;
 type PackedInside = Extract<PackedIntent, { readonly 0: 8 | 9 | 10 | 11 | 12 | 13 | 14 }>;
 
@@ -99,11 +149,16 @@ const encodeFetch = (intent: FetchIntent): PackedFetch => {
  * @throws {MvmError} `JOURNAL_CORRUPT` when an array isn't an intent.
  */
 export const decodeIntents = (packed: readonly unknown[]): readonly Intent[] => {
-  const parsed = z.array(packedSchema).safeParse(packed);
-  if (!parsed.success)
-    throw mvmError('JOURNAL_CORRUPT', `not an intent that this build knows: ${z.prettifyError(parsed.error)}`);
-  return parsed.data.map(decodeIntent);
+  const intents: Intent[] = [];
+  for (const each of packed) {
+    if (!isPackedIntent(each)) throw mvmError('JOURNAL_CORRUPT', `not an intent that this build knows: ${shown(each)}`);
+    intents.push(decodeIntent(each));
+  }
+  return intents;
 };
+
+const shownCharsMax = 200;
+const shown = (value: unknown): string => JSON.stringify([value]).slice(0, shownCharsMax);
 
 const decodeIntent = (packed: PackedIntent): Intent => {
   switch (packed[0]) {
@@ -151,7 +206,8 @@ const decodeInside = (packed: PackedInside): InsideIntent => {
 const decodeFetch = (packed: PackedFetch): FetchIntent => {
   const [, number, method, url, headers, body, redirect, timeoutMs, idempotent, key] = packed;
   const plain = { method, url, headers, body, redirect, timeoutMs, idempotent, key };
-  const [into, bodyBlob] = packed[0] === 7 ? [packed[10], packed[11]] : [false, null];
+  if (packed[0] === 0) return { type: 'fetch', call: number, ...plain };
+  const [into, bodyBlob] = [packed[10], packed[11]];
   return {
     type: 'fetch',
     call: number,

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeEntries, encodeEntry, type Answer, type Intent, type JournalEntry } from '@mvm-ci/protocol';
+import {
+  decodeEntries,
+  encodeEntry,
+  pack,
+  unpack,
+  type Answer,
+  type Intent,
+  type JournalEntry,
+} from '@mvm-ci/protocol';
 
 const at = fc.nat();
 const text = fc.string({ unit: 'grapheme' });
@@ -193,4 +201,28 @@ describe('journal entries', () => {
       }),
     );
   });
+
+  it('are refused as JOURNAL_CORRUPT when any one field is missing, of another type, or one too many', () => {
+    fc.assert(
+      fc.property(entries, (entry) => {
+        for (const wrong of wrongForms(unpack(encodeEntry(entry))))
+          assert.throws(() => decodeEntries(pack(wrong)), { code: 'JOURNAL_CORRUPT' }, JSON.stringify(wrong));
+      }),
+    );
+    for (const wrong of [[], [-1], [5, 1], ['0'], [1, [[]]], [1, [[15, 'x']]], [2, 1, 1, []], [2, 1, 1, [8]]])
+      assert.throws(() => decodeEntries(pack(wrong)), { code: 'JOURNAL_CORRUPT' }, JSON.stringify(wrong));
+  });
 });
+
+/** The canonical array with each of its fields, also of the arrays in it, exchanged for a map, left out, or doubled. */
+const wrongForms = (packed: unknown): readonly unknown[] => {
+  if (!Array.isArray(packed)) return [];
+  const fields: readonly unknown[] = packed;
+  // Lists may be of any length: their length is right, whatever it is.
+  const isList = typeof fields[0] !== 'number';
+  const lengths = isList ? [] : [fields.slice(0, -1), [...fields, 'more']];
+  const inside = fields.flatMap((field, index) =>
+    [{ a: 1 }, ...wrongForms(field)].map((wrong) => fields.with(index, wrong)),
+  );
+  return [...lengths, ...inside];
+};
