@@ -6,6 +6,7 @@
  *   2. Steps of different guests may be in progress together, of one guest one at a time: its owner sees to that.
  *   3. A guest that is closed in the middle of a step is `lost`; whatever its step comes to is dropped.
  */
+import type { Coroutine } from './blocking/coroutine.ts';
 import { CorePool } from './core/core-pool.ts';
 import { openFlawlessGuest } from './flawless/flawless-guest.ts';
 import { GuestFault, type Guest } from './guest.ts';
@@ -22,6 +23,8 @@ interface LoadedModule {
 }
 
 type Outcome = Reply['outcome'];
+
+const nobody = 0;
 
 export class GuestBench {
   readonly #runtime: ScriptRuntime;
@@ -131,24 +134,25 @@ export class GuestBench {
       case 'core':
         return this.#pool(loaded, loaded.code.wasm).open();
       case 'wasi':
-        return openWasiGuest(
-          { module: loaded.code.wasm, isText: loaded.code.variant === 'text' },
-          { wait: (ready) => this.#stage.wait(id, ready) },
-        );
       case 'flawless':
-        return openFlawlessGuest(
-          { module: loaded.code.wasm, signature: loaded.code.variant },
-          { wait: (ready) => this.#stage.wait(id, ready) },
-        );
+        return this.#coroutine(id, loaded.code);
       case 'javascript':
         return this.#runtime.open(this.#image(loaded, loaded.code.script));
     }
   }
 
+  #coroutine(id: number, { kind, wasm, variant }: Exclude<GuestCode, { readonly kind: 'javascript' }>): Coroutine {
+    const host = { wait: <T>(ready: Promise<T>): Promise<T> => this.#stage.wait(id, ready) };
+    return kind === 'flawless'
+      ? openFlawlessGuest({ module: wasm, signature: variant }, host)
+      : openWasiGuest({ module: wasm, isText: variant === 'text' }, host);
+  }
+
   #probe(module: number): string {
     const loaded = this.#loaded(module);
     if (loaded.code.kind === 'javascript') return this.#image(loaded, loaded.code.script).workflows;
-    if (loaded.code.kind === 'core') this.#pool(loaded, loaded.code.wasm).open().close();
+    if (loaded.code.kind !== 'core') return JSON.stringify(this.#coroutine(nobody, loaded.code).probe());
+    this.#pool(loaded, loaded.code.wasm).open().close();
     return '[]';
   }
 

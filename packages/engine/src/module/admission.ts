@@ -66,15 +66,15 @@ const cancelled = (): MvmError => mvmError('CANCELLED', 'the admission was cance
 
 const namesSchema = z.array(z.string());
 
-/** The module file's list, which a script must confirm. */
+/** The module file's list, which a module that names its workflows itself must confirm. */
 const workflowsOf = ({ kind, workflows }: ModuleFile, json: string): readonly string[] => {
-  if (kind !== 'javascript') return workflows;
+  if (kind === 'core' || kind === 'wasi') return workflows;
   const defined = namesSchema.safeParse(tryParse(json));
   if (!defined.success)
     throw mvmError('MODULE_INVALID', `mvm_workflows() must return a JSON array of names: ${json.slice(0, 100)}`);
   const absent = workflows.find((name) => !defined.data.includes(name));
   if (absent === undefined) return workflows;
-  throw mvmError('MODULE_INVALID', `the module file names the workflow "${absent}", which the script doesn't define`, {
+  throw mvmError('MODULE_INVALID', `the module file names the workflow "${absent}", which the module doesn't define`, {
     defined: defined.data,
   });
 };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { admitModule } from '../../src/index.ts';
 import { coreModule, coreWasm } from '@mvm-ci/testkit';
-import { scriptModule, workflowModule } from '@mvm-ci/testkit';
+import { scriptModule, wasiModule, wasmFromText, workflowModule } from '@mvm-ci/testkit';
 
 const limits = { stepMsMax: 500, stepGraceMs: 300 };
 /** `workflow.js:2:…` is line 7 of `src/flow.ts`. */
@@ -57,6 +57,28 @@ describe('admission', () => {
 
   it('admits a core module with the workflows of its file', async () => {
     assert.deepEqual(await admitModule(coreModule(coreWasm())), { workflows: ['main'] });
+  });
+
+  it('loads programs too: one whose start function never returns or traps is refused', async () => {
+    const wasi = async (functions: string): Promise<unknown> =>
+      admitModule(
+        wasiModule(await wasmFromText(`(module (memory (export "memory") 1) (func (export "_start")) ${functions})`)),
+        { limits },
+      );
+    assert.deepEqual(await wasi('(func $fine) (start $fine)'), { workflows: ['main'] });
+    await assert.rejects(wasi('(func $loop (loop $l (br $l))) (start $loop)'), { code: 'STEP_TIMEOUT' });
+    await assert.rejects(wasi('(func $trap unreachable) (start $trap)'), { code: 'MODULE_LOAD_FAILED' });
+    await assert.rejects(wasi('(data (i32.const 65536) "x")'), { code: 'MODULE_LOAD_FAILED' });
+  });
+
+  it('admits a module of the flawless crate with workflows that it has, and with no others', async () => {
+    const code = await wasmFromText(`(module (import "a" "b" (func (param i32 i32) (result i32)))
+      (memory (export "memory") 1) (func (export "wasabi::alloc") (param i32) (result i32) (i32.const 0))
+      (func (export "#flawless#workflow#init#order") (result i32) (i32.const 0))
+      (func (export "#flawless#workflow#run#order")))`);
+    const file = { ...wasiModule(code), kind: 'flawless' } as const;
+    assert.deepEqual(await admitModule({ ...file, workflows: ['order'] }), { workflows: ['order'] });
+    await assert.rejects(admitModule(file), { code: 'MODULE_INVALID', message: /the workflow "main"/ });
   });
 
   it('stops when it is told to', async () => {

@@ -11,11 +11,12 @@
  */
 import type { Answer, EffectIntent, Intent } from '@mvm-ci/protocol';
 import { intentBytes } from '../../run/entry-size.ts';
-import { engineLimits } from '../../limits.ts';
+import { engineLimits, seedBytes } from '../../limits.ts';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { ProgramEnd } from './program-end.ts';
+import { trapFault } from './trap-fault.ts';
 
 /** What a thread offers to a guest whose stack is suspended (`stage.ts`). */
 export interface GuestHost {
@@ -29,6 +30,16 @@ export interface GuestHost {
 /** First event of an attempt. */
 export type StartEvent = Extract<GuestEvent, { readonly type: 'start' }>;
 
+/** What a module is loaded with that is only looked at. */
+export const nobodysStart: StartEvent = {
+  type: 'start',
+  job: '',
+  attempt: 1,
+  workflow: '',
+  input: 'null',
+  seed: new Uint8Array(seedBytes),
+};
+
 /** An intent that is answered, before it has its number. */
 export type CallIntent = EffectIntent extends infer T ? (T extends EffectIntent ? Omit<T, 'call'> : never) : never;
 
@@ -36,6 +47,13 @@ export type CallIntent = EffectIntent extends infer T ? (T extends EffectIntent 
 export interface Program {
   /** Starts its code. The promise is that of `WebAssembly.promising`; it resolves with the intents that end the attempt. */
   run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]>;
+  /**
+   * Makes an instance and runs nothing of it but its start function.
+   *
+   * @returns the entry points that the module names itself
+   * @throws {GuestFault} `MODULE_LOAD_FAILED`, `MODULE_INVALID`
+   */
+  load(calls: Coroutine): readonly string[];
 }
 
 /** An answer that was taken. */
@@ -87,6 +105,11 @@ export class Coroutine implements Guest {
   /** Calls that wait for their answers or hold one that nobody took. */
   get pending(): number {
     return this.#open.size + this.#answers.size;
+  }
+
+  /** What a deploy wants to know: {@link Program.load}. */
+  probe(): readonly string[] {
+    return this.#program.load(this);
   }
 
   step({ now, events }: Activation): readonly Intent[] | Promise<readonly Intent[]> {
@@ -224,24 +247,9 @@ export class Coroutine implements Guest {
   #fail(error: unknown): void {
     if (this.#isClosed) return;
     if (error instanceof ProgramEnd) return this.#finish(error.intents);
-    this.#step?.reject(error instanceof GuestFault ? error : trapped(error));
+    this.#step?.reject(error instanceof GuestFault ? error : trapFault(error));
   }
 }
-
-const trapped = (error: unknown): GuestFault => {
-  const reason = error instanceof Error ? error.message : String(error);
-  const stack = error instanceof Error ? wasmFrames(error.stack ?? '') : '';
-  return new GuestFault({ code: 'GUEST_TRAPPED', message: `the guest's code trapped: ${reason}`, stack });
-};
-
-const framePattern = /at (?<name>\S+ )?\(?wasm:[^)\s]*(?<place>wasm-function\[\d+\]:0x[\da-f]+)/g;
-
-/** The guest's own frames, with the names that its binary has for them. */
-const wasmFrames = (stack: string): string =>
-  [...stack.matchAll(framePattern)]
-    .slice(0, engineLimits.stackFramesMax)
-    .map(({ groups }) => `    at ${groups?.['name'] ?? ''}(${groups?.['place'] ?? ''})`)
-    .join('\n');
 
 const notOpen = (call: number): GuestFault =>
   new GuestFault({

@@ -3,7 +3,7 @@
  * takes commands as JSON; where a command must wait, its stack is suspended.
  */
 import type { Intent } from '@mvm-ci/protocol';
-import { Coroutine, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
+import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
 import { GuestFault } from '../guest.ts';
 import { GuestMemory } from '../wasi/guest-memory.ts';
@@ -31,7 +31,7 @@ class FlawlessProgram implements Program {
   async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
     const desk = new CommandDesk(start, calls, ownName(this.#code.module));
     try {
-      const { init, run } = this.#instantiate(start.workflow, desk);
+      const { init, run } = partsOf(this.#instantiate(desk), start.workflow);
       await init();
       await run();
       return [{ type: 'complete', result: desk.response }];
@@ -42,7 +42,12 @@ class FlawlessProgram implements Program {
     }
   }
 
-  #instantiate(workflow: string, desk: CommandDesk): { readonly init: Run; readonly run: Run } {
+  load(calls: Coroutine): readonly string[] {
+    const exports = this.#instantiate(new CommandDesk(nobodysStart, calls, ''));
+    return Object.keys(exports).flatMap((name) => (name.startsWith(runPrefix) ? [name.slice(runPrefix.length)] : []));
+  }
+
+  #instantiate(desk: CommandDesk): WebAssembly.Instance['exports'] {
     const memory = new GuestMemory();
     let allocate: SubmitSite['allocate'] = () => 0;
     const convention = submitConventions.find((known) => known === this.#code.signature);
@@ -50,15 +55,25 @@ class FlawlessProgram implements Program {
     const site: SubmitSite = { memory, convention, allocate: (bytes) => allocate(bytes) };
     const exports = instantiate(this.#code.module, new WebAssembly.Suspending(submitTo(desk, site)));
     const { memory: linear, 'wasabi::alloc': alloc } = exports;
-    const [init, run] = ['init', 'run'].map((part) => exports[`#flawless#workflow#${part}#${workflow}`]);
     if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
       throw invalid('memory or wasabi::alloc is missing');
-    if (typeof init !== 'function' || typeof run !== 'function') throw invalid(`it has no workflow "${workflow}"`);
     memory.bind(linear);
     allocate = alloc;
-    return { init: WebAssembly.promising(init), run: WebAssembly.promising(run) };
+    return exports;
   }
 }
+
+const initPrefix = '#flawless#workflow#init#';
+const runPrefix = '#flawless#workflow#run#';
+
+const partsOf = (
+  exports: WebAssembly.Instance['exports'],
+  workflow: string,
+): { readonly init: Run; readonly run: Run } => {
+  const [init, run] = [exports[initPrefix + workflow], exports[runPrefix + workflow]];
+  if (typeof init !== 'function' || typeof run !== 'function') throw invalid(`it has no workflow "${workflow}"`);
+  return { init: WebAssembly.promising(init), run: WebAssembly.promising(run) };
+};
 
 type Run = () => Promise<unknown>;
 

@@ -4,7 +4,7 @@
  * the host (docs/reference/guests.md).
  */
 import type { Intent } from '@mvm-ci/protocol';
-import { Coroutine, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
+import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
 import { engineLimits } from '../../limits.ts';
 import { GuestFault } from '../guest.ts';
@@ -47,6 +47,11 @@ class WasiProgram implements Program {
     const code = await this.#exitCode(start, calls, log);
     log.end();
     return [code === 0 ? { type: 'complete', result: this.#result.json } : exitedWith(code, log.last)];
+  }
+
+  load(calls: Coroutine): readonly string[] {
+    this.#instantiate(nobodysStart, calls, new LogLines(() => undefined));
+    return [];
   }
 
   async #exitCode(start: StartEvent, calls: Coroutine, log: LogLines): Promise<number> {

@@ -15,7 +15,10 @@ const sleep = { type: 'sleep', ms: 5 } as const;
 
 /** A coroutine whose program is written here: what waits is an async function instead of a stack. */
 const coroutine = (run: (calls: Coroutine) => Promise<string>): Coroutine =>
-  new Coroutine({ run: async (_start, calls) => [{ type: 'complete', result: await run(calls) }] }, host);
+  new Coroutine(
+    { run: async (_start, calls) => [{ type: 'complete', result: await run(calls) }], load: () => [] },
+    host,
+  );
 
 describe('a coroutine', () => {
   it('ends a step where an answer is missing, and goes on when it is there', async () => {
