@@ -144,7 +144,7 @@ export class GuestBench {
   #coroutine(id: number, { kind, wasm, variant }: Exclude<GuestCode, { readonly kind: 'javascript' }>): Coroutine {
     const host = { wait: <T>(ready: Promise<T>): Promise<T> => this.#stage.wait(id, ready) };
     return kind === 'flawless'
-      ? openFlawlessGuest({ module: wasm, signature: variant }, host)
+      ? openFlawlessGuest(wasm, host)
       : openWasiGuest({ module: wasm, isText: variant === 'text' }, host);
   }
 

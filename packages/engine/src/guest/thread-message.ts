@@ -8,7 +8,7 @@ import type { StepOutcome } from './guest.ts';
 /** A module as a thread needs it. */
 export type GuestCode =
   | { readonly kind: 'javascript'; readonly script: string }
-  /** `variant` tells how it is run: of `wasi` the module's runtime, of `flawless` the type of its import. */
+  /** `variant` tells how it is run: the module's runtime. */
   | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly variant: string };
 
 /** To the thread. Modules and guests are named by numbers that the main side makes. */

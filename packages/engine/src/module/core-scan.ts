@@ -12,7 +12,6 @@ import { WasmReader } from './wasm-reader.ts';
 export interface CoreScan {
   /** Where the memory section's content lies in the file, and its limits in pages of 64 KiB. */
   readonly memory: MemorySection;
-  readonly imports: readonly ModuleImport[];
 }
 
 export interface MemorySection {
@@ -72,10 +71,9 @@ export const scanCore = (bytes: Uint8Array, kind: WasmKind = 'core'): CoreScan =
     const id = reader.byte();
     readSection(sections, { id, from, reader: reader.part(reader.u32()), end: reader.at });
   }
-  const names = namesOf(sections);
-  checkShape(kind, names);
+  checkShape(kind, namesOf(sections));
   if (!sections.memory) throw mvmError('MODULE_INVALID', 'a module must have a memory and export it as "memory"');
-  return { memory: sections.memory, imports: names.imports };
+  return { memory: sections.memory };
 };
 
 interface RawSection {

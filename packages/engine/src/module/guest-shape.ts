@@ -1,6 +1,6 @@
 /** What a WebAssembly module of each kind must export and may import: the interface between its guest and the engine. */
 import { mvmError, type ModuleKind } from '@mvm-ci/protocol';
-import { submitConventions } from '../guest/flawless/convention.ts';
+import { submitImport } from '../guest/flawless/submit-site.ts';
 import { wasiImports } from '../guest/wasi/wasi-imports.ts';
 
 /** Something that a module imports. */
@@ -75,16 +75,18 @@ const checkWasiImport = (one: ModuleImport): void => {
   );
 };
 
-/** The module's only import, whatever it is called: the public crate doesn't show its name. */
-const checkSubmit = ([submit, ...more]: readonly ModuleImport[]): void => {
-  if (!submit) throw mvmError('MODULE_INVALID', 'a flawless module must import one function, which takes its commands');
-  const isKnown = submitConventions.some((known) => known === submit.signature);
-  const refused = isKnown ? more[0] : submit;
+/** The crate's code imports one function; a module that uses none of it may have none. */
+const checkSubmit = (imports: readonly ModuleImport[]): void => {
+  const refused = imports.find(
+    ({ module, name, signature }) =>
+      module !== submitImport.module || name !== submitImport.name || signature !== submitImport.signature,
+  );
   if (!refused) return;
+  const { module, name, offset, signature = 'no function' } = refused;
   throw mvmError(
     'MODULE_UNKNOWN_IMPORT',
-    `the module asks for ${shown(refused)} (at offset ${refused.offset}): a flawless module has one import, a function ${submitConventions.join(' or ')}`,
-    { module: refused.module, name: refused.name, offset: refused.offset },
+    `the module asks for ${shown(refused)}, ${signature} (at offset ${offset}): a flawless module has one import, ${shown({ ...refused, ...submitImport })}, a function ${submitImport.signature}`,
+    { module, name, offset },
   );
 };
 

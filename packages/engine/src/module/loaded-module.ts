@@ -2,7 +2,6 @@
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import type { GuestModule } from '../guest/guest-threads.ts';
 import type { GuestCode } from '../guest/thread-message.ts';
-import { scanCore } from './core-scan.ts';
 import type { WasmKind } from './guest-shape.ts';
 import { prepareCore } from './core-module.ts';
 import { stackMapper } from './source-positions.ts';
@@ -45,7 +44,7 @@ const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestC
     const { kind, runtime } = file;
     checkRuntime(kind, runtime);
     const wasm = await prepareCore(file, options.memoryBytesMax);
-    return { kind, wasm, variant: kind === 'flawless' ? submitSignature(file.code) : runtime };
+    return { kind, wasm, variant: runtime };
   }
   if (file.runtime !== options.guestRuntime)
     throw mvmError(
@@ -55,8 +54,6 @@ const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestC
     );
   return { kind: 'javascript', script: decodeScript(file.code) };
 };
-
-const submitSignature = (code: Uint8Array): string => scanCore(code, 'flawless').imports[0]?.signature ?? '';
 
 const checkRuntime = (kind: WasmKind, runtime: string): void => {
   if (runtime === '' || (kind === 'wasi' && runtime === 'text')) return;

@@ -9,7 +9,7 @@ import { ProgramEnd } from '../blocking/program-end.ts';
 import { RandomStream } from '../wasi/random-stream.ts';
 import { parseCommand, type FlawlessCommand, type FlawlessDuration, type FlawlessLog } from './command.ts';
 import { durationMs, fetchOf, httpOutput } from './http-form.ts';
-import { randomNumber } from './random-number.ts';
+import { randomValue } from './random-value.ts';
 
 type Output = string | Promise<string>;
 
@@ -58,6 +58,9 @@ export class CommandDesk {
         return JSON.stringify({ Time: systemTime(this.#calls.now) });
       case 'GetSecret':
         return JSON.stringify({ Secret: secretPlaceholder(command.value) });
+      // Only said to who replays: it is no part of what the workflow does.
+      case 'ReplayDebug':
+        return unit;
       case 'Random':
         return this.#draw(command.value);
       case 'Log':
@@ -126,9 +129,9 @@ export class CommandDesk {
     return JSON.stringify({ ResponseSent: isFirst });
   }
 
-  #draw(types: string | Readonly<Record<string, unknown>>): string {
-    const type = typeof types === 'string' ? types : (Object.keys(types)[0] ?? '');
-    return `{"Value":{${JSON.stringify(type)}:${randomNumber(type, this.#random)}}}`;
+  #draw(types: Readonly<Record<string, unknown>>): string {
+    const type = Object.keys(types)[0] ?? '';
+    return `{"Value":{${JSON.stringify(type)}:${randomValue(type, this.#random)}}}`;
   }
 }
 
@@ -142,8 +145,9 @@ const messageOutput = (answer: Answer): unknown => {
   throw refused(answer);
 };
 
+/** The crate numbers workflows, and can do nothing with the number. */
 const startedOutput = (answer: Answer): unknown => {
-  if (answer.type === 'started') return { String: answer.job };
+  if (answer.type === 'started') return { Value: { I64: 0 } };
   throw refused(answer);
 };
 

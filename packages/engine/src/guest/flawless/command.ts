@@ -31,9 +31,9 @@ export type FlawlessLog = Readonly<Partial<Record<'Error' | 'Warn' | 'Info' | 'D
 export type FlawlessCommand =
   | { readonly name: 'GetInput' | 'TimeNow' }
   | { readonly name: 'Log'; readonly value: FlawlessLog }
-  | { readonly name: 'SendResponse' | 'GetSecret'; readonly value: string }
-  /** The type of the number that is wanted, alone or as the tag of a value. */
-  | { readonly name: 'Random'; readonly value: string | Readonly<Record<string, unknown>> }
+  | { readonly name: 'SendResponse' | 'GetSecret' | 'ReplayDebug'; readonly value: string }
+  /** Any value of the type that is wanted, tagged by it. */
+  | { readonly name: 'Random'; readonly value: Readonly<Record<string, unknown>> }
   | { readonly name: 'Sleep'; readonly value: FlawlessDuration }
   | { readonly name: 'HTTPRequest'; readonly value: FlawlessRequest }
   /** Longest wait, and types of messages. */
@@ -60,7 +60,7 @@ const log: z.ZodType<FlawlessLog> = z.strictObject({
   Debug: text.optional(),
   Trace: text.optional(),
 });
-const random = z.union([text, z.record(text, z.unknown())]);
+const random = z.record(text, z.unknown());
 const receive = z.tuple([duration.nullable(), z.array(text)]);
 const start = z.tuple([text, text]);
 const shownChars = 200;
@@ -88,6 +88,7 @@ const taggedCommand = (name: string, value: unknown): FlawlessCommand | undefine
       return carrying(name, log, value);
     case 'SendResponse':
     case 'GetSecret':
+    case 'ReplayDebug':
       return carrying(name, text, value);
     case 'Random':
       return carrying(name, random, value);

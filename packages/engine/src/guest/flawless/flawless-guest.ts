@@ -8,28 +8,21 @@ import { ProgramEnd } from '../blocking/program-end.ts';
 import { GuestFault } from '../guest.ts';
 import { GuestMemory } from '../wasi/guest-memory.ts';
 import { CommandDesk } from './command-desk.ts';
-import { giveAnswer, readCommand, submitConventions, type SubmitSite } from './convention.ts';
+import { giveAnswer, readCommand, submitImport, type SubmitParameters, type SubmitSite } from './submit-site.ts';
 
-/** What a guest is made of. */
-export interface FlawlessCode {
-  readonly module: WebAssembly.Module;
-  /** Type of its import. */
-  readonly signature: string;
-}
-
-/** A guest of `code`; nothing runs before its first step. */
-export const openFlawlessGuest = (code: FlawlessCode, host: GuestHost): Coroutine =>
-  new Coroutine(new FlawlessProgram(code), host);
+/** A guest of `module`; nothing runs before its first step. */
+export const openFlawlessGuest = (module: WebAssembly.Module, host: GuestHost): Coroutine =>
+  new Coroutine(new FlawlessProgram(module), host);
 
 class FlawlessProgram implements Program {
-  readonly #code: FlawlessCode;
+  readonly #module: WebAssembly.Module;
 
-  constructor(code: FlawlessCode) {
-    this.#code = code;
+  constructor(module: WebAssembly.Module) {
+    this.#module = module;
   }
 
   async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
-    const desk = new CommandDesk(start, calls, ownName(this.#code.module));
+    const desk = new CommandDesk(start, calls, ownName(this.#module));
     try {
       const { init, run } = partsOf(this.#instantiate(desk), start.workflow);
       await init();
@@ -50,10 +43,8 @@ class FlawlessProgram implements Program {
   #instantiate(desk: CommandDesk): WebAssembly.Instance['exports'] {
     const memory = new GuestMemory();
     let allocate: SubmitSite['allocate'] = () => 0;
-    const convention = submitConventions.find((known) => known === this.#code.signature);
-    if (!convention) throw invalid(`submit has the type ${this.#code.signature}`);
-    const site: SubmitSite = { memory, convention, allocate: (bytes) => allocate(bytes) };
-    const exports = instantiate(this.#code.module, new WebAssembly.Suspending(submitTo(desk, site)));
+    const site: SubmitSite = { memory, allocate: (bytes) => allocate(bytes) };
+    const exports = instantiate(this.#module, new WebAssembly.Suspending(submitTo(desk, site)));
     const { memory: linear, 'wasabi::alloc': alloc } = exports;
     if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
       throw invalid('memory or wasabi::alloc is missing');
@@ -81,16 +72,15 @@ const isAllocator = (value: unknown): value is SubmitSite['allocate'] => typeof 
 
 const submitTo =
   (desk: CommandDesk, site: SubmitSite) =>
-  (...[place, length, ...out]: readonly [number, number, ...number[]]): unknown => {
-    const output = desk.submit(readCommand(site, place, length));
+  (...parameters: SubmitParameters): number | Promise<number> => {
+    const output = desk.submit(readCommand(site, parameters));
     return output instanceof Promise
-      ? output.then((json) => giveAnswer(site, json, out))
-      : giveAnswer(site, output, out);
+      ? output.then((json) => giveAnswer(site, json, parameters))
+      : giveAnswer(site, output, parameters);
   };
 
 const instantiate = (module: WebAssembly.Module, submit: object): WebAssembly.Instance['exports'] => {
-  const [one] = WebAssembly.Module.imports(module);
-  const imports = one ? { [one.module]: { [one.name]: submit } } : {};
+  const imports = { [submitImport.module]: { [submitImport.name]: submit } };
   try {
     return new WebAssembly.Instance(module, imports).exports;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { FlawlessDuration, FlawlessRequest } from './command.ts';
 
 const timeoutMsDefault = 120_000;
 const bodyLimitDefault = 10_000_000;
+const errorStatus = 400;
 
 /** A `Duration` in whole ms, never too short. */
 export const durationMs = ({ secs, nanos }: FlawlessDuration): number => secs * 1_000 + Math.ceil(nanos / 1_000_000);
@@ -27,7 +28,10 @@ const bytesOf = (body: FlawlessRequest['body']): Uint8Array | null => {
   return bytes.length > 0 ? bytes : null;
 };
 
-/** The `Output` of the crate for the request's answer. A body is written in the form in which the request had its own. */
+/**
+ * The `Output` of the crate for the request's answer. A status from 400 on is an error that has the response. A body is written in
+ * the form in which the request had its own.
+ */
 export const httpOutput = (answer: Answer, request: FlawlessRequest): unknown => {
   if (answer.type === 'error') return { HTTPResponse: { Err: transportError(answer, request.url) } };
   if (answer.type !== 'fetched')
@@ -35,11 +39,13 @@ export const httpOutput = (answer: Answer, request: FlawlessRequest): unknown =>
   const { status, url, headers, body } = answer.response;
   const cut = body.subarray(0, request.config?.response_body_limit ?? bodyLimitDefault);
   const isList = Array.isArray(request.body);
-  return {
-    HTTPResponse: {
-      Ok: { status_code: status, url, headers, body: isList ? [...cut] : Buffer.from(cut).toString('base64') },
-    },
+  const response = {
+    status_code: status,
+    url,
+    headers,
+    body: isList ? [...cut] : Buffer.from(cut).toString('base64'),
   };
+  return { HTTPResponse: status < errorStatus ? { Ok: response } : { Err: { Status: [status, response] } } };
 };
 
 /** Our codes → the crate's `HttpErrorKind`. */
@@ -53,5 +59,9 @@ const transportError = (
   { code, message }: { readonly code: string; readonly message: string },
   url: string,
 ): unknown => ({
-  Transport: { kind: kinds[code] ?? 'Io', message: `${code}: ${message}`, url },
+  Transport: {
+    kind: kinds[code] ?? 'Io',
+    message: code === 'DEADLINE_EXCEEDED' ? `timed out: ${message}` : `${code}: ${message}`,
+    url,
+  },
 });

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { secretPlaceholder, type Answer, type Intent, type JournalEntry } from '@mvm-ci/protocol';
 import { MemoryJournal, type EffectPerformer } from '../../../src/index.ts';
 import { openFlawlessGuest } from '../../../src/guest/flawless/flawless-guest.ts';
-import { submitConventions } from '../../../src/guest/flawless/convention.ts';
 import { prepareCore } from '../../../src/module/core-module.ts';
 import { answersIn, flawlessModule, type FlawlessParts } from '../../fixtures/flawless-module.ts';
 import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
@@ -125,36 +124,49 @@ describe('a flawless guest', () => {
     });
     assert.deepEqual(await kind('CONNECTION_LOST'), expected('ConnectionFailed', 'CONNECTION_LOST'));
     assert.deepEqual(await kind('OUTCOME_UNKNOWN'), expected('RequestInterrupted', 'OUTCOME_UNKNOWN'));
-    assert.deepEqual(await kind('DEADLINE_EXCEEDED'), expected('Io', 'DEADLINE_EXCEEDED'));
+    assert.deepEqual(await kind('DEADLINE_EXCEEDED'), {
+      HTTPResponse: { Err: { Transport: { kind: 'Io', message: 'timed out: no', url: 'http://site/1' } } },
+    });
   });
 
-  it('draws numbers of every type, the same on every replay', async () => {
+  it('is told of a status from 400 on as an error with the response', async () => {
+    const notFound: EffectPerformer = {
+      fetch: async (order) => {
+        const answer = await new EchoPerformer().fetch(order);
+        return answer.type === 'fetched' ? { ...answer, response: { ...answer.response, status: 404 } } : answer;
+      },
+    };
+    const { answers } = await run({ commands: [request()] }, { performer: notFound });
+    const body = Buffer.from('http://si').toString('base64');
+    const response = { status_code: 404, url: 'http://site/1', headers: [], body };
+    assert.deepEqual(answers, [{ HTTPResponse: { Err: { Status: [404, response] } } }]);
+  });
+
+  it('draws values of every type, the same on every replay', async () => {
     const commands = [
-      { Random: { U64: 0 } },
-      { Random: 'I8' },
-      { Random: { F64: 0 } },
+      { Random: { Bool: false } },
+      { Random: { I32: 0 } },
+      { Random: { I64: 0 } },
       { Sleep: { secs: 0, nanos: 1 } },
-      { Random: { U32: 0 } },
+      { Random: { F32: 0 } },
+      { Random: { F64: 0 } },
     ];
     const first = await run({ commands });
     const again = await run({ commands }, { journal: new MemoryJournal(first.entries.slice(0, 3)) });
     assert.deepEqual(again.asked, first.asked);
-    const number = (index: number, type: string): number =>
-      (first.answers[index] as { Value: Record<string, number> }).Value[type] ?? NaN;
-    assert.ok(
-      number(0, 'U64') >= 0 && Math.abs(number(1, 'I8')) <= 128 && number(2, 'F64') < 1 && number(4, 'U32') < 2 ** 32,
-    );
+    const value = (index: number, type: string): unknown =>
+      (first.answers[index] as { Value: Record<string, unknown> }).Value[type];
+    assert.equal(typeof value(0, 'Bool'), 'boolean');
+    assert.ok(Math.abs(Number(value(1, 'I32'))) <= 2 ** 31 && Math.abs(Number(value(2, 'I64'))) <= 2 ** 63);
+    assert.ok(Number(value(4, 'F32')) < 1 && Number(value(5, 'F64')) < 1);
     assert.notDeepEqual((await run({ commands })).answers, first.answers);
   });
 
-  for (const convention of submitConventions)
-    it(`is answered in the way that the type of its import tells: ${convention}`, async () => {
-      const { answers } = await run(
-        { commands: ['GetInput', { Sleep: { secs: 0, nanos: 1 } }], convention },
-        { input: 7 },
-      );
-      assert.deepEqual(answers, [{ String: '7' }, 'Unit']);
-    });
+  it('says to who replays what is no part of the workflow', async () => {
+    const { asked, answers } = await run({ commands: [{ ReplayDebug: 'look here' }] });
+    assert.deepEqual(answers, ['Unit']);
+    assert.ok(!JSON.stringify(asked).includes('look here'));
+  });
 
   it('goes on from any place in its journal', async () => {
     const module = await flawlessModule({
@@ -187,7 +199,7 @@ describe('a flawless guest', () => {
       'Reboot',
       { Sleep: 5 },
       { Sleep: { secs: 1, nanos: 0 }, Log: { Info: '' } },
-      { Random: 'Dice' },
+      { Random: { Dice: 0 } },
     ])
       assert.partialDeepStrictEqual(
         (await run({ commands: [command] })).result,
@@ -208,7 +220,7 @@ describe('the messages of a flawless guest', () => {
   } as const;
   const open = async (commands: readonly unknown[]): Promise<ReturnType<typeof openFlawlessGuest>> => {
     const module = await prepareCore(await flawlessModule({ commands }), 1 << 24);
-    return openFlawlessGuest({ module, signature: '(i32, i32) → (i64)' }, { wait: (ready) => ready });
+    return openFlawlessGuest(module, { wait: (ready) => ready });
   };
   const message = (call: number): { type: 'answer'; call: number; answer: Answer } => ({
     type: 'answer',
@@ -257,7 +269,7 @@ describe('the messages of a flawless guest', () => {
       now: 2,
       events: [{ type: 'answer', call: 1, answer: { type: 'started', job: 'j:1:1' } }],
     });
-    assert.deepEqual(answersIn(intents), [{ String: 'j:1:1' }]);
+    assert.deepEqual(answersIn(intents), [{ Value: { I64: 0 } }]);
     const refused = await open([{ StartWorkflow: ['none', '1'] }]);
     await refused.step({ now: 1, events: [start] });
     const error = { type: 'error', code: 'WORKFLOW_NOT_FOUND', message: 'no' } as const;
