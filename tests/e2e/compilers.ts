@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Languages of the examples whose compiler is not an npm package. */
-export type Language = 'C' | 'Rust' | 'Go';
+export type Language = 'C' | 'Rust' | 'Rust with crates' | 'Go';
 
 /** Why `language` can't be compiled to WebAssembly here; false when it can. */
 export const lacksCompiler = async (language: Language): Promise<string | false> => {
@@ -17,6 +17,10 @@ export const lacksCompiler = async (language: Language): Promise<string | false>
         : 'clang with wasi-libc is missing (clang lld wasi-libc libclang-rt-*-dev-wasm32)';
     case 'Rust':
       return hasRust() ? false : 'no rustc has the standard library for WASI (rustc libstd-rust-dev-wasm32)';
+    case 'Rust with crates':
+      return hasCrates()
+        ? false
+        : 'no cargo with a rustc for wasm32-unknown-unknown (cargo rustc libstd-rust-dev-wasm32)';
     case 'Go':
       return hasGo() ? false : 'Go 1.21 or later is missing';
   }
@@ -36,12 +40,25 @@ const compilesC = async (): Promise<boolean> => {
 
 const hasRust = (): boolean =>
   ['rustc', '/usr/bin/rustc'].some((compiler) =>
-    ['wasm32-wasip1', 'wasm32-wasi'].some((target) => {
-      const args = ['--print', 'target-libdir', '--target', target];
-      const { status, stdout } = spawnSync(compiler, args, { encoding: 'utf8' });
-      return status === 0 && existsSync(stdout.trim());
-    }),
+    ['wasm32-wasip1', 'wasm32-wasi'].some((target) => hasTarget(compiler, target)),
   );
+
+// Debian's compiler needs a newer cargo beside it, which fetches the crates.
+const hasCrates = (): boolean => {
+  const target = 'wasm32-unknown-unknown';
+  const { status, stdout } = spawnSync('cargo', ['--version'], { encoding: 'utf8' });
+  const isSparse = status === 0 && Number(/^cargo 1\.(\d+)/.exec(stdout)?.[1]) >= 68;
+  return (
+    isSparse && (hasTarget('rustc', target) || (hasTarget('/usr/bin/rustc', target) && existsSync('/usr/bin/cargo')))
+  );
+};
+
+const hasTarget = (compiler: string, target: string): boolean => {
+  const { status, stdout } = spawnSync(compiler, ['--print', 'target-libdir', '--target', target], {
+    encoding: 'utf8',
+  });
+  return status === 0 && existsSync(stdout.trim());
+};
 
 const hasGo = (): boolean => {
   const { status, stdout } = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' });

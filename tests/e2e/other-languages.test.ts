@@ -14,6 +14,7 @@ const guests: readonly (readonly [title: string, module: ModuleName, language?: 
   ['a wasi guest in Rust', 'rust-fetches', 'Rust'],
   ['a wasi guest in Go', 'go-fetches', 'Go'],
   ['a guest with the surface of the flawless crate', 'flawless-fetches', 'C'],
+  ['a guest of the flawless crate', 'flawless-rust', 'Rust with crates'],
 ];
 
 for (const [title, module, language] of guests) {

@@ -20,6 +20,7 @@ export type ModuleName =
   | 'rust-fetches'
   | 'go-fetches'
   | 'flawless-fetches'
+  | 'flawless-rust'
   | 'sqlite-shell'
   | 'c-library'
   | 'probe'
@@ -35,6 +36,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'rust-fetches': '../../examples/05-rust',
   'go-fetches': '../../examples/06-go',
   'flawless-fetches': '../../examples/07-flawless-c',
+  'flawless-rust': '../../examples/09-flawless-rust',
   'sqlite-shell': '../../examples/08-sqlite-shell',
   'c-library': 'fixtures/c-library',
   probe: 'fixtures/probe',
