@@ -30,7 +30,7 @@ for (const [title, module, language] of guests) {
       await scene.deploy(module);
       // A compiler with a cold cache takes its time; the deadline is that of the job.
       const signal = AbortSignal.timeout(deadlineMs);
-      const [id = ''] = await scene.publish([{ workflow: module, input: { url: receiver.url } }]);
+      const [id = ''] = await scene.publish([{ workflow: `${module}/three_fetches`, input: { url: receiver.url } }]);
       await receiver.arrivals(2);
 
       const audit = new EffectAudit();

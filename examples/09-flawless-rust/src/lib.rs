@@ -1,5 +1,7 @@
 //! Fetches a page three times with a pause between, as somebody writes a workflow with the `flawless` crate.
 
+mod every_call;
+
 use flawless::idempotent::Idempotence;
 use flawless::workflow;
 use flawless::workflow::{sleep, Input, Response};
