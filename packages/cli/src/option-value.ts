@@ -39,6 +39,9 @@ export const readInput = async (host: Host, { input, inputFile }: InputFlags): P
   return parsed(await textOf(host, inputFile), inputFile === '-' ? 'the standard input' : inputFile);
 };
 
+/** Reads an argument as JSON. @throws INVALID_JSON */
+export const jsonValue = (source: string, text: string): unknown => parsed(text, source);
+
 const textOf = async (host: Host, file: string): Promise<string> => {
   if (file === '-') return host.readStdin();
   const path = pathFrom(host, file);

@@ -37,7 +37,9 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   error: z.object({ code: text, message: text }).nullable(),
   created_at_ms: number,
   updated_at_ms: number,
-  run_at_ms: number,
+  run_at_ms: number.nullable(),
+  parent: text.nullable().default(null),
+  response: z.object({ value: z.unknown() }).nullable().default(null),
   change: number,
 });
 

@@ -4,6 +4,7 @@ import {
   isFinal,
   nodeViewSchema,
   routePath,
+  sentMessageSchema,
   ticketViewSchema,
   type CreatedTicket,
   type CreateTicket,
@@ -14,6 +15,8 @@ import {
   type Published,
   type PublishJob,
   type QueueStats,
+  type SendMessage,
+  type SentMessage,
   type TicketView,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
@@ -84,6 +87,17 @@ export interface Client {
   status(job: string, options?: CallOptions): Promise<JobView>;
   /** Waits until the job is over, however long that takes. @throws JOB_NOT_FOUND */
   wait(job: string, options?: CallOptions): Promise<JobView>;
+  /** Waits for what the workflow responds with while it goes on, or for its end. @throws JOB_NOT_FOUND */
+  waitForResponse(job: string, options?: CallOptions): Promise<JobView>;
+  /**
+   * Sends a message to a workflow; it waits there until it is received. Its id is made here unless given, so that a try whose
+   * answer got lost is repeated harmlessly.
+   *
+   * @throws JOB_NOT_FOUND; INVALID_TRANSITION when the job is over; QUEUE_FULL when its inbox is full
+   */
+  send(job: string, message: SendMessage, options?: CallOptions): Promise<SentMessage>;
+  /** The jobs that a job started, oldest first. */
+  children(job: string, options?: CallOptions): Promise<readonly JobView[]>;
   list(options?: ListOptions): Promise<JobPage>;
   stats(options?: CallOptions): Promise<QueueStats>;
   /** Asks for the end of a job; one that runs ends soon after. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
@@ -156,6 +170,23 @@ class HttpClient implements Client {
       const view = await this.#connection.call(path, jobViewSchema, { signal });
       if (isFinal(view.status)) return view;
     }
+  }
+
+  async waitForResponse(job: string, { signal }: CallOptions = {}): Promise<JobView> {
+    const path = routePath('status', { job }, { wait_ms: clientLimits.waitMs, wait_for: 'response' });
+    for (;;) {
+      const view = await this.#connection.call(path, jobViewSchema, { signal });
+      if (isFinal(view.status) || view.response !== null) return view;
+    }
+  }
+
+  send(job: string, message: SendMessage, { signal }: CallOptions = {}): Promise<SentMessage> {
+    const body = { ...message, message_id: message.message_id ?? randomId() };
+    return this.#connection.call(routePath('send', { job }), sentMessageSchema, { method: 'POST', body, signal });
+  }
+
+  children(job: string, { signal }: CallOptions = {}): Promise<readonly JobView[]> {
+    return this.#connection.call(routePath('children', { job }), z.array(jobViewSchema), { signal });
   }
 
   async list({ state, limit, after, signal }: ListOptions = {}): Promise<JobPage> {

@@ -16,6 +16,10 @@ export const controlLimits = {
   claimRowsRead: 64,
   /** Claims that wait for a job; further ones are refused with UNAVAILABLE. */
   claimsWaitingMax: 10_000,
+  /** Items that may come into one job's inbox in all. */
+  inboxNumbersMax: 1_000_000,
+  /** Questions to inboxes that wait for an item; further ones are refused with UNAVAILABLE. */
+  inboxWaitsMax: 100_000,
   /** Status requests that wait for the end of a job. */
   statusWaitsMax: 10_000,
   /** Engine links of one node that are open at the same time: one, and those that were lost unnoticed. */

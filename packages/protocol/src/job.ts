@@ -77,8 +77,12 @@ export interface JobView {
   readonly error: JobError | null;
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
-  /** When the job may be claimed (a retry's backoff), Unix ms. */
-  readonly run_at_ms: number;
+  /** When the job may be claimed (a retry's backoff, a sleep's end), Unix ms; null: not before something is in its inbox. */
+  readonly run_at_ms: number | null;
+  /** Id of the job that started it, null when it was published. */
+  readonly parent: string | null;
+  /** What the workflow responded with while it goes on; null when it hasn't. `value` is null in a list when it is long. */
+  readonly response: { readonly value: unknown } | null;
   /** Number of this job's last change, for resuming an event stream. */
   readonly change: number;
 }

@@ -12,6 +12,7 @@ import { registerLogs } from './logs.ts';
 import { registerModules } from './modules.ts';
 import { registerNodes } from './nodes.ts';
 import { registerPublish } from './publish.ts';
+import { registerSend } from './send.ts';
 import { registerStats } from './stats.ts';
 import { registerStatus } from './status.ts';
 import { registerTicket } from './ticket.ts';
@@ -29,6 +30,7 @@ const commands = [
   registerStats,
   registerJournal,
   registerLogs,
+  registerSend,
   registerCancel,
   registerEvents,
   registerModules,

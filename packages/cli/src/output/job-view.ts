@@ -43,12 +43,20 @@ export const jobFacts = (job: JobView, terminal: Terminal): string => {
     ['journal', `${job.journal_entries} entries, resumed ${job.resumes} times, ${job.lost_leases} leases lost`],
     ['published', timeText(job.created_at_ms)],
     ['updated', timeText(job.updated_at_ms)],
-    ['runs after', job.status === 'pending' ? timeText(job.run_at_ms) : ''],
+    ['runs after', job.status === 'pending' && job.run_at_ms !== null ? timeText(job.run_at_ms) : ''],
+    ['waits', job.status === 'waiting' ? waitText(job) : ''],
+    ['parent', job.parent ?? ''],
+    ['response', job.response === null ? '' : JSON.stringify(job.response.value)],
     ['error', job.error ? paint.red(`${job.error.code}: ${job.error.message}`) : ''],
     ['result', job.status === 'completed' ? JSON.stringify(job.result) : ''],
   ];
   return terminal.facts(facts.filter(([, value]) => value !== ''));
 };
+
+const waitText = ({ run_at_ms: until }: JobView): string =>
+  until === null
+    ? 'for a message, or the end of a job that it started'
+    : `until ${timeText(until)}, or for a message or the end of a job that it started`;
 
 /** Unix ms as text. */
 export const timeText = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 19);

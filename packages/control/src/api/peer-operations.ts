@@ -7,6 +7,8 @@ import {
   heartbeatAnswerSchema,
   heartbeatRequestSchema,
   idSchema,
+  inboxAnswerSchema,
+  inboxRequestSchema,
   itemsAnswerSchema,
   joinAnswerSchema,
   joinRequestSchema,
@@ -135,12 +137,27 @@ const journal = operation({
   answers: journalAnswerSchema,
   run: async ({ core, caller, parameter, search }) => {
     const lease = { job: parameter, epoch: search.epoch };
-    const { attempt, batches } = await core.queue.heldJournal(workerOf(caller, search.worker), lease);
+    const worker = workerOf(caller, search.worker);
+    const { attempt, batches } = await core.queue.heldJournal(worker, lease);
+    const inbox = await core.queue.heldInbox(worker, lease, 0);
     return value({
+      ...(inbox.length > 0 && { inbox }),
       attempt,
       batches: batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash })),
     });
   },
+});
+
+const inbox = operation({
+  method: 'POST',
+  route: 'peerInbox',
+  access: 'worker',
+  summary: 'Items of a held job’s inbox above `after`, waiting up to `waitMs` for the first one.',
+  body: bodyOf(inboxRequestSchema),
+  search: noSearch,
+  answers: inboxAnswerSchema,
+  run: async ({ core, caller, body, signal }) =>
+    value(await core.queue.awaitInbox(workerOf(caller, body.worker), body, signal)),
 });
 
 const module = operation({
@@ -155,4 +172,4 @@ const module = operation({
 });
 
 /** The operations of this file. */
-export const peerOperations: readonly Operation[] = [join, claim, heartbeat, append, finish, journal, module];
+export const peerOperations: readonly Operation[] = [join, claim, heartbeat, append, finish, journal, inbox, module];

@@ -7,6 +7,8 @@ import {
   mvmError,
   publishJobSchema,
   publishManySchema,
+  sendMessageSchema,
+  sentMessageSchema,
   statusReportSchema,
   type JobState,
   type JobView,
@@ -36,7 +38,10 @@ const listSearch = z.object({
   limit: z.coerce.number().int().min(1).max(limits.listRowsMax).default(100),
   after: z.coerce.number().int().positive().optional(),
 });
-const statusSearch = z.object({ wait_ms: z.coerce.number().int().min(0).max(limits.waitMsMax).default(0) });
+const statusSearch = z.object({
+  wait_ms: z.coerce.number().int().min(0).max(limits.waitMsMax).default(0),
+  wait_for: z.enum(['end', 'response']).default('end'),
+});
 const attempt = z.coerce.number().int().positive().optional();
 const journalSearch = z.object({
   attempt,
@@ -122,7 +127,8 @@ const status = operation({
   method: 'GET',
   route: 'status',
   access: 'member',
-  summary: 'One job. With wait_ms the answer comes at the end of the job, or when that time is over.',
+  summary:
+    'One job. With wait_ms the answer comes at the end of the job (or, with wait_for=response, at its early response), or when that time is over.',
   body: noBody,
   search: statusSearch,
   answers: jobViewSchema,
@@ -130,7 +136,7 @@ const status = operation({
     const job = await core.queue.status(parameter);
     demandVisible(job, caller);
     if (search.wait_ms === 0) return value(job);
-    return value(await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, signal }));
+    return value(await core.queue.statusAtEnd(parameter, { waitMs: search.wait_ms, until: search.wait_for, signal }));
   },
 });
 
@@ -185,6 +191,29 @@ const cancel = operation({
     value(await core.queue.cancel(parameter, body.reason ?? 'cancelled by the operator')),
 });
 
+const send = operation({
+  method: 'POST',
+  route: 'send',
+  access: 'publisher',
+  summary:
+    'Send a message to a workflow job that is not over; it waits until the workflow receives it. Idempotent by message_id.',
+  body: bodyOf(sendMessageSchema),
+  search: noSearch,
+  answers: sentMessageSchema,
+  run: async ({ core, parameter, body }) => value(await core.queue.send(parameter, body)),
+});
+
+const children = operation({
+  method: 'GET',
+  route: 'children',
+  access: 'publisher',
+  summary: 'The jobs that a job started, oldest first, up to 1,000.',
+  body: noBody,
+  search: noSearch,
+  answers: jobListSchema,
+  run: async ({ core, parameter }) => value(await core.queue.children(parameter)),
+});
+
 const journal = operation({
   method: 'GET',
   route: 'journal',
@@ -225,6 +254,8 @@ export const queueOperations: readonly Operation[] = [
   status,
   report,
   cancel,
+  send,
+  children,
   journal,
   logs,
 ];

@@ -45,7 +45,9 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   created_at_ms: time,
   updated_at_ms: time,
-  run_at_ms: time,
+  run_at_ms: time.nullable(),
+  parent: z.string().nullable(),
+  response: z.object({ value: json }).nullable(),
   change: count,
 });
 

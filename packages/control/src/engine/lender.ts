@@ -90,8 +90,9 @@ const lenderCore = ({ queue, modules, leases }: Omit<LenderParts, 'lend'>): Lend
   module: (hash) => modules.file(hash),
   journal: async (worker, lease) => {
     const { attempt, batches } = await queue.heldJournal(worker, lease);
-    return { attempt, batches };
+    return { attempt, batches, inbox: await queue.heldInbox(worker, lease, 0) };
   },
+  inbox: (worker, request, signal) => queue.awaitInbox(worker, request, signal),
   append: (worker, appends) => queue.append(worker, appends),
   finish: (worker, finishes) => queue.finish(worker, finishes),
   leaseLeftMs: (worker, lease) => leases.leftMs(worker, lease),

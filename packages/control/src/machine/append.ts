@@ -5,47 +5,69 @@ import {
   chainStart,
   limits,
   mvmError,
+  type InternalEffect,
   type ItemAnswer,
   type JobProgress,
   type JournalBatch,
 } from '@mvm-ci/protocol';
 import { commit, type Application } from './application.ts';
-import type { AppendCommand } from './command.ts';
+import type { AppendCommand, FinishCommand } from './command.ts';
 import { demandHolder } from './holder.ts';
+import { applyInternal, demandItems, refusals, type InternalContext } from './internal.ts';
 import { itemAnswer } from './item-answer.ts';
 import type { JobRecord } from './job-row.ts';
 import type { BatchPlace } from './journal-table.ts';
 import type { ReplyTo } from './reply.ts';
 import { grown } from './transition.ts';
 
-/** A batch with the progress that goes with it. */
-export type ProgressBatch = JournalBatch & { readonly progress?: JobProgress | undefined };
+/** A batch with what goes with it. */
+export type ProgressBatch = JournalBatch & {
+  readonly progress?: JobProgress | undefined;
+  readonly internal?: readonly InternalEffect[] | undefined;
+};
+
+/** What the effects inside the system need of a command. */
+export const internalContext = ({ at, pendingJobsMax = Infinity }: AppendCommand | FinishCommand): InternalContext => ({
+  at,
+  pendingJobsMax,
+});
 
 /** Applies each append; one that is refused changes nothing and harms no other. */
 export const append = (app: Application, command: AppendCommand): ReplyTo<'append'> => {
+  const context = internalContext(command);
   const results = command.appends.map((item): ItemAnswer =>
     itemAnswer(() => {
       const job = app.tables.jobs.get(item.job);
       demandHolder(job, command.worker, item);
-      const next = appended(app, job, item);
+      const next = appended(app, job, { batch: item, context });
       if (next !== job) commit(app, { before: job, next, at: command.at });
+      return item.internal === undefined ? [] : refusals(app, next, item.internal);
     }),
   );
   return { type: 'append', results };
 };
 
 /**
- * Writes the batch and gives the job after it; the job itself when the batch is there already.
+ * Writes the batch, applies its internal effects, and gives the job after them; the job itself when the batch is there already.
  *
- * @throws JOURNAL_CONFLICT when the batch does not follow from the journal, LIMIT_EXCEEDED when that would be too long
+ * @throws JOURNAL_CONFLICT when the batch does not follow from the journal or consumes what is not in the inbox,
+ *   LIMIT_EXCEEDED when the journal would be too long
  */
-export const appended = (app: Application, job: JobRecord, batch: ProgressBatch): JobRecord => {
+export const appended = (
+  app: Application,
+  job: JobRecord,
+  { batch, context }: { readonly batch: ProgressBatch; readonly context: InternalContext },
+): JobRecord => {
   const place = { job: job.number, attempt: job.attempt, firstSeq: batch.firstSeq };
   if (batch.firstSeq < job.journalEntries) return repeated(app, job, { place, batch });
   demandNext(job, batch);
   demandRoom(job, batch);
+  const { internal = [] } = batch;
+  demandItems(app, job, internal);
   app.tables.journal.insert(place, { ...batch, epoch: job.epoch });
-  return grown(job, { count: batch.count, bytes: batch.bytes.length, hash: batch.hash, progress: batch.progress });
+  const { count, bytes, hash, progress } = batch;
+  const next = grown(job, { count, bytes: bytes.length, hash, progress });
+  return applyInternal(app, next, { internal, context });
 };
 
 const repeated = (app: Application, job: JobRecord, sent: { place: BatchPlace; batch: JournalBatch }): JobRecord => {

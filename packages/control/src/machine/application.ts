@@ -1,5 +1,5 @@
 import type { Effects } from './effects.ts';
-import { isHeld } from './transition.ts';
+import { isHeld, neverMs } from './transition.ts';
 import type { JobRecord } from './job-row.ts';
 import type { Tables } from './tables.ts';
 import { isFinal } from '@mvm-ci/protocol';
@@ -8,6 +8,15 @@ import { isFinal } from '@mvm-ci/protocol';
 export interface Application {
   readonly tables: Tables;
   readonly effects: Effects;
+  /** Attempts that ended in this command, and whose meaning for others is not worked off yet. */
+  readonly endings: Ending[];
+}
+
+/** An attempt that is over. */
+interface Ending {
+  readonly job: string;
+  readonly attempt: number;
+  readonly at: number;
 }
 
 /**
@@ -18,9 +27,22 @@ export const commit = (app: Application, change: { before: JobRecord; next: JobR
   const { before, at } = change;
   const saved = app.tables.jobs.save(before, change.next, at);
   if (isHeld(before) && !isHeld(saved)) app.effects.released.push({ job: saved.id, epoch: before.epoch });
-  if (saved.state === 'pending' && saved.durable) noteAvailable(app.effects, saved.runAt, at);
+  if (isClaimable(saved)) noteAvailable(app.effects, saved.runAt, at);
   if (isFinal(saved.state)) app.effects.finals.push(saved.id);
+  if (isFinal(saved.state) || saved.attempt !== before.attempt) noteEnding(app, { before, saved, at });
   return saved;
+};
+
+const isClaimable = ({ state, durable, runAt }: JobRecord): boolean =>
+  durable && (state === 'pending' || (state === 'waiting' && runAt < neverMs));
+
+/** Only where it means anything to anybody. */
+const noteEnding = (
+  app: Application,
+  { before, saved, at }: { readonly before: JobRecord; readonly saved: JobRecord; readonly at: number },
+): void => {
+  if (saved.hasChildren || saved.inboxLast > 0 || saved.parent !== null)
+    app.endings.push({ job: saved.id, attempt: before.attempt, at });
 };
 
 /** Notes a pending workflow job that may run from `runAt` on. */

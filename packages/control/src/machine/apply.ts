@@ -9,8 +9,10 @@ import { claim, claimBare } from './claim.ts';
 import type { Command, MembershipCommand } from './command.ts';
 import { deploy } from './deploy.ts';
 import { noEffects, type Effects } from './effects.ts';
+import { settleEndings } from './ending.ts';
 import { expire } from './expire.ts';
 import { finish } from './finish.ts';
+import { sendMessage } from './inbox.ts';
 import { allowNode, banNode, found, join, renameNode, touchNodes } from './membership.ts';
 import { publish } from './publish.ts';
 import { report } from './report.ts';
@@ -30,8 +32,9 @@ export interface Applied {
  * @throws {MvmError} when the command is refused; the caller undoes what it wrote until then
  */
 export const apply = (tables: Tables, command: Command): Applied => {
-  const app = { tables, effects: noEffects(0) };
+  const app: Application = { tables, effects: noEffects(0), endings: [] };
   const reply = dispatch(app, command);
+  settleEndings(app);
   app.effects.change = tables.counters.get('change');
   return { reply, effects: app.effects };
 };
@@ -54,6 +57,8 @@ const dispatch = (app: Application, command: Command): Reply => {
       return report(app, command);
     case 'cancel':
       return cancel(app, command);
+    case 'send-message':
+      return sendMessage(app, command);
     case 'deploy':
       return deploy(app, command);
     default:

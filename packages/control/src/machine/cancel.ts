@@ -12,12 +12,12 @@ import { cancelled, isHeld } from './transition.ts';
  */
 export const cancel = (app: Application, command: CancelCommand): ReplyTo<'cancel'> => {
   const job = app.tables.jobs.get(command.job);
-  const saved = requested(app, job, command);
+  const saved = demanded(app, job, command);
   return { type: 'cancel', row: { ...saved, content: app.tables.jobs.content(saved) } };
 };
 
-const requested = (app: Application, job: JobRecord, command: CancelCommand): JobRecord => {
-  if (job.state === 'cancelled' || job.cancelReason !== null) return job;
+const demanded = (app: Application, job: JobRecord, command: CancelCommand): JobRecord => {
+  if (job.state === 'cancelled') return job;
   if (isFinal(job.state)) {
     throw mvmError('INVALID_TRANSITION', `job "${job.id}" is ${job.state} and can't be cancelled: it is over`, {
       job_id: job.id,
@@ -25,7 +25,17 @@ const requested = (app: Application, job: JobRecord, command: CancelCommand): Jo
       to: 'cancelled',
     });
   }
-  if (!isHeld(job)) return commit(app, { before: job, next: cancelled(job, command.reason), at: command.at });
-  app.effects.cancels.push({ job: job.id, epoch: job.epoch, reason: command.reason });
-  return commit(app, { before: job, next: { ...job, cancelReason: command.reason }, at: command.at });
+  return requestCancel(app, job, command);
+};
+
+/** Cancels a job that is not over, or asks its holder to. */
+export const requestCancel = (
+  app: Application,
+  job: JobRecord,
+  { reason, at }: { readonly reason: string; readonly at: number },
+): JobRecord => {
+  if (job.cancelReason !== null) return job;
+  if (!isHeld(job)) return commit(app, { before: job, next: cancelled(job, reason), at });
+  app.effects.cancels.push({ job: job.id, epoch: job.epoch, reason });
+  return commit(app, { before: job, next: { ...job, cancelReason: reason }, at });
 };

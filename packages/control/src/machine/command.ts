@@ -51,6 +51,8 @@ export interface AppendCommand {
   readonly at: number;
   readonly worker: string;
   readonly appends: readonly AppendItem[];
+  /** For the children that they start. @default no limit */
+  readonly pendingJobsMax?: number | undefined;
 }
 
 /** A finish with the hash of its outcome, by which a repeated one is known. */
@@ -65,6 +67,8 @@ export interface FinishCommand {
   readonly finishes: readonly HashedFinish[];
   /** 0–1; spreads the retries of jobs that failed together. */
   readonly jitter: number;
+  /** For the children that they start. @default no limit */
+  readonly pendingJobsMax?: number | undefined;
 }
 
 /** What a bare claim's holder says about its job. `worker` null: an operator, who may speak for any bare claim. */
@@ -86,6 +90,17 @@ export interface CancelCommand {
   readonly at: number;
   readonly job: string;
   readonly reason: string;
+}
+
+/** Puts a message from outside into a job's inbox; `id` null: it can't be told from another one like it. */
+export interface SendMessageCommand {
+  readonly type: 'send-message';
+  readonly at: number;
+  readonly job: string;
+  readonly id: string | null;
+  readonly messageType: string;
+  /** JSON text. */
+  readonly data: string;
 }
 
 export interface DeployCommand {
@@ -192,5 +207,6 @@ export type Command =
   | FinishCommand
   | ReportCommand
   | CancelCommand
+  | SendMessageCommand
   | DeployCommand
   | MembershipCommand;

@@ -19,6 +19,10 @@ export interface Effects {
   readonly cancels: { readonly job: string; readonly epoch: number; readonly reason: string }[];
   /** Jobs that are over now. */
   readonly finals: string[];
+  /** Jobs with a new item in their inbox. */
+  readonly inboxes: string[];
+  /** Jobs that gave an early response. */
+  readonly responses: string[];
   /** Workflow jobs that may be claimed now. */
   available: number;
   /** Earliest time, Unix ms, at which a workflow job that is pending may be claimed later. */
@@ -33,6 +37,8 @@ export const noEffects = (change: number): Effects => ({
   released: [],
   cancels: [],
   finals: [],
+  inboxes: [],
+  responses: [],
   available: 0,
   runAt: null,
   change,

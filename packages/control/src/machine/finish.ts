@@ -1,17 +1,23 @@
 /** `finish`: ends leases, each item by itself, with its last append in the same transaction (I7). Idempotent by epoch (I3). */
 import { bytesEqual, limits, mvmError, type ItemAnswer } from '@mvm-ci/protocol';
-import { appended } from './append.ts';
+import { appended, internalContext } from './append.ts';
 import { commit, type Application } from './application.ts';
 import type { FinishCommand, HashedFinish } from './command.ts';
 import { demandHolder } from './holder.ts';
 import { itemAnswer } from './item-answer.ts';
 import type { JobRecord } from './job-row.ts';
 import type { ReplyTo } from './reply.ts';
-import { cancelled, completed, failed, finished, released } from './transition.ts';
+import { cancelled, completed, failed, finished, released, suspended } from './transition.ts';
 
 /** Applies each finish; one that is refused changes nothing and harms no other. */
 export const finish = (app: Application, command: FinishCommand): ReplyTo<'finish'> => {
-  const results = command.finishes.map((item): ItemAnswer => itemAnswer(() => finishOne(app, item, command)));
+  const results = command.finishes.map((item): ItemAnswer =>
+    itemAnswer(() => {
+      finishOne(app, item, command);
+      // Nobody is left to hear of a refusal but the next holder, who finds it in the inbox.
+      return [];
+    }),
+  );
   return { type: 'finish', results };
 };
 
@@ -20,7 +26,8 @@ const finishOne = (app: Application, item: HashedFinish, command: FinishCommand)
   if (isRepeated(job, item, command.worker)) return;
   demandHolder(job, command.worker, item);
   demandPossible(job, item);
-  const last = item.append === undefined ? job : appended(app, job, item.append);
+  const last =
+    item.append === undefined ? job : appended(app, job, { batch: item.append, context: internalContext(command) });
   const next = finished(outcome(app, last, { item, command }), item.epoch, item.outcomeHash);
   commit(app, { before: job, next, at: command.at });
 };
@@ -66,7 +73,8 @@ const outcome = (app: Application, job: JobRecord, sent: { item: HashedFinish; c
     case 'cancelled':
       return cancelled(job, job.cancelReason ?? '');
     case 'released':
-    case 'suspended':
       return released(job, at);
+    case 'suspended':
+      return suspended(job, { ...end, at });
   }
 };

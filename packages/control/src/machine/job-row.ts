@@ -46,9 +46,21 @@ export interface JobRecord {
   readonly outcomeHash: Uint8Array | null;
   readonly updatedAt: number;
   readonly change: number;
+  /** Id of the job that started it; null: it was published. */
+  readonly parent: string | null;
+  /** The attempt of its parent that started it. */
+  readonly parentAttempt: number;
+  /** Whether it goes on when its parent ends. */
+  readonly isDetached: boolean;
+  /** Whether it ever started jobs. */
+  readonly hasChildren: boolean;
+  /** The number of the last item that came into its inbox. */
+  readonly inboxLast: number;
+  /** How many of them wait there. */
+  readonly inboxItems: number;
 }
 
-/** The part of a job that never changes. */
+/** The part of a job that never changes, but for its response, which is given once. */
 export interface JobContent {
   readonly reference: string | null;
   /** `name@version/workflow`. */
@@ -65,6 +77,8 @@ export interface JobContent {
   readonly backoffMaxMs: number;
   readonly createdAt: number;
   readonly hash: Uint8Array;
+  /** Its early response, JSON text, once it gave one; null in a listing when it is too long for one. */
+  readonly response: string | null;
 }
 
 /** All of a job. */
@@ -113,6 +127,12 @@ export const jobRecord = (row: Row): JobRecord => ({
   outcomeHash: bytesOrNull(row, 'outcome_hash'),
   updatedAt: number(row, 'updated_at'),
   change: number(row, 'change'),
+  parent: textOrNull(row, 'parent'),
+  parentAttempt: number(row, 'parent_attempt'),
+  isDetached: number(row, 'detached') === 1,
+  hasChildren: number(row, 'has_children') === 1,
+  inboxLast: number(row, 'inbox_last'),
+  inboxItems: number(row, 'inbox_items'),
 });
 
 /** The constant part, from a row of `content` (its hash as `content_hash`). */
@@ -128,6 +148,7 @@ export const jobContent = (row: Row): JobContent => ({
   backoffMaxMs: number(row, 'backoff_max_ms'),
   createdAt: number(row, 'created_at'),
   hash: bytesOrNull(row, 'content_hash') ?? new Uint8Array(),
+  response: textOrNull(row, 'response'),
 });
 
 /** Both parts, from a row of the join. */

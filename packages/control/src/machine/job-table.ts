@@ -5,12 +5,22 @@ import { jobContent, jobRecord, jobRow, type JobContent, type JobRecord, type Jo
 import { numberOrNull } from './column.ts';
 import type { Counters } from './counters.ts';
 import { suspectStrikes } from './suspect.ts';
+import { neverMs } from './transition.ts';
 
 /** What a new job is made of. */
 export interface NewJob {
   readonly id: string;
   readonly at: number;
   readonly content: JobContent & { readonly input: string };
+  /** Who starts it. @default nobody: it is published */
+  readonly parent?: JobParent | undefined;
+}
+
+/** The attempt that starts a job. */
+export interface JobParent {
+  readonly id: string;
+  readonly attempt: number;
+  readonly isDetached: boolean;
 }
 
 /** The columns of the join that {@link jobRow} reads. */
@@ -18,21 +28,23 @@ export const jobRowSql = 'SELECT * FROM jobs JOIN content USING (number)';
 
 const insertJobSql = `
   INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries,
-    resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change)
-  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?)`;
+    resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change, parent, parent_attempt, detached)
+  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?, ?, ?, ?)`;
 
 const updateJobSql = `
   UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, strikes = ?, claimed_at = ?,
     claimed_entries = ?, resumes = ?, run_at = ?, worker = ?,
     incarnation = ?, bare = ?, cancel_reason = ?, journal_entries = ?, journal_bytes = ?, journal_hash = ?,
     progress_percent = ?, progress_text = ?, result = ?, error_code = ?, error_message = ?, completed_by = ?,
-    finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?
+    finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?, has_children = ?,
+    inbox_last = ?, inbox_items = ?
   WHERE number = ?`;
 
+/** The jobs that may be claimed; parameters: durable, until when, how many. */
 // `LIMIT +?` makes SQLite compile the statement again at each run, as its planner looks at the number; `+?` is none.
-const readySql = `
+export const readySql: string = `
   SELECT * FROM jobs JOIN content USING (number)
-  WHERE state = 'pending' AND strikes < ${suspectStrikes} AND durable = ? AND run_at <= ?
+  WHERE state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND durable = ? AND run_at <= ?
   ORDER BY run_at, number LIMIT +?`;
 
 const suspectSql = `
@@ -48,7 +60,7 @@ const holdsSuspectSql = `
 const nextRunAtSql = `
   SELECT min(run_at) AS run_at FROM (
     SELECT min(run_at) AS run_at FROM jobs
-      WHERE state = 'pending' AND strikes < ${suspectStrikes} AND durable = 1 AND run_at > ?1
+      WHERE state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND durable = 1 AND run_at > ?1
     UNION ALL
     SELECT min(run_at) FROM jobs
       WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = 1 AND run_at > ?1)`;
@@ -66,18 +78,27 @@ export class JobTable {
   readonly #holdsSuspect: StatementSync;
   readonly #nextRunAt: StatementSync;
   readonly #heldBy: StatementSync;
+  readonly #unfinishedChildren: StatementSync;
+  readonly #respond: StatementSync;
+  readonly #keepInboxItems: StatementSync;
 
   constructor(db: DatabaseSync, counters: Counters) {
     this.#counters = counters;
     this.#find = db.prepare('SELECT * FROM jobs WHERE id = ?');
     this.#findContent = db.prepare('SELECT * FROM content WHERE number = ?');
     this.#insertJob = db.prepare(insertJobSql);
-    this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)');
     this.#update = db.prepare(updateJobSql);
     this.#ready = db.prepare(readySql);
     this.#suspect = db.prepare(suspectSql);
     this.#holdsSuspect = db.prepare(holdsSuspectSql);
     this.#nextRunAt = db.prepare(nextRunAtSql);
+    this.#unfinishedChildren = db.prepare(
+      `SELECT * FROM jobs WHERE parent = ? AND parent_attempt = ? AND detached = 0
+        AND state IN ('pending', 'claimed', 'in_progress', 'waiting') ORDER BY number`,
+    );
+    this.#respond = db.prepare('UPDATE content SET response = ? WHERE number = ? AND response IS NULL');
+    this.#keepInboxItems = db.prepare('UPDATE jobs SET inbox_items = ? WHERE number = ?');
     this.#heldBy = db.prepare(
       "SELECT * FROM jobs WHERE state IN ('claimed', 'in_progress') AND worker = ? ORDER BY number",
     );
@@ -103,8 +124,18 @@ export class JobTable {
 
   insert(job: NewJob): void {
     const order = this.#counters.next('job');
-    const { content: c } = job;
-    this.#insertJob.run(order, job.id, c.workflow === null ? 0 : 1, job.at, job.at, this.#counters.next('change'));
+    const { content: c, parent } = job;
+    this.#insertJob.run(
+      order,
+      job.id,
+      c.workflow === null ? 0 : 1,
+      job.at,
+      job.at,
+      this.#counters.next('change'),
+      parent?.id ?? null,
+      parent?.attempt ?? 0,
+      parent?.isDetached === true ? 1 : 0,
+    );
     this.#insertContent.run(
       order,
       c.reference,
@@ -153,13 +184,16 @@ export class JobTable {
       saved.outcomeHash,
       saved.updatedAt,
       saved.change,
+      saved.hasChildren ? 1 : 0,
+      saved.inboxLast,
+      saved.inboxItems,
       saved.number,
     );
     this.#counters.move(before.state, saved.state);
     return saved;
   }
 
-  /** Pending jobs that may run at `at`: earliest `run_at` first, then publish order. */
+  /** Pending jobs, and waiting ones, that may run at `at`: earliest `run_at` first, then publish order. */
   ready(durable: boolean, at: number, count: number): readonly JobRow[] {
     return this.#ready.all(durable ? 1 : 0, at, count).map(jobRow);
   }
@@ -183,6 +217,22 @@ export class JobTable {
   /** When the next pending workflow job after `at` may run. */
   nextRunAt(at: number): number | null {
     const row = this.#nextRunAt.get(at);
-    return row === undefined ? null : numberOrNull(row, 'run_at');
+    const runAt = row === undefined ? null : numberOrNull(row, 'run_at');
+    return runAt === neverMs ? null : runAt;
+  }
+
+  /** The children of an attempt that are not over and end with it. */
+  unfinishedChildren(parent: string, attempt: number): readonly JobRecord[] {
+    return this.#unfinishedChildren.all(parent, attempt).map(jobRecord);
+  }
+
+  /** Keeps a job's early response. @returns whether it is the first one */
+  respond(job: number, value: string): boolean {
+    return Number(this.#respond.run(value, job).changes) > 0;
+  }
+
+  /** Corrects how many items wait in an inbox from which some were taken; nothing that is shown changes. */
+  keepInboxItems(job: number, items: number): void {
+    this.#keepInboxItems.run(items, job);
   }
 }

@@ -3,6 +3,7 @@ import { bytesEqual, mvmError } from '@mvm-ci/protocol';
 import { noteAvailable, type Application } from './application.ts';
 import type { PublishCommand, PublishItem } from './command.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
+import type { JobParent } from './job-table.ts';
 import { resolveWorkflow, type WorkflowTarget } from './workflow-reference.ts';
 import type { ReplyTo } from './reply.ts';
 
@@ -11,18 +12,36 @@ import type { ReplyTo } from './reply.ts';
  * INVALID_ARGUMENT for a malformed reference
  */
 export const publish = (app: Application, command: PublishCommand): ReplyTo<'publish'> => {
-  refuseWhenFull(app, command);
+  refuseWhenFull(app, command.jobs.length, command.pendingJobsMax);
   const batch: Batch = { app, at: command.at, targets: new Map() };
   return { type: 'publish', jobs: command.jobs.map((item) => publishOne(batch, item)) };
 };
 
-const refuseWhenFull = (app: Application, command: PublishCommand): void => {
+const refuseWhenFull = (app: Application, added: number, pendingJobsMax: number): void => {
   const pending = app.tables.counters.get('pending');
-  if (pending + command.jobs.length <= command.pendingJobsMax) return;
-  throw mvmError('QUEUE_FULL', `the queue takes ${command.pendingJobsMax} pending jobs and holds ${pending}`, {
+  if (pending + added <= pendingJobsMax) return;
+  throw mvmError('QUEUE_FULL', `the queue takes ${pendingJobsMax} pending jobs and holds ${pending}`, {
     pending,
-    pendingJobsMax: command.pendingJobsMax,
+    pendingJobsMax,
   });
+};
+
+/**
+ * Stores a job that another job starts.
+ *
+ * @throws QUEUE_FULL, JOB_EXISTS when the id is taken, MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND, INVALID_ARGUMENT
+ */
+export const publishChild = (
+  app: Application,
+  item: PublishItem,
+  { at, pendingJobsMax, parent }: { readonly at: number; readonly pendingJobsMax: number; readonly parent: JobParent },
+): void => {
+  const existing = app.tables.jobs.find(item.id);
+  if (existing !== undefined) throw jobExists(existing);
+  refuseWhenFull(app, 1, pendingJobsMax);
+  const content = newContent({ app, at, targets: new Map() }, item);
+  app.tables.jobs.insert({ id: item.id, at, content, parent });
+  noteAvailable(app.effects, at, at);
 };
 
 type PublishedJob = ReplyTo<'publish'>['jobs'][number];
@@ -48,11 +67,14 @@ const publishedBefore = (app: Application, item: PublishItem, existing: JobRecor
   if (bytesEqual(app.tables.jobs.content(existing).hash, item.hash)) {
     return { job_id: item.id, status: existing.state, created: false };
   }
-  throw mvmError('JOB_EXISTS', `another job has the id "${item.id}": an id names one content for ever`, {
-    job_id: item.id,
-    status: existing.state,
-  });
+  throw jobExists(existing);
 };
+
+const jobExists = ({ id, state }: JobRecord): Error =>
+  mvmError('JOB_EXISTS', `another job has the id "${id}": an id names one content for ever`, {
+    job_id: id,
+    status: state,
+  });
 
 const newContent = (batch: Batch, item: PublishItem): JobContent & { input: string } => {
   const target = item.reference === null ? null : targetOf(batch, item.reference);
@@ -68,6 +90,7 @@ const newContent = (batch: Batch, item: PublishItem): JobContent & { input: stri
     backoffMaxMs: item.backoff.max_ms,
     createdAt: batch.at,
     hash: item.hash,
+    response: null,
   };
 };
 

@@ -29,6 +29,8 @@ export type Reply =
   | { readonly type: 'finish'; readonly results: readonly ItemAnswer[] }
   | { readonly type: 'report'; readonly row: JobRow }
   | { readonly type: 'cancel'; readonly row: JobRow }
+  /** `number` is the item's in the inbox; `created` false: a message with this id was there before. */
+  | { readonly type: 'send-message'; readonly number: number; readonly created: boolean }
   | { readonly type: 'deploy'; readonly module: DeployedModule; readonly created: boolean }
   | { readonly type: 'join'; readonly known: boolean; readonly node: NodeRecord }
   | { readonly type: 'create-ticket'; readonly ticket: TicketRecord }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Counters } from './counters.ts';
+import { InboxTable } from './inbox-table.ts';
 import { JobTable } from './job-table.ts';
 import { JournalTable } from './journal-table.ts';
 import { ModuleTable } from './module-table.ts';
@@ -11,6 +12,7 @@ export interface Tables {
   readonly counters: Counters;
   readonly jobs: JobTable;
   readonly journal: JournalTable;
+  readonly inbox: InboxTable;
   readonly modules: ModuleTable;
   readonly nodes: NodeTable;
   readonly tickets: TicketTable;
@@ -23,6 +25,7 @@ export const openTables = (db: DatabaseSync): Tables => {
     counters,
     jobs: new JobTable(db, counters),
     journal: new JournalTable(db),
+    inbox: new InboxTable(db),
     modules: new ModuleTable(db, counters),
     nodes: new NodeTable(db),
     tickets: new TicketTable(db),

@@ -11,6 +11,9 @@ import { controlLimits } from '../limits.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
 import { strikesAfterLoss } from './suspect.ts';
 
+/** `runAt` of a job that waits for an item of its inbox alone. */
+export const neverMs: number = Number.MAX_SAFE_INTEGER;
+
 /** Whether somebody holds the job. */
 export const isHeld = (job: JobRecord): boolean => job.state === 'claimed' || job.state === 'in_progress';
 
@@ -81,7 +84,9 @@ export interface Failure {
 export const failed = (job: JobRecord, content: JobContent, failure: Failure): JobRecord => {
   const ended = { ...job, errorCode: failure.code, errorMessage: failure.message };
   if (job.cancelReason !== null) return cancelled(ended, job.cancelReason);
-  if (!failure.retryable || job.attempt >= content.attemptsMax) {
+  // An effect may have happened: to do it again is nobody's but a person's decision.
+  const mayRetry = failure.retryable && failure.code !== 'OUTCOME_UNKNOWN';
+  if (!mayRetry || job.attempt >= content.attemptsMax) {
     return { ...ended, state: 'failed', completedBy: job.worker };
   }
   return {
@@ -104,6 +109,16 @@ export const cancelled = (job: JobRecord, reason: string): JobRecord => ({
 /** The holder gives the job back, to be continued at once. */
 export const released = (job: JobRecord, at: number): JobRecord =>
   job.cancelReason === null ? { ...job, state: 'pending', runAt: at } : cancelled(job, job.cancelReason);
+
+/** Nothing can happen before `wakeAt` or a new item: nobody holds the job until then. */
+export const suspended = (
+  job: JobRecord,
+  { wakeAt, seen, at }: { readonly wakeAt: number | null; readonly seen: number; readonly at: number },
+): JobRecord => {
+  const isNews = job.inboxItems > 0 && job.inboxLast > seen;
+  if (job.cancelReason !== null || isNews) return { ...released(job, at), strikes: 0 };
+  return { ...job, state: 'waiting', runAt: wakeAt ?? neverMs, strikes: 0 };
+};
 
 /** The holder fell silent. */
 export const leaseLost = (job: JobRecord, at: number): JobRecord => {

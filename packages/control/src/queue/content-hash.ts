@@ -13,7 +13,9 @@ export const contentHash = (content: Omit<PublishItem, 'id' | 'hash'>): Uint8Arr
 };
 
 /** Whether a stored job's input is as it was published; true when the input was left out of a listing. */
-const isContentIntact = (content: Omit<JobContent, 'createdAt' | 'workflow' | 'module' | 'entry'>): boolean => {
+const isContentIntact = (
+  content: Omit<JobContent, 'createdAt' | 'workflow' | 'module' | 'entry' | 'response'>,
+): boolean => {
   if (content.input === null) return true;
   const backoff = {
     initial_ms: content.backoffInitialMs,

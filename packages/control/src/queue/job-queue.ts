@@ -4,11 +4,15 @@
  */
 import {
   isFinal,
+  limits,
   mvmError,
   type AppendItem,
   type ClaimAnswer,
   type FinishItem,
   type HeartbeatAnswer,
+  type InboxAnswer,
+  type InboxItem,
+  type InboxRequest,
   type ItemAnswer,
   type JobState,
   type JobView,
@@ -17,6 +21,8 @@ import {
   type Published,
   type PublishJob,
   type QueueStats,
+  type SendMessage,
+  type SentMessage,
 } from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
 import type { ClaimQueue, ClaimWish } from '../lease/claim-queue.ts';
@@ -108,21 +114,67 @@ export class JobQueue {
 
   /** Adds to journals; one answer per item. */
   async append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]> {
-    const { store, clock } = this.#parts;
-    return (await store.apply<'append'>({ type: 'append', at: clock.wallMs(), worker, appends })).results;
+    const { store, clock, pendingJobsMax } = this.#parts;
+    const at = clock.wallMs();
+    return (await store.apply<'append'>({ type: 'append', at, worker, appends, pendingJobsMax })).results;
   }
 
   /** Ends leases; one answer per item. */
   async finish(worker: string, finishes: readonly FinishItem[]): Promise<readonly ItemAnswer[]> {
-    const { store, clock, random } = this.#parts;
+    const { store, clock, random, pendingJobsMax } = this.#parts;
     const reply = await store.apply<'finish'>({
       type: 'finish',
       at: clock.wallMs(),
       worker,
+      pendingJobsMax,
       jitter: random.unit(),
       finishes: finishes.map((item) => ({ ...item, outcomeHash: outcomeHash(item.outcome) })),
     });
     return reply.results;
+  }
+
+  /** Puts a message into a job's inbox. @throws JOB_NOT_FOUND, INVALID_TRANSITION, QUEUE_FULL */
+  async send(job: string, message: SendMessage): Promise<SentMessage> {
+    const { store, clock } = this.#parts;
+    const { number, created } = await store.apply<'send-message'>({
+      type: 'send-message',
+      at: clock.wallMs(),
+      job,
+      id: message.message_id ?? null,
+      messageType: message.type,
+      data: messageData(message.data),
+    });
+    return { number, created };
+  }
+
+  /** The jobs that a job started, oldest first. */
+  async children(parent: string): Promise<readonly JobView[]> {
+    const limit = limits.listRowsMax;
+    return (await this.#parts.store.read<'children'>({ type: 'children', parent, limit })).rows.map(jobView);
+  }
+
+  /** What waits in a held job's inbox above `after`. @throws STALE_LEASE */
+  async heldInbox(worker: string, lease: LeaseRef, after: number): Promise<readonly InboxItem[]> {
+    this.#demandHolder(worker, lease);
+    const query = { type: 'inbox', id: lease.job, after, limit: limits.inboxPageItems } as const;
+    return (await this.#parts.store.read<'inbox'>(query)).items;
+  }
+
+  /** The same, waiting for the first one. @throws STALE_LEASE, UNAVAILABLE when too many wait */
+  async awaitInbox(worker: string, request: InboxRequest, signal: AbortSignal): Promise<InboxAnswer> {
+    const { job, epoch, after, waitMs = 0 } = request;
+    const waiting = new AbortController();
+    const ended = AbortSignal.any([signal, waiting.signal]);
+    const arrival = this.#parts.feed.arrival(job, { waitMs, signal: ended });
+    try {
+      const now = await this.heldInbox(worker, { job, epoch }, after);
+      if (now.length > 0 || waitMs === 0) return { items: now };
+      await arrival;
+      return { items: signal.aborted ? [] : await this.heldInbox(worker, { job, epoch }, after) };
+    } finally {
+      waiting.abort();
+      await arrival.catch(() => undefined);
+    }
   }
 
   /** Takes the report of a bare claim's holder. @throws JOB_NOT_FOUND, INVALID_TRANSITION, STALE_LEASE */
@@ -151,14 +203,19 @@ export class JobQueue {
     return jobView(row);
   }
 
-  /** The job's state at its end, or when the time is over. @throws JOB_NOT_FOUND */
-  async statusAtEnd(id: string, options: WaitOptions): Promise<JobView> {
+  /**
+   * The job's state at its end, or when the time is over; with `until: 'response'` also once it has given one.
+   *
+   * @throws JOB_NOT_FOUND, UNAVAILABLE when too many wait
+   */
+  async statusAtEnd(id: string, options: WaitOptions & { readonly until?: 'end' | 'response' }): Promise<JobView> {
     const waiting = new AbortController();
     const signal = AbortSignal.any([options.signal, waiting.signal]);
-    const end = this.#parts.feed.final(id, { waitMs: options.waitMs, signal });
+    const wait = { waitMs: options.waitMs, signal };
+    const end = options.until === 'response' ? this.#parts.feed.response(id, wait) : this.#parts.feed.final(id, wait);
     try {
       const now = await this.status(id);
-      if (isFinal(now.status)) return now;
+      if (isFinal(now.status) || (options.until === 'response' && now.response !== null)) return now;
       await end;
       return await this.status(id);
     } finally {
@@ -193,12 +250,13 @@ export class JobQueue {
 
   /** The current attempt's batches, for the holder of the lease. @throws JOB_NOT_FOUND, STALE_LEASE */
   async heldJournal(worker: string, lease: LeaseRef): Promise<StoredJournal> {
-    if (!this.#parts.leases.isHolder(worker, lease)) {
-      throw mvmError('STALE_LEASE', `epoch ${lease.epoch} of job "${lease.job}" is not the sender's lease`, {
-        ...lease,
-      });
-    }
+    this.#demandHolder(worker, lease);
     return this.#storedJournal(lease.job, null);
+  }
+
+  #demandHolder(worker: string, lease: LeaseRef): void {
+    if (this.#parts.leases.isHolder(worker, lease)) return;
+    throw mvmError('STALE_LEASE', `epoch ${lease.epoch} of job "${lease.job}" is not the sender's lease`, { ...lease });
   }
 
   async #storedJournal(id: string, attempt: number | null): Promise<StoredJournal> {
@@ -218,5 +276,20 @@ export class JobQueue {
     await this.finish(wish.worker, finishes);
   }
 }
+
+/** @throws PAYLOAD_TOO_LARGE */
+const messageData = (data: unknown): string => {
+  const text = JSON.stringify(data ?? null);
+  const size = Buffer.byteLength(text);
+  if (size <= limits.messageBytesMax) return text;
+  throw mvmError(
+    'PAYLOAD_TOO_LARGE',
+    `a message's data has at most ${limits.messageBytesMax} bytes as JSON, not ${size}`,
+    {
+      rule: limits.messageBytesMax,
+      received: size,
+    },
+  );
+};
 
 const jobNotFound = (id: string): Error => mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });

@@ -1,5 +1,6 @@
 import type { JobError, JobView } from '@mvm-ci/protocol';
 import type { JobRow } from '../machine/job-row.ts';
+import { neverMs } from '../machine/transition.ts';
 import { isRowIntact } from './content-hash.ts';
 import { isResultIntact } from './outcome-hash.ts';
 
@@ -31,7 +32,9 @@ export const jobView = (row: JobRow): JobView => {
     error: inputIntact && resultIntact ? jobError(row) : damaged(inputIntact),
     created_at_ms: row.content.createdAt,
     updated_at_ms: row.updatedAt,
-    run_at_ms: row.runAt,
+    run_at_ms: row.runAt === neverMs ? null : row.runAt,
+    parent: row.parent,
+    response: row.content.response === null ? null : { value: jsonValue(row.content.response) },
     change: row.change,
   };
 };

@@ -126,6 +126,36 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       DROP TABLE tokens;
     `,
   },
+  {
+    name: 'inboxes, children, waiting jobs and responses',
+    sql: `
+      ALTER TABLE jobs ADD COLUMN parent TEXT;
+      ALTER TABLE jobs ADD COLUMN parent_attempt INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN detached INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN has_children INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN inbox_last INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN inbox_items INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE content ADD COLUMN response TEXT;
+      CREATE INDEX jobs_parent ON jobs (parent, parent_attempt) WHERE parent IS NOT NULL;
+      DROP INDEX jobs_ready;
+      CREATE INDEX jobs_ready ON jobs (durable, run_at, number) WHERE state IN ('pending', 'waiting') AND strikes < 2;
+      CREATE TABLE inbox (
+        job INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        call INTEGER,
+        body TEXT NOT NULL,
+        PRIMARY KEY (job, number)
+      );
+      CREATE TABLE messages (
+        job INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (job, id)
+      ) WITHOUT ROWID;
+    `,
+  },
 ];
 
 /**

@@ -1,5 +1,5 @@
 /** What can be read from the store, and what comes back: rows, not yet made into what the API shows. */
-import type { DeployedModule, JobState, JournalBatch } from '@mvm-ci/protocol';
+import type { DeployedModule, InboxItem, JobState, JournalBatch } from '@mvm-ci/protocol';
 import type { CounterValues } from '../machine/counters.ts';
 import type { JobRow } from '../machine/job-row.ts';
 import type { LeaseEffect } from '../machine/effects.ts';
@@ -16,6 +16,10 @@ export type Query =
   | { readonly type: 'counters' }
   /** `attempt` null: the current one. */
   | { readonly type: 'journal'; readonly id: string; readonly attempt: number | null }
+  /** Items of a job's inbox above `after`, lowest first. */
+  | { readonly type: 'inbox'; readonly id: string; readonly after: number; readonly limit: number }
+  /** The jobs that a job's attempts started, oldest first. */
+  | { readonly type: 'children'; readonly parent: string; readonly limit: number }
   | { readonly type: 'modules' }
   | { readonly type: 'module'; readonly hash: string }
   | { readonly type: 'module-file'; readonly hash: string }
@@ -44,6 +48,8 @@ export type Answer =
   | { readonly type: 'changes'; readonly rows: readonly JobRow[] }
   | { readonly type: 'counters'; readonly counters: CounterValues }
   | { readonly type: 'journal'; readonly journal: StoredJournal | null }
+  | { readonly type: 'inbox'; readonly items: readonly InboxItem[] }
+  | { readonly type: 'children'; readonly rows: readonly JobRow[] }
   | { readonly type: 'modules'; readonly modules: readonly DeployedModule[] }
   | { readonly type: 'module'; readonly module: DeployedModule | null }
   | { readonly type: 'module-file'; readonly file: Uint8Array | null }

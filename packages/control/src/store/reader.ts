@@ -1,8 +1,10 @@
 /** Answers queries from a connection of its own, which sees only what is committed. */
+import type { InboxItem } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { controlLimits } from '../limits.ts';
-import { bytes } from '../machine/column.ts';
+import { bytes, number } from '../machine/column.ts';
 import { storedCounters } from '../machine/counters.ts';
+import { inboxItem, inboxSql } from '../machine/inbox-table.ts';
 import { jobRecord, jobRow, type JobRecord, type JobRow } from '../machine/job-row.ts';
 import { jobRowSql } from '../machine/job-table.ts';
 import { batchesSql, storedBatch } from '../machine/journal-table.ts';
@@ -17,8 +19,8 @@ const listed = (column: string): string =>
 const listSql = `
   SELECT number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries, resumes, run_at, worker, incarnation, bare,
     cancel_reason, journal_entries, journal_bytes, journal_hash, progress_percent, progress_text, ${listed('result')},
-    error_code, error_message, completed_by, finished_epoch, finished_by, outcome_hash, updated_at, change,
-    reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
+    error_code, error_message, completed_by, finished_epoch, finished_by, outcome_hash, updated_at, change, parent, parent_attempt, detached,
+    has_children, inbox_last, inbox_items, ${listed('response')}, reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
     backoff_max_ms, created_at, content_hash
   FROM jobs JOIN content USING (number)`;
 
@@ -43,6 +45,10 @@ export class Reader {
         return { type: 'counters', counters: storedCounters(this.#db) };
       case 'journal':
         return { type: 'journal', journal: this.#journal(query) };
+      case 'inbox':
+        return { type: 'inbox', items: this.#inbox(query) };
+      case 'children':
+        return { type: 'children', rows: this.#children(query) };
       case 'modules':
         return {
           type: 'modules',
@@ -96,6 +102,16 @@ export class Reader {
     const attempt = query.attempt ?? job.attempt;
     const batches = this.#prepared(batchesSql).all(job.number, attempt).map(storedBatch);
     return { attempt, entries: attempt === job.attempt ? job.journalEntries : null, batches };
+  }
+
+  #inbox({ id, after, limit }: Extract<Query, { type: 'inbox' }>): readonly InboxItem[] {
+    const job = this.#prepared('SELECT number FROM jobs WHERE id = ?').get(id);
+    if (job === undefined) return [];
+    return this.#prepared(inboxSql).all(number(job, 'number'), after, limit).map(inboxItem);
+  }
+
+  #children({ parent, limit }: Extract<Query, { type: 'children' }>): readonly JobRow[] {
+    return this.#prepared(`${listSql} WHERE parent = ? ORDER BY number LIMIT +?`).all(parent, limit).map(jobRow);
   }
 
   #module(hash: string): (Answer & { type: 'module' })['module'] {

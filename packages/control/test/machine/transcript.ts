@@ -13,6 +13,8 @@ import {
   MvmError,
   nodeRoles,
   type FinishOutcome,
+  type InboxItem,
+  type InternalEffect,
   type JobState,
   type JournalBatch,
 } from '@mvm-ci/protocol';
@@ -21,9 +23,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { apply } from '../../src/machine/apply.ts';
 import type { Command } from '../../src/machine/command.ts';
 import type { Effects } from '../../src/machine/effects.ts';
+import { inboxItem, inboxSql } from '../../src/machine/inbox-table.ts';
 import type { JobRecord } from '../../src/machine/job-row.ts';
 import type { NodeRecord } from '../../src/machine/node-table.ts';
 import { openTables, type Tables } from '../../src/machine/tables.ts';
+import { neverMs } from '../../src/machine/transition.ts';
 import type { TicketRecord } from '../../src/machine/ticket-table.ts';
 import type { Reply } from '../../src/machine/reply.ts';
 import { contentHash } from '../../src/queue/content-hash.ts';
@@ -71,8 +75,16 @@ export class Transcript {
       this.#at += Number(line.words[0]);
       return [`at ${this.#at - start}`];
     }
+    if (line.verb === 'inbox') return line.words.flatMap((id) => this.#inbox(id));
     if (line.verb === 'state') return line.words.map((id) => stateText(this.#tables.jobs.get(id)));
     return this.#apply(this.#command(line));
+  }
+
+  #inbox(id: string): readonly string[] {
+    const job = this.#tables.jobs.get(id);
+    const items = this.#db.prepare(inboxSql).all(job.number, 0, 100).map(inboxItem);
+    const waiting = `${job.inboxItems} of ${job.inboxLast} wait`;
+    return [waiting, ...items.map((item) => `  ${item.number} ${bodyText(item)}`)];
   }
 
   #apply(command: Command): readonly string[] {
@@ -107,7 +119,22 @@ export class Transcript {
       case 'expire':
         return { type: 'expire', at, leases: [{ job: first, epoch: numberOf(line, 'epoch', 1) }] };
       case 'append':
-        return { type: 'append', at, worker, appends: [{ ...this.#named(line), ...this.#batch(line) }] };
+        return {
+          type: 'append',
+          at,
+          worker,
+          appends: [{ ...this.#named(line), ...this.#batch(line), internal: internalOf(line) }],
+          pendingJobsMax: numberOf(line, 'room', 1_000),
+        };
+      case 'send':
+        return {
+          type: 'send-message',
+          at,
+          job: first,
+          id: line.pairs.get('id') ?? null,
+          messageType: second,
+          data: line.pairs.get('data') ?? 'null',
+        };
       case 'finish':
         return this.#finish(line, worker);
       case 'report':
@@ -140,7 +167,7 @@ export class Transcript {
 
   #finish(line: Line, worker: string): Command {
     const outcome = outcomeOf(line);
-    const append = line.pairs.has('seq') ? { append: this.#batch(line) } : {};
+    const append = line.pairs.has('seq') ? { append: { ...this.#batch(line), internal: internalOf(line) } } : {};
     const item = { ...this.#named(line), ...append, outcome, outcomeHash: outcomeHash(outcome) };
     return { type: 'finish', at: this.#at, worker, finishes: [item], jitter: numberOf(line, 'jitter', 1) };
   }
@@ -252,7 +279,16 @@ const outcomeOf = (line: Line): FinishOutcome => {
   const kind = line.words[1];
   if (kind === 'completed') return { type: 'completed', result: line.pairs.get('result') ?? 'null' };
   if (kind === 'cancelled' || kind === 'released') return { type: kind };
-  const error = { code: 'WORKFLOW_FAILED', message: line.pairs.get('message') ?? 'thrown' } as const;
+  if (kind === 'suspended') {
+    const wake = line.pairs.get('wake');
+    return {
+      type: kind,
+      wakeAt: wake === undefined ? null : start + Number(wake),
+      seen: numberOf(line, 'seen', 0),
+    };
+  }
+  const code = line.pairs.get('code') === 'OUTCOME_UNKNOWN' ? 'OUTCOME_UNKNOWN' : 'WORKFLOW_FAILED';
+  const error = { code, message: line.pairs.get('message') ?? 'thrown' } as const;
   return { type: 'failed', error, retryable: kind === 'failed-retryable' };
 };
 
@@ -274,7 +310,13 @@ const replyText = (reply: Reply): readonly string[] => {
       return [stateText(reply.row)];
     case 'append':
     case 'finish':
-      return reply.results.map((result) => (result.ok ? 'ok' : `${result.error.code}: ${result.error.message}`));
+      return reply.results.map((result) =>
+        result.ok
+          ? ['ok', ...(result.refused ?? []).map((item) => `refused: ${item.number} ${bodyText(item)}`)].join('; ')
+          : `${result.error.code}: ${result.error.message}`,
+      );
+    case 'send-message':
+      return [`number ${reply.number} ${reply.created ? 'created' : 'known'}`];
     case 'deploy':
       return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
     case 'join':
@@ -303,7 +345,37 @@ const effectText = (effects: Effects): readonly string[] => [
   ...(effects.available > 0 ? [`  ${effects.available} available`] : []),
   ...(effects.runAt === null ? [] : [`  next at ${effects.runAt - start}`]),
   ...effects.finals.map((job) => `  ${job} is over`),
+  ...effects.inboxes.map((job) => `  news for ${job}`),
+  ...effects.responses.map((job) => `  ${job} responded`),
 ];
+
+const bodyText = ({ body }: InboxItem): string => {
+  switch (body.type) {
+    case 'message':
+      return `message ${body.messageType} ${body.data}${body.from === null ? '' : ` from ${body.from}`}`;
+    case 'child':
+      return `child ${body.job} ${JSON.stringify(body.outcome)}`;
+    case 'refused':
+      return `call ${body.call} refused: ${body.error.code}`;
+  }
+};
+
+/** `consume=1,2 start=child/workflow/call[/detached] tell=job/type/call respond=value`; `start` and `tell` may name several, by commas. */
+const internalOf = (line: Line): readonly InternalEffect[] => [
+  ...listOf(line, 'consume').map((item): InternalEffect => ({ type: 'consume', items: [Number(item)] })),
+  ...listOf(line, 'start').map((text): InternalEffect => {
+    const [job = '', workflow = '', call, detached] = text.split('/');
+    const fixed = { input: 'null', attemptsMax: 1, detached: detached !== undefined } as const;
+    return { type: 'start', call: Number(call), job, workflow, ...fixed };
+  }),
+  ...listOf(line, 'tell').map((text): InternalEffect => {
+    const [job = '', messageType = '', call] = text.split('/');
+    return { type: 'send', call: Number(call), job, messageType, data: '1' };
+  }),
+  ...listOf(line, 'respond').map((value): InternalEffect => ({ type: 'respond', value })),
+];
+
+const listOf = (line: Line, name: string): readonly string[] => line.pairs.get(name)?.split(',') ?? [];
 
 const errorText = (error: unknown): string => {
   if (error instanceof MvmError) return `${error.code}: ${error.message}`;
@@ -341,6 +413,8 @@ const stateText = (job: JobRecord): string =>
     job.journalEntries === 0 ? '' : `entries=${job.journalEntries}`,
     job.lostLeases === 0 ? '' : `lost=${job.lostLeases}`,
     job.resumes === 0 ? '' : `resumes=${job.resumes}`,
+    job.state === 'waiting' ? (job.runAt === neverMs ? 'wakes=never' : `wakes=${job.runAt - start}`) : '',
+    job.parent === null ? '' : `parent=${job.parent}/${job.parentAttempt}${job.isDetached ? ' detached' : ''}`,
     job.state === 'pending' && job.runAt > start ? `run_at=${job.runAt - start}` : '',
     job.cancelReason === null ? '' : `cancel=${job.cancelReason}`,
     job.result === null ? '' : `result=${job.result}`,

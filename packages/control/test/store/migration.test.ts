@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
 import { GroupCommit } from '../../src/store/group-commit.ts';
+import { readySql } from '../../src/machine/job-table.ts';
 import { migrate, migrations } from '../../src/store/migration.ts';
 
 suite('migrations', () => {
@@ -18,6 +19,30 @@ suite('migrations', () => {
     db.exec(`PRAGMA user_version = ${migrations.length + 1}`);
     assert.throws(() => migrate(db), { code: 'CONFIG_INVALID', message: /written by a newer release/ });
     assert.deepEqual(db.prepare('SELECT name FROM sqlite_master').all(), []);
+  });
+
+  test('keep the jobs of version 2 claimable, and let a waiting one be found by its time alone', () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, 2);
+    db.exec("UPDATE counters SET value = 1 WHERE name IN ('job', 'change', 'pending', 'deployment')");
+    db.exec(`INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries,
+      resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change)
+      VALUES (1, 'a', 'pending', 1, 1, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 5, 1)`);
+    db.exec(`INSERT INTO content VALUES (1, 'w', 'w@1/w', 'hash', 'w', 'null', 1, 1, 1, 1, 5, x'00')`);
+    migrate(db);
+    const claim = { type: 'claim', at: 10, worker: 'w', incarnation: 'i', capacity: 1 } as const;
+    const [outcome] = new GroupCommit(db).run([claim]);
+    assert.ok(outcome?.ok && outcome.reply.type === 'claim');
+    assert.deepEqual(
+      outcome.reply.jobs.map(({ job }) => job),
+      ['a'],
+    );
+    const plan = db
+      .prepare(`EXPLAIN QUERY PLAN ${readySql.replaceAll('?', '1')}`)
+      .all()
+      .map((row) => String(row['detail']));
+    assert.match(plan.join('; '), /USING INDEX jobs_ready \(durable=\? AND run_at<\?\)/);
+    assert.doesNotMatch(plan.join('; '), /TEMP B-TREE/);
   });
 
   test('make a ticket of each token of version 1, and workers of its nodes, and keep its jobs', () => {

@@ -25,6 +25,8 @@ GET  /queue/stats                 | ok     401       | join      no      ok     
 GET  /queue/status/:job           | ok     401       | join      ok      ok         ok     no
 POST /queue/status/:job           | ok     401       | join      ok      no         ok     no
 POST /queue/cancel/:job           | ok     401       | join      no      ok         ok     no
+POST /queue/send/:job             | ok     401       | join      no      ok         ok     no
+GET  /queue/children/:job         | ok     401       | join      no      ok         ok     no
 GET  /queue/journal/:job          | ok     401       | join      no      no         ok     no
 GET  /queue/logs/:job             | ok     401       | join      no      no         ok     no
 GET  /queue/events                | ok     401       | join      no      ok         ok     no
@@ -34,6 +36,7 @@ POST /peer/heartbeat              | ok     401       | join      ok      no     
 POST /peer/append                 | ok     401       | join      ok      no         ok     no
 POST /peer/finish                 | ok     401       | join      ok      no         ok     no
 GET  /peer/journal/:job           | ok     401       | join      ok      no         ok     no
+POST /peer/inbox                  | ok     401       | join      ok      no         ok     no
 GET  /peer/module/:hash           | ok     401       | join      ok      no         ok     no
 POST /peer/stream                 | no     401       | join      ok      ok         ok     no
 POST /engine/link                 | no     401       | join      ok      no         ok     no
@@ -59,6 +62,7 @@ const leaseTable = `
 POST /peer/heartbeat| kept                | lost                | FORBIDDEN           | lost                | lost
 POST /peer/append   | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
 GET  /peer/journal  | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
+POST /peer/inbox    | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
 GET  /queue/status  | ok                  | FORBIDDEN           | ok                  | ok                  | ok
 POST /queue/status  | INVALID_TRANSITION  | INVALID_TRANSITION  | FORBIDDEN           | INVALID_TRANSITION  | INVALID_TRANSITION
 POST /peer/finish   | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
@@ -193,6 +197,8 @@ const onHeldJob = async (route: string, send: Send | undefined): Promise<string>
       return itemCode(await send('POST', '/peer/append', { appends: [{ ...lease, attempt: 1, ...batch }] }));
     case 'GET  /peer/journal':
       return code(await send('GET', '/peer/journal/held?epoch=1'));
+    case 'POST /peer/inbox':
+      return code(await send('POST', '/peer/inbox', { ...lease, after: 0 }));
     case 'GET  /queue/status':
       return code(await send('GET', '/queue/status/held'));
     case 'POST /queue/status':

@@ -71,6 +71,37 @@ export const statusReportSchema: z.ZodType<StatusReport> = z.object({
   error: z.string().max(limits.errorMessageCharsMax).optional(),
 });
 
+/** Body of `POST /queue/send/{job_id}`: a message for a running or waiting workflow job. */
+export interface SendMessage {
+  /** What the workflow's `receive` selects by. */
+  readonly type: string;
+  /** JSON. @default null */
+  readonly data?: unknown;
+  /** Made by the sender, so that sending again is harmless (I3). @default the same message again is another one */
+  readonly message_id?: string | undefined;
+}
+
+/** Checks {@link SendMessage}. */
+export const sendMessageSchema: z.ZodType<SendMessage> = z.object({
+  type: z.string().min(1).max(limits.idCharsMax),
+  data: z.unknown().optional(),
+  message_id: idSchema.optional(),
+});
+
+/** The answer to a message that was sent. */
+export interface SentMessage {
+  /** Its number in the job's inbox. */
+  readonly number: number;
+  /** False when a message with this id was there before. */
+  readonly created: boolean;
+}
+
+/** Checks {@link SentMessage}. */
+export const sentMessageSchema: z.ZodType<SentMessage> = z.object({
+  number: z.number().int().positive(),
+  created: z.boolean(),
+});
+
 /** Body of `POST /queue/cancel/{job_id}`. */
 export interface CancelRequest {
   readonly reason?: string | undefined;

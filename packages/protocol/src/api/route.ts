@@ -14,6 +14,8 @@ export const routes = {
   stats: '/queue/stats',
   status: '/queue/status/:job',
   cancel: '/queue/cancel/:job',
+  send: '/queue/send/:job',
+  children: '/queue/children/:job',
   journal: '/queue/journal/:job',
   logs: '/queue/logs/:job',
   events: '/queue/events',
