@@ -1,9 +1,10 @@
 /** Effects of a core guest: recorded ones that are replayed, from memory and from disk, and live ones. */
 import { join } from 'node:path';
-import { SqliteJournals, type Engine } from '@mvm-ci/engine';
+import { MemoryJournal, SqliteJournals, type Engine, type Snapshot } from '@mvm-ci/engine';
 import { openBenchEngine } from '../bench-engine.ts';
 import type { BenchModule } from '../guest/modules.ts';
 import { windowWorkflow, workflows } from '../guest/workflows.ts';
+import type { Figure } from '../report.ts';
 import type { BenchContext } from '../run-bench.ts';
 import { bareStepUs } from './bare-guest.ts';
 import { recordedJournal } from './recorded-journal.ts';
@@ -79,4 +80,40 @@ const measureResume = async (
     await secondsOf(engine, { ...request, sink, journal });
     return (performance.now() - startMs) / 1_000;
   });
+};
+
+/** A TypeScript guest that goes on from a snapshot, beside the same guest that takes all its steps again. */
+export const measureSnapshot = async (
+  { say, signal }: BenchContext,
+  size: EngineSize,
+  module: BenchModule,
+): Promise<readonly Figure[]> => {
+  say(`${size.resumed} entries, from a snapshot`);
+  await using engine = await openBenchEngine([module]);
+  const more = 5;
+  const effects = size.resumed / 2;
+  const job = 'snapshot';
+  const request = { job, module: module.hash, workflow: workflows.sequence, input: String(effects + more) };
+  const recorded = recordedJournal({ job, module, kind: 'javascript', effects, more });
+  const journal = new MemoryJournal(recorded);
+  const saved: Snapshot[] = [];
+  const saveSnapshot = (snapshot: Snapshot): Promise<void> => {
+    saved.push(snapshot);
+    return Promise.resolve();
+  };
+  const replayS = await secondsOf(engine, { ...request, journal: recorded, sink: journal.hold(), saveSnapshot });
+  signal.throwIfAborted();
+  const [snapshot] = saved;
+  if (!snapshot) throw new Error('the run should have saved a snapshot');
+  const entries = journal.entries.slice(0, snapshot.entries);
+  const resumeS = await bestOf(size.rounds, () => secondsOf(engine, { ...request, journal: entries, snapshot }));
+  const what = `a TypeScript guest with a journal of ${size.resumed} entries in memory, to its end, which is at most ${more} requests away:`;
+  return [
+    {
+      name: 'resume_100k_snapshot_s',
+      value: resumeS,
+      what: `${what} from a snapshot of ${snapshot.bytes.length} bytes`,
+    },
+    { name: 'resume_100k_ts_replay_s', value: replayS, what: `${what} by replay` },
+  ];
 };

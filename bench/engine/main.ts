@@ -12,7 +12,7 @@ import type { Figure, Report } from '../report.ts';
 import { runBench, type BenchContext } from '../run-bench.ts';
 import { measureSyncs, syncBound } from '../sync-bound.ts';
 import { bareCompileMs } from './bare-guest.ts';
-import { measureEffects } from './effects.ts';
+import { measureEffects, measureSnapshot } from './effects.ts';
 import { largeModule, variantOf } from './large-module.ts';
 import { bestOf, type Figures } from './rounds.ts';
 import { secondsOf } from './single-run.ts';
@@ -27,12 +27,13 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const modules = { core: await buildCoreModule(), script: await buildScriptModule() };
   const syncsAtStart = measureSyncs(folder, syncMs);
   const effects = await measureEffects(context, size, modules.core);
+  const snapshot = await measureSnapshot(context, size, modules.script);
   const starts = await measureStarts(context, size, modules);
   const cold = await measureCold(context, size, modules);
   const hot = await measureHot(context, size, modules.core);
   return {
     bench: 'engine',
-    metrics: [...effects.metrics, ...starts, ...cold.metrics, hot.figure],
+    metrics: [...effects.metrics, ...snapshot, ...starts, ...cold.metrics, hot.figure],
     bounds: [...effects.bounds, ...cold.bounds, syncBound(syncsAtStart, measureSyncs(folder, syncMs))],
     lost: hot.lost,
     duplicated: 0,

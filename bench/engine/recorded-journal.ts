@@ -12,12 +12,14 @@ export interface RecordedRun {
   readonly job: string;
   readonly module: BenchModule;
   readonly kind: 'core' | 'javascript';
-  /** Requests that the workflow asks for. */
+  /** Requests that were answered. */
   readonly effects: number;
+  /** Requests that the workflow will not have asked for then. @default 0 */
+  readonly more?: number;
 }
 
-/** The entries up to the answer to the last request: the workflow has only its end before it. */
-export const recordedJournal = ({ job, module, kind, effects }: RecordedRun): readonly JournalEntry[] => {
+/** The entries up to the answer to the last of those requests. */
+export const recordedJournal = ({ job, module, kind, effects, more = 0 }: RecordedRun): readonly JournalEntry[] => {
   const entries: JournalEntry[] = [
     {
       kind: 'started',
@@ -27,7 +29,7 @@ export const recordedJournal = ({ job, module, kind, effects }: RecordedRun): re
       module: module.hash,
       runtime: kind === 'core' ? '' : guestRuntime,
       workflow: workflows.sequence,
-      input: String(effects),
+      input: String(effects + more),
       seed: new Uint8Array(32).fill(7),
     },
   ];

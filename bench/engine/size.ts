@@ -20,7 +20,7 @@ export interface EngineSize {
 
 /** The sizes of each load. */
 export const engineSizes: Readonly<Record<Load, EngineSize>> = {
-  smallest: { effects: 200, resumed: 500, starts: 20, modules: 2, moduleBytes: 65_536, hot: 50, rounds: 1 },
+  smallest: { effects: 200, resumed: 2_000, starts: 20, modules: 2, moduleBytes: 65_536, hot: 50, rounds: 1 },
   quick: {
     effects: 50_000,
     resumed: 100_000,

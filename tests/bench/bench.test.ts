@@ -36,6 +36,8 @@ const figures = {
       'replay_entry_us',
       'live_entry_us',
       'resume_100k_s',
+      'resume_100k_snapshot_s',
+      'resume_100k_ts_replay_s',
       'warm_core_ms',
       'warm_ts_ms',
       'cold_ms_per_mib',

@@ -1,4 +1,5 @@
 import type { FinishOutcome, InboxItem, JournalEntry } from '@mvm-ci/protocol';
+import type { Snapshot } from './guest/guest-state.ts';
 import type { JournalSink } from './journal.ts';
 
 /** One attempt to run or to go on with. */
@@ -17,6 +18,8 @@ export interface RunRequest {
    * they tell which internal effects were not done. @default nothing
    */
   readonly inbox?: readonly InboxItem[] | undefined;
+  /** A state of the guest to go on from, as an earlier holder had it saved. One that doesn't fit is ignored. @default none */
+  readonly snapshot?: Snapshot | undefined;
 }
 
 /** What a run needs from whoever holds the job. */
@@ -37,6 +40,11 @@ export interface RunPorts {
    * @default nothing ever arrives
    */
   inbox?(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
+  /**
+   * Keeps a state of the guest, in place of the one before; the entries behind it are durable. The run doesn't wait for it, and
+   * goes on when it fails. @default none is taken
+   */
+  saveSnapshot?(snapshot: Snapshot): Promise<void>;
 }
 
 /** How a run ended: with an outcome that its sink accepted, or not at all (`dropped`: lease lost, or told to). */

@@ -86,6 +86,10 @@ export const engineLimits = {
   idleCoreBytesMax: 8_388_608,
   /** Memory of a `core` instance that is used again, at most: putting back a larger one takes longer than a new one. */
   pooledCoreBytesMax: 2_097_152,
+  /** Entries since the last snapshot after which the next one is taken. */
+  snapshotEntries: 1_000,
+  /** Bytes of the journal since the last snapshot after which the next one is taken. */
+  snapshotJournalBytes: 1_048_576,
   /** From so many steps on that would have to be taken again, the state of a guest that is dropped from memory is kept. */
   keptStateStepsMin: 64,
   /**

@@ -80,6 +80,17 @@ export class RunCore {
     return this.#log.stepsFrom(first);
   }
 
+  /** How many of the journal's entries are behind the first `steps` steps. */
+  entriesAfter(steps: number): number {
+    const last = this.#log.step(steps - 1);
+    return last ? last.entry + 1 : 0;
+  }
+
+  /** About how many bytes the journal has. */
+  get journalBytes(): number {
+    return this.#log.bytes;
+  }
+
   /** The first event: starts the attempt, or goes on where its journal ends. */
   begin(now: number): readonly RunOutput[] {
     const objection = startObjection(this.#start);

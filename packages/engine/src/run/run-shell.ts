@@ -17,12 +17,14 @@ import {
   type Answer,
   type FetchIntent,
   type FinishOutcome,
+  type InboxItem,
   type JournalEntry,
 } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
 import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
-import type { GuestHandle, GuestModule } from '../guest/guest-threads.ts';
+import type { Snapshot } from '../guest/guest-state.ts';
+import type { GuestHandle, GuestModule, StandingState } from '../guest/guest-threads.ts';
 import type { Logger } from '../logger.ts';
 import { engineLimits, seedBytes } from '../limits.ts';
 import type { LoadedModule } from '../module/loaded-module.ts';
@@ -31,20 +33,29 @@ import type { Random } from '../random.ts';
 import { failedOutcome } from './outcome.ts';
 import { RunCore } from './run-core.ts';
 import type { RunOutput, Shipment } from './run-output.ts';
+import { SnapshotWatch, standingOf } from './snapshot-watch.ts';
 
 /** A run's guest, wherever it lives. */
-type RunGuest = Pick<GuestHandle, 'step' | 'close'>;
+type RunGuest = Pick<GuestHandle, 'step' | 'close' | 'capture'>;
 
 /** What a run takes from its engine. */
 export interface RunParts {
   readonly modules: Pick<ModuleCache, 'get'>;
-  readonly guests: { open(module: GuestModule): RunGuest };
+  readonly guests: { open(module: GuestModule, resume?: StandingState): RunGuest };
   readonly performer: EffectPerformer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   /** See `EngineOptions.suspendAfterMs`. */
   readonly suspendAfterMs: number;
+}
+
+interface Watched {
+  readonly guest: RunGuest;
+  readonly core: RunCore;
+  readonly runtime: string;
+  /** Whether the guest goes on from the request's snapshot. */
+  readonly isResumed: boolean;
 }
 
 export class RunShell implements EngineRun {
@@ -64,6 +75,7 @@ export class RunShell implements EngineRun {
   /** What waits by rule 3, and the timer that ends the wait. */
   #riding: Shipment = nothing;
   #ride: Timer | undefined;
+  #snapshots: SnapshotWatch | undefined;
   /** The question to the inbox that is open. */
   #listening: AbortController | undefined;
   /** Runs while the guest rests and may be given back. */
@@ -105,9 +117,18 @@ export class RunShell implements EngineRun {
     const { module: hash, inbox = [] } = this.#request;
     const { suspendAfterMs } = this.#parts;
     const start = { job, attempt, module: hash, runtime, workflow, input, seed, journal, inbox, suspendAfterMs };
-    this.#guest = this.#parts.guests.open(module);
+    const standing = standingOf(this.#request.snapshot, journal, runtime);
+    this.#guest = this.#parts.guests.open(module, standing);
     this.#core = new RunCore(start, mapStack);
+    this.#watchSnapshots({ guest: this.#guest, core: this.#core, runtime, isResumed: standing !== undefined });
     this.#carryOut(this.#core.begin(this.#parts.clock.wallMs()));
+  }
+
+  #watchSnapshots({ guest, core, runtime, isResumed }: Watched): void {
+    if (!this.#ports.saveSnapshot) return;
+    const entries = isResumed ? (this.#request.snapshot?.entries ?? 0) : 0;
+    const save = async (snapshot: Snapshot): Promise<void> => this.#ports.saveSnapshot?.(snapshot);
+    this.#snapshots = new SnapshotWatch({ guest, core, runtime, entries, save });
   }
 
   /** The module, or undefined when the run ended because of it. */
@@ -179,9 +200,20 @@ export class RunShell implements EngineRun {
     const through = this.#journalled;
     const { entries, ...extras } = this.#ridden();
     this.#ports.sink.append(entries, extras).then(
-      ({ refused }) => this.#tell((core) => core.durable(through, this.#parts.clock.wallMs(), refused)),
+      ({ refused }) => this.#shipped(through, refused),
       (error: unknown) => this.#lose(error),
     );
+  }
+
+  #shipped(through: number, refused: readonly InboxItem[]): void {
+    this.#tell((core) => core.durable(through, this.#parts.clock.wallMs(), refused));
+    this.#snapshots?.durable(through).catch((error: unknown) => this.#missSnapshot(error));
+  }
+
+  #missSnapshot(error: unknown): void {
+    const { job, attempt } = this.#request;
+    if (!this.#over.signal.aborted)
+      this.#parts.logger.warn({ job, attempt, err: error }, 'a snapshot could not be kept');
   }
 
   /** What waits, and waits no longer. */

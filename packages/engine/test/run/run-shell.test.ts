@@ -71,6 +71,7 @@ const begin = (...steps: readonly Intent[][]): Scene => {
       return intents ? Promise.resolve({ type: 'stepped', intents }) : Promise.withResolvers<never>().promise;
     },
     close: (): void => undefined,
+    capture: () => Promise.resolve(undefined),
   };
   const shell = new RunShell(
     { job: 'j', attempt: 1, module: 'm', workflow: 'main', input: '{}', journal: [] },

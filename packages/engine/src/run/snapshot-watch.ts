@@ -1,0 +1,82 @@
+/**
+ * Takes a run's guest out now and then, so that whoever goes on with the run needn't take all its steps again. It owns when;
+ * the guest's handle owns how, and whoever holds the job keeps what comes out.
+ *
+ *   1. A snapshot is handed on only when all entries behind it are durable: another holder could write others in their place.
+ *   2. One at a time. A guest in a step is asked again after the next entries.
+ *   3. Nothing waits for a snapshot, and one that fails is only missing.
+ */
+import type { JournalEntry } from '@mvm-ci/protocol';
+import type { Snapshot } from '../guest/guest-state.ts';
+import type { GuestHandle, StandingState } from '../guest/guest-threads.ts';
+import { engineLimits } from '../limits.ts';
+import type { RunCore } from './run-core.ts';
+
+export interface SnapshotWatchOptions {
+  readonly guest: Pick<GuestHandle, 'capture'>;
+  readonly core: Pick<RunCore, 'entriesAfter' | 'journalBytes'>;
+  /** Of the module. */
+  readonly runtime: string;
+  /** Entries behind the snapshot that the run began with; 0 without one. */
+  readonly entries: number;
+  readonly save: (snapshot: Snapshot) => Promise<void>;
+}
+
+export class SnapshotWatch {
+  readonly #options: SnapshotWatchOptions;
+  #durable = 0;
+  #last: { readonly entries: number; readonly bytes: number };
+  #ready: Snapshot | undefined;
+  #isBusy = false;
+
+  constructor(options: SnapshotWatchOptions) {
+    this.#options = options;
+    this.#last = { entries: options.entries, bytes: options.core.journalBytes };
+  }
+
+  /** The journal's first `entries` entries are durable. Rejects when a snapshot could not be taken or kept. */
+  async durable(entries: number): Promise<void> {
+    this.#durable = entries;
+    if (this.#isBusy || !(this.#ready || this.#isDue(entries))) return;
+    this.#isBusy = true;
+    try {
+      this.#ready ??= await this.#take();
+      if (this.#ready && this.#ready.entries <= this.#durable) await this.#handOn(this.#ready);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  #isDue(entries: number): boolean {
+    const { snapshotEntries, snapshotJournalBytes } = engineLimits;
+    return (
+      entries - this.#last.entries >= snapshotEntries ||
+      this.#options.core.journalBytes - this.#last.bytes >= snapshotJournalBytes
+    );
+  }
+
+  async #take(): Promise<Snapshot | undefined> {
+    const { guest, core, runtime } = this.#options;
+    const standing = await guest.capture();
+    if (!standing) return undefined;
+    this.#last = { entries: core.entriesAfter(standing.steps), bytes: core.journalBytes };
+    return { ...standing.state, entries: this.#last.entries, runtime };
+  }
+
+  async #handOn(snapshot: Snapshot): Promise<void> {
+    this.#ready = undefined;
+    await this.#options.save(snapshot);
+  }
+}
+
+/** What a guest goes on from, if the snapshot fits this journal and runtime as far as can be told from here. */
+export const standingOf = (
+  snapshot: Snapshot | undefined,
+  journal: readonly JournalEntry[],
+  runtime: string,
+): StandingState | undefined => {
+  if (snapshot?.runtime !== runtime || journal[snapshot.entries - 1]?.kind !== 'intents') return undefined;
+  let steps = 0;
+  for (let index = 0; index < snapshot.entries; index += 1) if (journal[index]?.kind === 'intents') steps += 1;
+  return { steps, state: { imageHash: snapshot.imageHash, bytes: snapshot.bytes } };
+};

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { workflowModule } from '@mvm-ci/testkit';
+import { MemoryJournal, type Snapshot } from '../src/index.ts';
+import type { JournalEntry } from '@mvm-ci/protocol';
+import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
+
+const requests = 1_100;
+const modules = {
+  collector: workflowModule(`
+    const drawn = [];
+    for (let call = 1; call <= ${requests}; call += 1) {
+      await get('http://site/' + call);
+      if (call % 100 === 0) drawn.push(Math.random());
+    }
+    return drawn;`),
+};
+
+/** A whole run, and what was saved of it on the way. */
+interface Whole {
+  readonly entries: readonly JournalEntry[];
+  readonly result: unknown;
+  readonly snapshots: readonly Snapshot[];
+}
+
+describe('a snapshot', () => {
+  let engine: TestEngine;
+  let whole: Whole;
+  before(async () => {
+    engine = await openTestEngine({ modules });
+    const snapshots: Snapshot[] = [];
+    const saveSnapshot = (snapshot: Snapshot): Promise<void> => {
+      snapshots.push(snapshot);
+      return Promise.resolve();
+    };
+    const { end, entries } = await engine.finish('collector', { ports: { saveSnapshot } });
+    whole = { entries, result: resultOf(end), snapshots };
+  });
+  after(() => engine.stop());
+
+  /** Goes on from the first `count` entries. */
+  const goOn = async (count: number, snapshot?: Snapshot, change = (entries: JournalEntry[]) => entries) => {
+    const journal = new MemoryJournal(change(whole.entries.slice(0, count)));
+    return (await engine.finish('collector', { journal, ...(snapshot && { snapshot }) })).end;
+  };
+  /** The journal with another request in its first step than was made. */
+  const changedAtItsBegin = ([started, first, ...rest]: JournalEntry[]): JournalEntry[] => {
+    assert.ok(started && first?.kind === 'intents' && first.intents[0]?.type === 'fetch');
+    return [started, { ...first, intents: [{ ...first.intents[0], url: 'http://site/other' }] }, ...rest];
+  };
+  const lastSnapshot = (): Snapshot => {
+    const snapshot = whole.snapshots.at(-1);
+    assert.ok(snapshot);
+    return snapshot;
+  };
+
+  it('is saved after every 1,000 entries, right behind an intents entry', () => {
+    assert.equal(whole.snapshots.length, 2);
+    for (const [index, { entries }] of whole.snapshots.entries()) {
+      assert.equal(whole.entries[entries - 1]?.kind, 'intents');
+      assert.ok(entries >= 1_000 * (index + 1) && entries < 1_000 * (index + 1) + 100, String(entries));
+    }
+  });
+
+  it('lets a run go on to the same result, wherever its journal ends behind it', async () => {
+    const snapshot = lastSnapshot();
+    for (const count of [0, 1, 2, 51].map((more) => snapshot.entries + more))
+      assert.deepEqual(resultOf(await goOn(count, snapshot)), whole.result, `${count} entries`);
+  });
+
+  it('spares the steps behind it', async () => {
+    const snapshot = lastSnapshot();
+    const count = snapshot.entries + 9;
+    assert.equal(failureOf(await goOn(count, undefined, changedAtItsBegin))?.code, 'NONDETERMINISM');
+    assert.deepEqual(resultOf(await goOn(count, snapshot, changedAtItsBegin)), whole.result);
+  });
+
+  it('is ignored when it does not fit: the run replays', async () => {
+    const snapshot = lastSnapshot();
+    const count = snapshot.entries + 9;
+    const unfit: Readonly<Record<string, Snapshot>> = {
+      damaged: { ...snapshot, bytes: snapshot.bytes.map((byte, index) => (index === 99 ? byte ^ 1 : byte)) },
+      'of another runtime': { ...snapshot, runtime: 'quickjs-ng/0.0.0' },
+      'of another image': { ...snapshot, imageHash: 'ab'.repeat(32) },
+      'behind no intents entry': { ...snapshot, entries: snapshot.entries + 1 },
+      'from beyond the journal': { ...snapshot, entries: count + 1_000 },
+    };
+    for (const [what, wrong] of Object.entries(unfit)) {
+      assert.deepEqual(resultOf(await goOn(count, wrong)), whole.result, what);
+      const changed = failureOf(await goOn(count, wrong, changedAtItsBegin));
+      assert.equal(changed?.code, 'NONDETERMINISM', `${what}: it must not be used`);
+    }
+  });
+
+  it('that can not be kept harms nothing', async () => {
+    const saveSnapshot = (): Promise<void> => Promise.reject(new Error('the disk is full'));
+    const { end } = await engine.finish('collector', { job: 'j2', ports: { saveSnapshot } });
+    assert.equal(end.type === 'finished' && end.outcome.type, 'completed');
+  });
+});
