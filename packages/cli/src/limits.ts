@@ -10,4 +10,6 @@ export const cliLimits = {
   clientKeysMax: 32,
   /** Wait between two looks at the log of a running job. */
   followMs: 500,
+  /** A job that has rested for so long, and can't go on sooner than that by itself, gives its slot back and waits. */
+  suspendAfterMs: 1_000,
 } as const;

@@ -17,6 +17,7 @@ import {
   type ModuleSource,
 } from '@mvm-ci/worker';
 import type { Config } from '../config/setting.ts';
+import { cliLimits } from '../limits.ts';
 import { systemRandom } from '../system-random.ts';
 
 interface EngineHostParts {
@@ -27,6 +28,7 @@ interface EngineHostParts {
   readonly logger: Logger;
 }
 
+const { suspendAfterMs } = cliLimits;
 const ports = { clock: systemClock, random: systemRandom };
 
 /** Makes the host. @throws CONFIG_INVALID */
@@ -36,7 +38,7 @@ export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost
   switch (setting.kind) {
     case 'embedded':
       logger.info({}, 'jobs run in this worker');
-      return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger }));
+      return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger, suspendAfterMs }));
     case 'peer':
       logger.info({}, 'jobs run in the engine of the control plane');
       return peerHost({ ...ports, openChannel: (path, options) => peer.openChannel(path, options), modules, logger });

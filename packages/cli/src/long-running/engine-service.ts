@@ -7,6 +7,7 @@ import { flawlessLimits } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
 import type { Config } from '../config/setting.ts';
+import { cliLimits } from '../limits.ts';
 import { systemRandom } from '../system-random.ts';
 
 /** An open engine service. */
@@ -19,7 +20,7 @@ export interface EngineService {
 interface EngineServiceOptions {
   readonly config: Pick<Config, 'threads' | 'maxRuns'>;
   readonly logger: Logger;
-  /** See `EngineOptions`. @default never */
+  /** See `EngineOptions`. @default cliLimits.suspendAfterMs */
   readonly suspendAfterMs?: number | undefined;
 }
 
@@ -27,7 +28,7 @@ interface EngineServiceOptions {
 export const openEngineService = async ({
   config,
   logger,
-  suspendAfterMs,
+  suspendAfterMs = cliLimits.suspendAfterMs,
 }: EngineServiceOptions): Promise<EngineService> => {
   const desk = new ModuleDesk();
   const engine = await openEngine({
