@@ -38,17 +38,43 @@ export interface CallError {
   readonly message: string;
 }
 
-/** What became of one call: one of `fetched`, `slept` and `error` is there. */
+/** A message, as it was sent. */
+interface MessageFacts {
+  /** The job that sent it; null: it came from outside. */
+  readonly from: string | null;
+  readonly messageType: string;
+  /** Any JSON value. */
+  readonly data: unknown;
+}
+
+/** How a child job ended. */
+export type ChildEnd =
+  | { readonly type: 'completed'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'cancelled'; readonly reason: string };
+
+/** What became of one call: one of the fields after `call` is there. */
 export interface AnswerEvent {
   readonly type: 'answer';
   readonly call: number;
   readonly fetched?: Fetched;
   readonly slept?: true;
+  readonly message?: MessageFacts;
+  readonly started?: { readonly job: string };
+  readonly joined?: ChildEnd;
+  readonly sent?: true;
   readonly error?: CallError;
 }
 
+/** Whether code that knows a change may run; told within the step that asked. */
+export interface VersionEvent {
+  readonly type: 'version';
+  readonly change: string;
+  readonly chosen: boolean;
+}
+
 /** One event of an activation. */
-export type ActivationEvent = StartEvent | AnswerEvent;
+export type ActivationEvent = StartEvent | AnswerEvent | VersionEvent;
 
 /** Everything that happened since the last step. */
 export interface Activation {

@@ -26,6 +26,42 @@ export const sleep = async (ms: number, { signal }: SleepOptions = {}): Promise<
 };
 
 /**
+ * Waits until a point in time, durably; not at all when it has passed.
+ *
+ * @param time - a `Date`, or Unix time in ms.
+ * @throws {TypeError} when `time` isn't one.
+ * @throws the reason of `signal` when that aborts first.
+ * @example await sleepUntil(new Date('2027-01-01T09:00:00Z'));
+ */
+export const sleepUntil = (time: Date | number, options: SleepOptions = {}): Promise<void> =>
+  sleep(Math.max(0, Number(time) - now()), options);
+
+/**
+ * Gives whoever waits for it (`waitForResponse` of the client) a value while the workflow goes on. The first one counts.
+ *
+ * @param value - any JSON value, at most 1 MiB.
+ * @example respond({ accepted: order.id });
+ */
+export const respond = (value: unknown): void => {
+  machine.note({ type: 'respond', value: value ?? null });
+};
+
+/**
+ * Whether this attempt runs the code that knows `change`: true in every attempt that begins with this code, false in one that began before
+ * the change and has passed this point already. So old jobs go on as they began.
+ *
+ * @param change - its name: never use one again for another change.
+ * @example if (await version('two-step-payment')) await payInTwoSteps(); else await pay();
+ */
+export const version = (change: string): Promise<boolean> => machine.version(change);
+
+/** A random UUID (version 4) from the attempt's seed: a replay gets the same. */
+export const uuid = (): string => crypto.randomUUID();
+
+/** A random number of at least 0 and less than 1 from the attempt's seed, as `Math.random()`. */
+export const random = (): number => Math.random();
+
+/**
  * Says how far the job is; `mvm-ci status` and the dashboard show it.
  *
  * @param percent - 0 to 100; what is outside is moved to the nearer end.

@@ -30,15 +30,53 @@ interface SleepEffect {
   readonly ms: number;
 }
 
+/** Waits for a message of one of `types`; null: any. */
+interface ReceiveEffect {
+  readonly type: 'receive';
+  readonly types: readonly string[] | null;
+}
+
+/** Starts a child job. */
+interface StartEffect {
+  readonly type: 'start';
+  /** Null: made of job, attempt and call. */
+  readonly job: string | null;
+  readonly workflow: string;
+  readonly input: unknown;
+  readonly attemptsMax: number;
+  readonly detached: boolean;
+}
+
+/** Waits for the end of a child job. */
+interface JoinEffect {
+  readonly type: 'join';
+  readonly job: string;
+}
+
+/** Sends a message to another job. */
+interface SendEffect {
+  readonly type: 'send';
+  readonly job: string;
+  readonly messageType: string;
+  readonly data: unknown;
+}
+
 /** What the host performs and answers. */
-export type Effect = FetchEffect | SleepEffect;
+export type Effect = FetchEffect | SleepEffect | ReceiveEffect | StartEffect | JoinEffect | SendEffect;
+
+/** What has no answer and no call number. */
+export type Note =
+  | { readonly type: 'log'; readonly level: LogLevel; readonly text: string }
+  | { readonly type: 'progress'; readonly percent: number; readonly text: string }
+  | { readonly type: 'respond'; readonly value: unknown }
+  | { readonly type: 'group'; readonly action: 'open' | 'close'; readonly id: number; readonly name: string }
+  | { readonly type: 'version'; readonly change: string };
 
 /** An intent, apart from `complete`, whose result is kept as text. */
 export type Intent =
   | (Effect & { readonly call: number })
   | { readonly type: 'abandon'; readonly call: number }
-  | { readonly type: 'log'; readonly level: LogLevel; readonly text: string }
-  | { readonly type: 'progress'; readonly percent: number; readonly text: string }
+  | Note
   | {
       readonly type: 'fail';
       readonly code: string;

@@ -9,10 +9,17 @@
  * 2. A call settles at most once: answered or abandoned; an answer for any other number is ignored.
  * 3. `complete` or `fail` is the last intent there ever is. What the workflow's leftovers ask for after it is dropped.
  * 4. Within one step the time stands still.
+ * 5. Whether a change is known is asked once in an attempt, and answered within the step that asks.
  */
-import { parseActivation, type ActivationEvent, type AnswerEvent, type StartEvent } from './activation.ts';
+import {
+  parseActivation,
+  type ActivationEvent,
+  type AnswerEvent,
+  type StartEvent,
+  type VersionEvent,
+} from './activation.ts';
 import { failIntent, resultText } from './failure.ts';
-import type { Effect, Intent } from './intent.ts';
+import type { Effect, Intent, Note } from './intent.ts';
 
 /** A workflow's entry point. */
 export type Workflow = (input: unknown) => unknown;
@@ -35,6 +42,10 @@ export class StepMachine {
   readonly #workflows = new Map<string, Workflow>();
   readonly #waiting = new Map<number, Settle>();
   readonly #startListeners: StartListener[] = [];
+  readonly #versions = new Map<
+    string,
+    { readonly chosen: Promise<boolean>; readonly settle: (chosen: boolean) => void }
+  >();
   #intents: Intent[] = [];
   #lastCall = 0;
   #now = 0;
@@ -107,8 +118,23 @@ export class StepMachine {
   }
 
   /** Records an intent that has no answer. */
-  note(intent: Extract<Intent, { readonly type: 'log' | 'progress' }>): void {
+  note(intent: Note): void {
     if (!this.#isEnded) this.#intents.push(intent);
+  }
+
+  /** The number that the next call gets. */
+  get nextCall(): number {
+    return this.#lastCall + 1;
+  }
+
+  /** Whether code that knows `change` may run (5). */
+  version(change: string): Promise<boolean> {
+    const known = this.#versions.get(change);
+    if (known) return known.chosen;
+    const { promise: chosen, resolve: settle } = Promise.withResolvers<boolean>();
+    this.#versions.set(change, { chosen, settle });
+    this.note({ type: 'version', change });
+    return chosen;
   }
 
   #take(event: ActivationEvent): void {
@@ -118,6 +144,9 @@ export class StepMachine {
         break;
       case 'answer':
         this.#answer(event);
+        break;
+      case 'version':
+        this.#settleVersion(event);
         break;
     }
   }
@@ -132,6 +161,10 @@ export class StepMachine {
     const settle = this.#waiting.get(event.call);
     this.#waiting.delete(event.call);
     settle?.(event);
+  }
+
+  #settleVersion({ change, chosen }: VersionEvent): void {
+    this.#versions.get(change)?.settle(chosen);
   }
 
   async #run({ workflow, input }: StartEvent): Promise<void> {

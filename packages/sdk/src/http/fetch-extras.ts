@@ -1,3 +1,28 @@
+/** When and how often a request is sent again. The waits are durable. */
+export interface Retry {
+  /** Tries in all. @default 3 */
+  readonly attempts?: number | undefined;
+  /** Before the second try, in ms; each wait is multiplied by a random 0.5–1. @default 1000 */
+  readonly initialMs?: number | undefined;
+  /** By how much each wait is longer than the one before. @default 2 */
+  readonly factor?: number | undefined;
+  /** The longest wait; a longer `Retry-After` of the response, up to a day, is kept. @default 60000 */
+  readonly maxMs?: number | undefined;
+  /**
+   * Whether this response is one to try again after. @default status 408, 425, 429, 500, 502, 503 or 504; for a method that is not
+   * idempotent only 429 and 503, which say that nothing was done
+   */
+  readonly on?:
+    | ((response: { readonly status: number; readonly headers: { get(name: string): string | null } }) => boolean)
+    | undefined;
+}
+
+/**
+ * Finds out whether a request took effect whose outcome is unknown. It gives the response to go on with (or a JSON value, or true, of which one
+ * is made), or nothing when the request was not done: then it is sent again.
+ */
+export type Probe = () => unknown;
+
 /** What `fetch` takes in a workflow beside the options of the Fetch standard. */
 export interface FetchExtras {
   /**
@@ -10,6 +35,16 @@ export interface FetchExtras {
   readonly idempotencyKey?: string | undefined;
   /** Whole time for the request and its body, in ms. @default 120000 */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Sends the request again, always with the same `Idempotency-Key`: after a lost connection or a missed deadline when it is idempotent, and
+   * after responses that `on` chooses. @default it is sent once
+   */
+  readonly retry?: Retry | undefined;
+  /**
+   * For a request that is not idempotent: asked, after `timeoutMs`, when it is unknown whether it took effect. @default the fetch rejects, with
+   * `OUTCOME_UNKNOWN` after a crash
+   */
+  readonly probe?: Probe | undefined;
 }
 
 declare global {

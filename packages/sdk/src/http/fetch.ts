@@ -1,4 +1,5 @@
 import { call } from '../call.ts';
+import { repeatedFetch } from './repeated-fetch.ts';
 import { Request, type RequestOptions } from './request.ts';
 import { Response } from './response.ts';
 
@@ -11,7 +12,9 @@ import { Response } from './response.ts';
  * @throws the reason of `options.signal` when that aborts first.
  */
 export const fetch = async (source: unknown, options: RequestOptions = {}): Promise<Response> => {
+  const { retry, probe } = options;
   const request = new Request(source, options);
+  if (retry || probe) return repeatedFetch(request, { retry, probe });
   const answer = await call(request.toEffect(), request.signal);
   if (!answer.fetched) throw new TypeError('the host answered a fetch with something else');
   return Response.fetched(answer.fetched);
