@@ -81,7 +81,7 @@ export class SqliteHold implements JournalSink {
 
   #gather(entries: readonly JournalEntry[]): Promise<Appended> {
     if (this.#refused) return Promise.reject(this.#refused);
-    this.#entries = this.#entries.length === 0 ? [...entries] : [...this.#entries, ...entries];
+    for (const entry of entries) this.#entries.push(entry);
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
     this.#calls.push({ resolve, reject });
     this.#offer(this);
