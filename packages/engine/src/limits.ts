@@ -102,6 +102,8 @@ export const engineLimits = {
    * and rebuilt when it is needed.
    */
   residentGuestsMax: 512,
+  /** Elements of one table of a guest: they lie in the host's memory, not in the guest's. */
+  tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */
   moduleCacheBytesMax: 268_435_456,
   /** Native stack of a guest thread, in MiB: larger than what the deepest permitted script needs. */

@@ -2,20 +2,21 @@
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import { exposeState } from './core-state.ts';
 import { scanCore, type MemorySection } from './core-scan.ts';
+import { withTableMax } from './table-section.ts';
 
 const pageBytes = 65_536;
 const memorySection = 5;
 
 /**
  * Checks, caps and compiles the WebAssembly of a module: its memory may grow to `memoryBytesMax`, and beyond that
- * growth fails inside the guest, on every machine at the same size.
+ * growth fails inside the guest, on every machine at the same size. Its tables are bounded in the same way.
  *
  * @throws {MvmError} `MODULE_INVALID`, `MODULE_UNKNOWN_IMPORT`
  */
 export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Promise<WebAssembly.Module> => {
   const bytes = new Uint8Array(file.code);
   await compile(bytes);
-  const { memory } = scanCore(bytes, file.kind === 'javascript' ? 'core' : file.kind);
+  const { memory, tables } = scanCore(bytes, file.kind === 'javascript' ? 'core' : file.kind);
   const pagesMax = memoryBytesMax / pageBytes;
   if (memory.minPages > pagesMax)
     throw mvmError(
@@ -23,7 +24,9 @@ export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Pro
       `a guest may have ${memoryBytesMax} bytes of memory, this module starts with ${memory.minPages * pageBytes}`,
       { limit: memoryBytesMax, received: memory.minPages * pageBytes },
     );
-  const capped = withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax));
+  const bounded = withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax));
+  // The tables come before the memory in a file: their offsets still hold.
+  const capped = tables ? withTableMax(bounded, tables) : bounded;
   return compile(file.kind === 'core' ? exposeState(capped) : capped);
 };
 

@@ -6,12 +6,15 @@
 import { mvmError } from '@mvm-ci/protocol';
 import { checkShape, type ModuleExport, type ModuleImport, type WasmKind } from './guest-shape.ts';
 import { refused, scanInstructions } from './instruction-scan.ts';
+import { readTable, type TableSection } from './table-section.ts';
 import { WasmReader } from './wasm-reader.ts';
 
 /** What the scan found. */
 export interface CoreScan {
   /** Where the memory section's content lies in the file, and its limits in pages of 64 KiB. */
   readonly memory: MemorySection;
+  /** Undefined when the module has none. */
+  readonly tables: TableSection | undefined;
 }
 
 export interface MemorySection {
@@ -48,10 +51,11 @@ interface Sections {
   functions: readonly number[];
   exports: readonly Export[];
   memory: MemorySection | undefined;
+  tables: TableSection | undefined;
 }
 
 const headerBytes = 8;
-const section = { type: 1, import: 2, function: 3, memory: 5, export: 7, code: 10, tag: 13 } as const;
+const section = { type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7, code: 10, tag: 13 } as const;
 const valueNames: Readonly<Record<number, string>> = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64' };
 const functionForm = 0x60;
 const functionKind = 0;
@@ -64,7 +68,14 @@ const exportKinds: Readonly<Record<number, ModuleExport['kind']>> = { 0: 'functi
  *   export that is missing
  */
 export const scanCore = (bytes: Uint8Array, kind: WasmKind = 'core'): CoreScan => {
-  const sections: Sections = { types: [], imports: [], functions: [], exports: [], memory: undefined };
+  const sections: Sections = {
+    types: [],
+    imports: [],
+    functions: [],
+    exports: [],
+    memory: undefined,
+    tables: undefined,
+  };
   const reader = new WasmReader(bytes, headerBytes);
   while (!reader.isAtEnd) {
     const from = reader.at;
@@ -73,7 +84,7 @@ export const scanCore = (bytes: Uint8Array, kind: WasmKind = 'core'): CoreScan =
   }
   checkShape(kind, namesOf(sections));
   if (!sections.memory) throw mvmError('MODULE_INVALID', 'a module must have a memory and export it as "memory"');
-  return { memory: sections.memory };
+  return { memory: sections.memory, tables: sections.tables };
 };
 
 interface RawSection {
@@ -94,6 +105,9 @@ const readSection = (sections: Sections, raw: RawSection): void => {
       return;
     case section.function:
       sections.functions = reader.list((part) => part.u32());
+      return;
+    case section.table:
+      sections.tables = { from: raw.from, end: raw.end, tables: reader.list(readTable) };
       return;
     case section.memory:
       sections.memory = readMemory(raw);

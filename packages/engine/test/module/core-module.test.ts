@@ -8,6 +8,7 @@ const memoryBytesMax = 4 * 65_536;
 const prepare = (parts: Parameters<typeof coreWasm>[0]): Promise<WebAssembly.Module> =>
   prepareCore(coreModule(coreWasm(parts)), memoryBytesMax);
 const drop = 0x1a;
+const isGrow = (value: unknown): value is (elements: number) => unknown => typeof value === 'function';
 
 describe('a core module', () => {
   it('is compiled when it has what it needs', async () => {
@@ -27,6 +28,37 @@ describe('a core module', () => {
       grown.grow(most - 1);
       assert.throws(() => grown.grow(1), RangeError);
     }
+  });
+
+  const withTable = async (table: string): Promise<WebAssembly.Module> =>
+    prepareCore(
+      coreModule(
+        await wasmFromText(`(module (memory (export "memory") 1) (table ${table} funcref)
+          (func (export "mvm_alloc") (param i32) (result i32) (table.grow 0 (ref.null func) (local.get 0)))
+          (func (export "mvm_step") (param i32 i32) (result i64) (i64.const 0)))`),
+      ),
+      memoryBytesMax,
+    );
+
+  it('may not grow a table beyond the limit, whatever maximum it has', async () => {
+    for (const [table, most] of [
+      ['10', 100_000],
+      ['10 200', 200],
+      ['10 4000000', 100_000],
+    ] as const) {
+      const { mvm_alloc: grow } = new WebAssembly.Instance(await withTable(table), {}).exports;
+      assert.ok(isGrow(grow));
+      assert.equal(grow(most - 9), -1);
+      assert.equal(grow(most - 10), 10);
+      assert.equal(grow(1), -1);
+    }
+  });
+
+  it('is refused when a table starts with more elements than it may have, which are counted with the offset', async () => {
+    await assert.rejects(withTable('100001'), {
+      code: 'MODULE_INVALID',
+      message: /100000 .* 100001 \(at offset \d+\)/,
+    });
   });
 
   it('is refused when it starts with more memory than a guest may have', async () => {
