@@ -22,6 +22,7 @@ export type ModuleName =
   | 'flawless-fetches'
   | 'flawless-rust'
   | 'sqlite-shell'
+  | 'order'
   | 'c-library'
   | 'probe'
   | 'journey'
@@ -38,6 +39,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'flawless-fetches': '../../examples/07-flawless-c',
   'flawless-rust': '../../examples/09-flawless-rust',
   'sqlite-shell': '../../examples/08-sqlite-shell',
+  order: '../../examples/10-order',
   'c-library': 'fixtures/c-library',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',

@@ -1,3 +1,4 @@
+/// <reference path="../src/http/fetch-extras.ts" />
 /**
  * The globals of a workflow, for an author whose folder has neither the DOM's nor Node's types:
  *

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -53,6 +53,13 @@ describe('the types of a workflow', { timeout: 120_000 }, () => {
         return structuredClone([...new URLSearchParams({ a: '1' }), await response.text(), Math.random(), new Date()]);
       };`);
     assert.equal(complaints, '');
+  });
+
+  it('fit every example of the guide for authors', async () => {
+    const guide = await readFile(join(root, 'docs/guides/workflows.md'), 'utf8');
+    const examples = [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, source = '']) => source);
+    assert.ok(examples.length > 5);
+    for (const example of examples) assert.equal(await complaintsAbout(`export {};\n${example}`), '', example);
   });
 
   it('complain about what a workflow does not have', async () => {
