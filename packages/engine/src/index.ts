@@ -5,6 +5,7 @@ export type * from './random.ts';
 export type { Logger, LogFields } from './logger.ts';
 export { defaultGuestLimits, engineLimits, type GuestLimits } from './limits.ts';
 export type { EffectPerformer, FetchOrder } from './effects/performer.ts';
+export { withSecrets, type Secrets } from './effects/secrets.ts';
 export { systemFetch } from './effects/system-fetch.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';

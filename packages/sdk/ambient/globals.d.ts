@@ -1,4 +1,3 @@
-/// <reference path="../src/http/fetch-extras.ts" />
 /**
  * The globals of a workflow, for an author whose folder has neither the DOM's nor Node's types:
  *

@@ -6,7 +6,7 @@ export type Compensation = () => unknown;
 /** What a saga's body registers its compensations with. */
 export interface Saga {
   /** `undo` is called, when a later step fails, after all that were registered after it. Register it before or right after its step. */
-  compensate(undo: Compensation): void;
+  readonly compensate: (undo: Compensation) => void;
 }
 
 /** Compensations that failed; `cause` is why the saga was undone. */

@@ -33,6 +33,7 @@ export const registerFlawless = ({ program, host, exit }: Registrar): void => {
     .option('--max-runs <count>', `runs at once (MVM_CI_MAX_RUNS; default ${flawlessLimits.runsDefault})`)
     .option('--threads <count>', 'engine threads (MVM_CI_THREADS; default: one less than processors)')
     .option('--grace <seconds>', `time that runs get when it ends (MVM_CI_GRACE; default ${defaults.grace})`)
+    .option('--secrets <file>', 'secrets that workflows may send, and where to (MVM_CI_SECRETS)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
     .addHelpText('after', help)
     .action(async (verb: string | undefined, { bind, http, data, token, ...flags }: Flags) => {

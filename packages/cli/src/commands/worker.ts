@@ -30,6 +30,7 @@ export const registerWorker = ({ program, host, exit }: Registrar): void => {
     .option('--relay <relay>', 'none, default (the public relays of n0) or a URL (MVM_CI_RELAY; default none)')
     .option('--discovery <how>', 'none, or default: find nodes by the DNS of n0 (MVM_CI_DISCOVERY; default none)')
     .option('--join-timeout <seconds>', 'give up when it has not joined by then (MVM_CI_JOIN_TIMEOUT; default: never)')
+    .option('--secrets <file>', 'secrets that workflows may send, and where to (MVM_CI_SECRETS)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
     .addHelpText('after', help)
     .action(async ({ data: workerData, ...flags }: { readonly data?: string }) => {

@@ -56,6 +56,8 @@ export interface Config {
   readonly flawlessUrl: string | undefined;
   /** Bearer token of engine servers: what a worker sends, and what a server demands. */
   readonly flawlessToken: string | undefined;
+  /** File of the secrets that workflows may send. */
+  readonly secrets: string | undefined;
   /** Whether a control plane lends its engine to its workers. */
   readonly engine: 'on' | 'off';
 }
@@ -111,6 +113,7 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   logLevel: 'RUST_LOG',
   flawlessUrl: 'FLAWLESS_URL',
   flawlessToken: 'FLAWLESS_TOKEN',
+  secrets: 'MVM_CI_SECRETS',
   engine: 'MVM_CI_ENGINE',
 };
 
@@ -199,5 +202,6 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   logLevel: level,
   flawlessUrl: enginePlace,
   flawlessToken: text,
+  secrets: text,
   engine: z.enum(['on', 'off'], 'on or off'),
 };

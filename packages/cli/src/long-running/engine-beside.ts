@@ -7,6 +7,7 @@ import { systemClock } from '@mvm-ci/net';
 import type { LendEngine, Logger } from '@mvm-ci/protocol';
 import { lendEngine } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
+import { performerOf } from './kept-secrets.ts';
 import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
 import { openEngineService, type EngineService } from './engine-service.ts';
@@ -28,7 +29,9 @@ export class EngineBeside {
   static async open(context: CommandContext, logger: Logger): Promise<EngineBeside> {
     const { config } = context;
     const isUsed = config.engine === 'on' || config.flawless !== 'off';
-    return new EngineBeside(context, logger, isUsed ? await openEngineService({ config, logger }) : undefined);
+    if (!isUsed) return new EngineBeside(context, logger, undefined);
+    const performer = performerOf(context);
+    return new EngineBeside(context, logger, await openEngineService({ config, logger, performer }));
   }
 
   /** What the control plane lends; undefined when that is off. */

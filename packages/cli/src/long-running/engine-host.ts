@@ -1,5 +1,5 @@
 /** The place where a worker's jobs run, as the settings name it (`docs/reference/flawless.md`). */
-import { openEngine } from '@mvm-ci/engine';
+import { openEngine, type EffectPerformer } from '@mvm-ci/engine';
 import { openHttpAgents, systemClock, type ReconnectingPeer } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
 import {
@@ -25,6 +25,8 @@ interface EngineHostParts {
   /** The worker's connection to its control plane. */
   readonly peer: Pick<ReconnectingPeer, 'openChannel'>;
   readonly modules: ModuleSource;
+  /** Performs the requests of an engine in this worker. */
+  readonly performer: EffectPerformer;
   readonly logger: Logger;
 }
 
@@ -33,12 +35,14 @@ const ports = { clock: systemClock, random: systemRandom };
 
 /** Makes the host. @throws CONFIG_INVALID */
 export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost> => {
-  const { config, peer, modules, logger } = parts;
+  const { config, peer, modules, performer, logger } = parts;
   const setting = parseEngineSetting(config.flawlessUrl ?? '');
   switch (setting.kind) {
     case 'embedded':
       logger.info({}, 'jobs run in this worker');
-      return embeddedHost(await openEngine({ ...ports, modules, threads: config.threads, logger, suspendAfterMs }));
+      return embeddedHost(
+        await openEngine({ ...ports, modules, performer, threads: config.threads, logger, suspendAfterMs }),
+      );
     case 'peer':
       logger.info({}, 'jobs run in the engine of the control plane');
       return peerHost({ ...ports, openChannel: (path, options) => peer.openChannel(path, options), modules, logger });

@@ -2,7 +2,7 @@
  * One engine, and its places for runs, for all in this process who let others run jobs here: an engine server, and a control
  * plane that lends its engine. Owns the engine.
  */
-import { LinkServer, ModuleDesk, openEngine } from '@mvm-ci/engine';
+import { LinkServer, ModuleDesk, openEngine, type EffectPerformer } from '@mvm-ci/engine';
 import { flawlessLimits } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
@@ -20,6 +20,8 @@ export interface EngineService {
 interface EngineServiceOptions {
   readonly config: Pick<Config, 'threads' | 'maxRuns'>;
   readonly logger: Logger;
+  /** @default systemFetch */
+  readonly performer?: EffectPerformer | undefined;
   /** See `EngineOptions`. @default cliLimits.suspendAfterMs */
   readonly suspendAfterMs?: number | undefined;
 }
@@ -28,6 +30,7 @@ interface EngineServiceOptions {
 export const openEngineService = async ({
   config,
   logger,
+  performer,
   suspendAfterMs = cliLimits.suspendAfterMs,
 }: EngineServiceOptions): Promise<EngineService> => {
   const desk = new ModuleDesk();
@@ -37,6 +40,7 @@ export const openEngineService = async ({
     clock: systemClock,
     random: systemRandom,
     logger,
+    performer,
     suspendAfterMs,
   });
   const links = new LinkServer({

@@ -5,6 +5,7 @@ import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultFlawless, defaultFlawlessFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { keptToken } from '../kept-token.ts';
+import { performerOf } from './kept-secrets.ts';
 import { openLogger } from '../logging.ts';
 import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
@@ -20,7 +21,7 @@ export const serveFlawless = async (context: CommandContext): Promise<number> =>
   const forced = Promise.withResolvers<'stop'>();
   const end = answerInterrupts(host, { drain: () => asked.resolve(), stop: () => forced.resolve('stop') });
   const logger = openLogger(context);
-  const service = await openEngineService({ config, logger });
+  const service = await openEngineService({ config, logger, performer: performerOf(context) });
   try {
     const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
     const opened = await openServer({ context, service, folder, logger });

@@ -9,6 +9,7 @@ import { peerOptions, reconnectingPeer } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { systemRandom } from '../system-random.ts';
 import { openEngineHost } from './engine-host.ts';
+import { performerOf } from './kept-secrets.ts';
 
 /** Works until it is told to stop. @returns the exit code */
 export const runWorker = async (context: CommandContext): Promise<number> => {
@@ -52,6 +53,7 @@ interface Joining {
 
 const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal }: Joining): Promise<Worker> => {
   const logger = openLogger({ ...context, config });
+  const performer = performerOf({ ...context, config });
   if (ticket.address.relayUrl !== undefined && config.relay === 'none')
     logger.info(
       `the ticket names the relay ${ticket.address.relayUrl}: with --relay it would be used where no direct way is`,
@@ -61,7 +63,7 @@ const join = ({ config, ...context }: CommandContext, { ticket, endpoint, signal
   );
   return startWorker({
     peer,
-    openHost: (modules) => openEngineHost({ config, peer, modules, logger }),
+    openHost: (modules) => openEngineHost({ config, peer, modules, performer, logger }),
     slots: config.slots,
     token: ticket.token,
     cluster: ticket.cluster,
