@@ -55,8 +55,10 @@ const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
   format: 'iife',
   target: 'es2023',
   platform: 'neutral',
-  mainFields: ['module', 'main'],
-  conditions: ['mvm', 'import'],
+  // A workflow is more like a page's worker than like Node: packages that have a build for each are given the former.
+  mainFields: ['browser', 'module', 'main'],
+  conditions: ['mvm', 'browser', 'import'],
+  define: { 'process.env.NODE_ENV': '"production"' },
   charset: 'utf8',
   // White space would carry comments with paths; names stay, so that stacks can be read.
   minifyWhitespace: true,

@@ -3,9 +3,10 @@
  *
  * 1. The Node 26 that npm installed with us is used when the running one is older; its arguments are the same.
  * 2. Signals are handed on, and its exit code, or the signal that ended it, is ours.
+ * 3. Compiled code is kept between runs, in Node's usual folder for that: without it each process holds the compiler of TypeScript (40 MB).
  */
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -49,6 +50,9 @@ const handOver = (node, main, args) =>
 export const runOnNode26 = async (args) => {
   const main = new URL('../src/main.ts', import.meta.url);
   if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) {
+    const { directory } = module.enableCompileCache();
+    // For the threads, which look for it there.
+    if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= directory;
     process.argv = [process.argv[0], fileURLToPath(main), ...args];
     await import(main.href);
     return;
