@@ -35,7 +35,8 @@ export class BenchProcess implements Disposable {
 
   /** What is left in its folder for temporary files. */
   get leftFiles(): readonly string[] {
-    return readdirSync(this.folder);
+    // Node keeps compiled code there for the next run of the same program, wherever that is.
+    return readdirSync(this.folder).filter((name) => name !== 'node-compile-cache');
   }
 
   /** Command lines of processes that work on its files. */

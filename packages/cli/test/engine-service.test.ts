@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { startEngineServer, type EngineServer } from '@mvm-ci/flawless';
 import { openHttpAgents, requestHttp, systemClock } from '@mvm-ci/net';
-import { encodeModule, engineStatusSchema, moduleHash, type EngineStatus, type Logger } from '@mvm-ci/protocol';
+import {
+  encodeModule,
+  engineStatusSchema,
+  linkVersion,
+  moduleHash,
+  type EngineStatus,
+  type Logger,
+} from '@mvm-ci/protocol';
 import { HeldAttempt, workflowModule } from '@mvm-ci/testkit';
 import { RemoteMember, type HostRun } from '@mvm-ci/worker';
 import { openEngineService, type EngineService } from '../src/long-running/engine-service.ts';
@@ -20,7 +27,7 @@ describe('an engine server with its engine', { timeout: 120_000 }, () => {
   let member: RemoteMember;
 
   beforeEach(async () => {
-    service = await openEngineService({ config: { threads: 1, maxRuns: 2 }, logger });
+    service = await openEngineService({ config: { threads: 1, maxRuns: 2 }, logger, suspendAfterMs: Infinity });
     const http = { host: '127.0.0.1', port: 0 };
     server = await startEngineServer({ http, links: service.links, version: '0.0.0', logger, clock });
     const modules = async (hash: string): Promise<Uint8Array> => files.get(hash) ?? new Uint8Array();
@@ -66,7 +73,14 @@ describe('an engine server with its engine', { timeout: 120_000 }, () => {
 
   it('counts its runs, and says that it is ready also when all places are taken', async () => {
     const runs = [await begin('a', 'await sleep(86400000);'), await begin('b', 'await sleep(86400000);')];
-    assert.deepEqual(await status(), { ready: true, reasons: [], runs: 2, runsMax: 2, version: '0.0.0', link: 1 });
+    assert.deepEqual(await status(), {
+      ready: true,
+      reasons: [],
+      runs: 2,
+      runsMax: 2,
+      version: '0.0.0',
+      link: linkVersion,
+    });
     for (const { run } of runs) run.drop();
     await Promise.all(runs.map(({ run }) => run.ended));
     while ((await status()).runs > 0) await clock.nextTurn();

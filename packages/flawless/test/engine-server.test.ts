@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { openFrameChannel, openHttpDuplex, requestHttp, systemClock, type FrameChannel } from '@mvm-ci/net';
-import { engineStatusSchema, linkHeader, type EngineStatus, type Logger, type MvmError } from '@mvm-ci/protocol';
+import {
+  engineStatusSchema,
+  linkHeader,
+  linkVersion,
+  type EngineStatus,
+  type Logger,
+  type MvmError,
+} from '@mvm-ci/protocol';
 import { startEngineServer, type EngineServer, type EngineServerOptions } from '../src/index.ts';
 import { EchoLinks } from './fixtures/echo-links.ts';
 
@@ -57,15 +64,25 @@ suite('an engine server', { timeout: 60_000 }, () => {
 
   test('tells its version as text, or as JSON to those who ask, and that it speaks the link', async () => {
     const text = await get('/version');
-    assert.deepEqual([text.status, await text.text(), text.headers.get(linkHeader)], [200, '1.2.3', '1']);
+    assert.deepEqual(
+      [text.status, await text.text(), text.headers.get(linkHeader)],
+      [200, '1.2.3', String(linkVersion)],
+    );
     const json = await get('/version', { accept: 'application/json' });
-    assert.deepEqual(await json.json(), { name: 'mvm-ci', version: '1.2.3', link: 1 });
+    assert.deepEqual(await json.json(), { name: 'mvm-ci', version: '1.2.3', link: linkVersion });
     assert.deepEqual(await (await get('/healthz')).json(), { status: 'ok' });
   });
 
   test('says that it is ready, and how many runs it has', async () => {
     links.runs = 3;
-    assert.deepEqual(await ready(), { ready: true, reasons: [], runs: 3, runsMax: 7, version: '1.2.3', link: 1 });
+    assert.deepEqual(await ready(), {
+      ready: true,
+      reasons: [],
+      runs: 3,
+      runsMax: 7,
+      version: '1.2.3',
+      link: linkVersion,
+    });
     links.runs = 0;
   });
 
@@ -124,7 +141,7 @@ suite('an engine server', { timeout: 60_000 }, () => {
       const { error } = (await answer.json()) as { error: { code: string; message: string; details: unknown } };
       assert.deepEqual([answer.status, error.code], [404, 'ROUTE_NOT_FOUND'], `${method} ${path}`);
       assert.equal(error.message, `there is no ${method} ${path} here`);
-      assert.equal(answer.headers.get(linkHeader), '1');
+      assert.equal(answer.headers.get(linkHeader), String(linkVersion));
     }
   });
 
