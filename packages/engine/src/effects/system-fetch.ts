@@ -44,6 +44,8 @@ const wireHeaders: ReadonlySet<string> = new Set(['content-encoding', 'content-l
 
 const readRequest = (intent: FetchIntent, key: string): Request | Answer => {
   const { method, url, body, redirect } = intent;
+  if (intent.into !== undefined || intent.bodyBlob !== undefined)
+    return errorAnswer('INVALID_ARGUMENT', `${method} ${url} can't be sent: there are no blobs here to read or write`);
   try {
     const { protocol } = new URL(url);
     if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is not http: or https:`);

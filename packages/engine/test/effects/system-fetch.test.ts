@@ -100,6 +100,11 @@ describe('a request of a workflow', () => {
     server.close();
   });
 
+  it('is not sent when it would read or write a blob, instead of being sent without it', async () => {
+    for (const more of [{ into: 'blob' as const }, { method: 'POST', bodyBlob: 'ab'.repeat(32) }])
+      assert.equal((await failure('/echo', more)).code, 'INVALID_ARGUMENT');
+  });
+
   it('is sent with method, headers, body and the key of its call', async () => {
     const more = { method: 'POST', headers: [['x-a', 'b']], body: new Uint8Array([1, 0xff]) } as const;
     const seen: unknown = JSON.parse(textOf(await response('/echo', more)));
