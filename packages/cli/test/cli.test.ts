@@ -13,7 +13,10 @@ const commands = {
   status: ['j1'],
   list: [],
   stats: [],
-  journal: ['j1'],
+  run: ['w'],
+  send: ['j1', 't'],
+  'journal show': ['j1'],
+  'journal verify': ['j1'],
   logs: ['j1'],
   cancel: ['j1'],
   events: [],
@@ -80,7 +83,9 @@ describe('runCli', { concurrency: true }, () => {
     'status',
     'list',
     'stats',
-    'journal',
+    'run',
+    'send',
+    'journal show',
     'logs',
     'cancel',
     'modules',
@@ -151,7 +156,7 @@ describe('runCli', { concurrency: true }, () => {
   });
 
   it('says that the table of a journal is cut, and how to see all', async () => {
-    const { stdout } = await runCommand(['journal', '--help']);
+    const { stdout } = await runCommand(['journal', 'show', '--help']);
     assert.match(stdout, /cut after 100 characters; --json prints all/);
   });
 

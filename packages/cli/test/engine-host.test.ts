@@ -48,6 +48,19 @@ describe('a worker without an engine of its own', { timeout: 120_000 }, () => {
     assert.deepEqual([job.status, job.result, job.completed_by], ['completed', 'Hello, Ada!', node]);
   });
 
+  it('has a job run and its result printed alone, also a second time', async () => {
+    await using one = worker();
+    await one.ready();
+    for (let times = 0; times < 2; times += 1) {
+      const args = ['run', 'greeter/greet', '--input', '{"name":"Eve"}', '--id', 'run-1', '--url', url];
+      const { code, stdout, stderr } = await runCommand(args);
+      assert.deepEqual([code, stdout, stderr], [0, '"Hello, Eve!"\n', 'job run-1\n']);
+    }
+    const failed = await runCommand(['run', 'greeter/greet', '--input', 'null', '--url', url]);
+    assert.deepEqual([failed.code, failed.stdout], [1, '']);
+    assert.match(failed.stderr, /the job is failed: WORKFLOW_FAILED: /);
+  });
+
   it('claims nothing and says what to do when the control plane lends none', async () => {
     await plane[Symbol.asyncDispose]();
     await start('--engine', 'off');

@@ -104,6 +104,12 @@ export interface Client {
   cancel(job: string, options?: CallOptions & { readonly reason?: string | undefined }): Promise<JobView>;
   /** A job's journal. @default attempt the current one */
   journal(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<JournalView>;
+  /**
+   * Has the control plane check the whole journal of an attempt: its numbers, its chain of hashes, its entries.
+   *
+   * @default attempt the current one @throws JOB_NOT_FOUND; JOURNAL_CORRUPT with what is wrong
+   */
+  checkJournal(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<void>;
   /** What a job logged. @default attempt the current one */
   logs(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<readonly LogLine[]>;
   /** Jobs as they change. @example for await (const job of client.events({ signal })) show(job); */
@@ -218,6 +224,12 @@ class HttpClient implements Client {
       entries.push(...more);
     }
     return { ...first, entries };
+  }
+
+  async checkJournal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<void> {
+    // All of it is checked, whatever part is asked for.
+    const path = routePath('journal', { job }, { attempt, limit: 1 });
+    await this.#connection.call(path, journalViewSchema, { signal });
   }
 
   logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {

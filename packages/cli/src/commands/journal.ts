@@ -1,8 +1,10 @@
 import type { JournalEntryView } from '@mvm-ci/client';
 import { limits } from '@mvm-ci/protocol';
+import type { Command } from 'commander';
 import { openContext, withClientOptions } from '../command-context.ts';
 import { wholeNumber } from '../option-value.ts';
 import type { Column } from '../output/terminal.ts';
+import { registerVerify } from './journal-verify.ts';
 import { examples, type Registrar } from './registrar.ts';
 
 const detailCharsMax = 100;
@@ -15,11 +17,18 @@ const columns: readonly Column<JournalEntryView>[] = [
 
 const help = `
 What an entry holds is cut after ${detailCharsMax} characters; --json prints all of it.
-${examples('journal 0b9c51', 'journal 0b9c51 --attempt 1 --json')}`;
+${examples('journal show 0b9c51', 'journal 0b9c51 --attempt 1 --json')}`;
 
-/** `mvm-ci journal ID` */
-export const registerJournal = ({ program, host }: Registrar): void => {
-  const command = program.command('journal <job>');
+/** `mvm-ci journal [show] ID`, `mvm-ci journal verify` */
+export const registerJournal = (registrar: Registrar): void => {
+  const group = registrar.program.command('journal').description('show and check the journals of jobs');
+  group.addHelpText('after', examples('journal 0b9c51', 'journal verify --all'));
+  registerShow(group, registrar);
+  registerVerify(group, registrar);
+};
+
+const registerShow = (group: Command, { host }: Registrar): void => {
+  const command = group.command('show <job>', { isDefault: true });
   withClientOptions(command.description("show a job's journal: what it asked for and what it was told"))
     .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
     .addHelpText('after', help)

@@ -12,6 +12,7 @@ import { registerLogs } from './logs.ts';
 import { registerModules } from './modules.ts';
 import { registerNodes } from './nodes.ts';
 import { registerPublish } from './publish.ts';
+import { registerRun } from './run.ts';
 import { registerSend } from './send.ts';
 import { registerStats } from './stats.ts';
 import { registerStatus } from './status.ts';
@@ -25,6 +26,7 @@ const commands = [
   registerBuild,
   registerDeploy,
   registerPublish,
+  registerRun,
   registerStatus,
   registerList,
   registerStats,
