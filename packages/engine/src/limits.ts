@@ -112,6 +112,9 @@ export const engineLimits = {
   shownCharsMax: 300,
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
+  /** Steps, and about how many bytes of answers in them, that go to a guest thread in one message. */
+  pieceStepsMax: 1_000,
+  pieceBytesMax: 4_194_304,
   /** Lists of requests that a SQLite journal store has out at its thread: one being committed, one that waits. */
   journalListsMax: 2,
   /** Bytes of a stored journal that are read at once; a batch is never divided. */

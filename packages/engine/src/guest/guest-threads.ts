@@ -9,6 +9,7 @@ import type { GuestStep } from '../run/activation.ts';
 import type { GuestState } from './guest-state.ts';
 import type { StepOutcome } from './guest.ts';
 import { ThreadLink } from './thread-link.ts';
+import { stepPieces } from './step-pieces.ts';
 import type { GuestCode, Reply } from './thread-message.ts';
 
 /** A module that guests can be made of. */
@@ -173,14 +174,24 @@ export class GuestHandle {
     if (this.#closed) return { type: 'lost' };
     const seat = this.#seat ?? this.#sitDown();
     seat.resting.delete(this);
+    let outcome: StepOutcome = { type: 'lost' };
+    for (const steps of stepPieces(stepsFrom(this.#fed))) {
+      outcome = await this.#take(seat, steps);
+      if (outcome.type !== 'stepped') return outcome;
+    }
+    if (!this.#closed) seat.resting.add(this);
+    return outcome;
+  }
+
+  async #take(seat: Seat, steps: readonly GuestStep[]): Promise<StepOutcome> {
+    // Between two pieces it may have been closed: a step would make it anew.
+    if (this.#closed) return { type: 'lost' };
     const first = this.#fed;
-    const steps = stepsFrom(first);
     const command = { type: 'step', guest: this.#id, module: this.#module.id, steps } as const;
     const outcome = await seat.link.ask(command, this.#module.code);
     switch (outcome.type) {
       case 'stepped':
         this.#fed = first + steps.length;
-        if (!this.#closed) seat.resting.add(this);
         return outcome;
       case 'diverged':
         return { ...outcome, index: outcome.index + first };

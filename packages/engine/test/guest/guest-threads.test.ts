@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GuestThreads, type GuestModule } from '../../src/guest/guest-threads.ts';
-import { defaultGuestLimits } from '../../src/limits.ts';
+import { defaultGuestLimits, engineLimits } from '../../src/limits.ts';
 import type { GuestStep } from '../../src/run/activation.ts';
 import { systemClock } from '../../src/system-clock.ts';
 import { compileQuickjs } from '../../src/system-quickjs.ts';
@@ -50,6 +50,29 @@ describe('guest threads', () => {
       assert.deepEqual(outcome, { type: 'stepped', intents: sleepOf(count) });
     }
     assert.deepEqual(asked, [0, 1, 2, 3]);
+    await threads.stop();
+  });
+
+  it('serve others between the pieces of a long replay, and tell at which of all steps it diverges', async () => {
+    const threads = await open(8);
+    const wrong = engineLimits.pieceStepsMax + 5;
+    const long = steps(3 * engineLimits.pieceStepsMax).map((step, index) =>
+      index === wrong ? { ...step, recorded: sleepOf(1) } : step,
+    );
+    const replay = threads.open(counter).step((first) => long.slice(first));
+    const neighbour = await threads.open(counter).step(() => steps(1));
+    assert.deepEqual(neighbour, { type: 'stepped', intents: sleepOf(1) });
+    assert.deepEqual(await replay, { type: 'diverged', index: wrong, asked: sleepOf(wrong + 1) });
+    await threads.stop();
+  });
+
+  it('make no guest anew that is closed between two pieces', async () => {
+    const threads = await open(8);
+    const guest = threads.open(counter);
+    const replay = guest.step(() => steps(3 * engineLimits.pieceStepsMax));
+    guest.close();
+    assert.deepEqual(await replay, { type: 'lost' });
+    assert.equal((await threads.open(counter).step(() => steps(1))).type, 'stepped');
     await threads.stop();
   });
 
