@@ -21,6 +21,8 @@ export interface Report {
   readonly lost: number;
   /** Completions of a job beyond its first. */
   readonly duplicated: number;
+  /** Why the run counts as failed, apart from these two. */
+  readonly objection?: string | undefined;
 }
 
 /** What holds for all our benches: nothing is acknowledged before it is synced. */

@@ -24,7 +24,7 @@ export interface BenchContext {
 
 const exitCodes = { ok: 0, failed: 1, interrupted: 130 } as const;
 
-/** Runs a bench and prints its report. Ends with exit code 1 when a job was lost or done twice. */
+/** Runs a bench and prints its report. Ends with exit code 1 when a job was lost or done twice, or the bench objects. */
 export const runBench = async (measure: (context: BenchContext) => Promise<Report>): Promise<void> => {
   const { load, json } = readBenchOptions(process.argv.slice(2));
   const interrupt = new AbortController();
@@ -37,7 +37,9 @@ export const runBench = async (measure: (context: BenchContext) => Promise<Repor
   try {
     const report = await measure({ load, folder, signal, say });
     console.log(json ? reportLine(report) : reportTable(report));
-    process.exitCode = report.lost === 0 && report.duplicated === 0 ? exitCodes.ok : exitCodes.failed;
+    if (report.objection !== undefined) console.error(`failed: ${report.objection}`);
+    const isGood = report.lost === 0 && report.duplicated === 0 && report.objection === undefined;
+    process.exitCode = isGood ? exitCodes.ok : exitCodes.failed;
   } catch (error) {
     if (!signal.aborted) throw error;
     process.exitCode = exitCodes.interrupted;

@@ -14,3 +14,10 @@ export const sequence = async (count: number): Promise<null> => {
   for (let call = 1; call <= count; call += 1) await fetch('http://effect.invalid/');
   return null;
 };
+
+/** Keeps the processor busy for `rounds` rounds, within one step. */
+export const busy = async (rounds: number): Promise<number> => {
+  let sum = 0;
+  for (let round = 0; round < rounds; round += 1) sum = (sum + round) % 1_000_003;
+  return Promise.resolve(sum);
+};

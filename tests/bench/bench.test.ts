@@ -60,6 +60,7 @@ const figures = {
     ],
     bounds: ['iroh_frames_per_s'],
   },
+  soak: { metrics: ['minutes', 'jobs', 'jobs_per_s', 'busy_jobs', 'effects'], bounds: ['sync_per_s'] },
 } as const;
 
 for (const [name, expected] of Object.entries(figures)) {
