@@ -10,6 +10,16 @@ export const cliLimits = {
   clientKeysMax: 32,
   /** Wait between two looks at the log of a running job. */
   followMs: 500,
+  /** Entries from which on a replay's rate is shown. */
+  ratedEntriesMin: 1_000,
+  /** Journals that `deploy --check` fetches and replays at the same time. */
+  checksAtOnce: 8,
+  /** After how many of them it says how far it is. */
+  checksNoted: 100,
+  /** How often `--then move` looks again at jobs that were held, or went on meanwhile, in all. */
+  moveRoundsMax: 3,
+  /** Wait between two looks: longer than a job that rests keeps its slot. */
+  moveRoundMs: 1_500,
   /** A job that has rested for so long, and can't go on sooner than that by itself, gives its slot back and waits. */
   suspendAfterMs: 1_000,
 } as const;

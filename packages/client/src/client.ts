@@ -2,7 +2,9 @@ import {
   createdTicketSchema,
   deployedModuleSchema,
   isFinal,
+  journalBatchesSchema,
   nodeViewSchema,
+  repinAnswerSchema,
   routePath,
   sentMessageSchema,
   ticketViewSchema,
@@ -11,10 +13,13 @@ import {
   type DeployedModule,
   type JobState,
   type JobView,
+  type JournalBatches,
   type NodeView,
   type Published,
   type PublishJob,
   type QueueStats,
+  type RepinRequest,
+  type RepinResult,
   type SendMessage,
   type SentMessage,
   type TicketView,
@@ -51,7 +56,10 @@ export interface CallOptions {
 
 /** Which jobs to list. */
 export interface ListOptions extends CallOptions {
-  readonly state?: JobState | undefined;
+  /** `live`: not over yet. */
+  readonly state?: JobState | 'live' | undefined;
+  /** Only runs of modules of this name. */
+  readonly module?: string | undefined;
   /** @default 100 */
   readonly limit?: number | undefined;
   /** `next` of the page before. */
@@ -110,12 +118,24 @@ export interface Client {
    * @default attempt the current one @throws JOB_NOT_FOUND; JOURNAL_CORRUPT with what is wrong
    */
   checkJournal(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<void>;
+  /**
+   * An attempt's journal as it is stored, with the hash of the module that it runs with (null: the one that its first entry names). Check
+   * it with `readBatches`. @default attempt the current one @throws JOB_NOT_FOUND
+   */
+  journalBatches(
+    job: string,
+    options?: CallOptions & { readonly attempt?: number | undefined },
+  ): Promise<Omit<JournalBatches, 'next'>>;
+  /** A module's file. @throws MODULE_NOT_FOUND */
+  moduleFile(hash: string, options?: CallOptions): Promise<Uint8Array>;
   /** What a job logged. @default attempt the current one */
   logs(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<readonly LogLine[]>;
   /** Jobs as they change. @example for await (const job of client.events({ signal })) show(job); */
   events(options?: EventsOptions): AsyncIterable<JobView>;
   /** @throws MODULE_EXISTS when this name and version has other content; MODULE_INVALID and its like */
   deploy(module: Deployment, options?: CallOptions): Promise<DeployedModule>;
+  /** Moves jobs to a deployed module, each one only if it is where it was replayed to and nobody holds it. @throws MODULE_NOT_FOUND */
+  repin(request: RepinRequest, options?: CallOptions): Promise<readonly RepinResult[]>;
   modules(options?: CallOptions): Promise<readonly DeployedModule[]>;
   nodes(options?: CallOptions): Promise<readonly NodeView[]>;
   /** Shuts a node out: by its id, the beginning of its id, or its name. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
@@ -195,8 +215,8 @@ class HttpClient implements Client {
     return this.#connection.call(routePath('children', { job }), z.array(jobViewSchema), { signal });
   }
 
-  async list({ state, limit, after, signal }: ListOptions = {}): Promise<JobPage> {
-    const path = routePath('list', {}, { state, limit, after });
+  async list({ state, module, limit, after, signal }: ListOptions = {}): Promise<JobPage> {
+    const path = routePath('list', {}, { state, module, limit, after });
     const response = await this.#connection.open(path, { signal });
     const jobs = await this.#connection.read(response, z.array(jobViewSchema), path);
     return { jobs, next: response.headers.get('x-next') ?? undefined };
@@ -232,6 +252,27 @@ class HttpClient implements Client {
     await this.#connection.call(path, journalViewSchema, { signal });
   }
 
+  async journalBatches(job: string, options: AttemptOptions = {}): Promise<Omit<JournalBatches, 'next'>> {
+    const { attempt, signal } = options;
+    const part = (from: number, of = attempt): Promise<JournalBatches> => {
+      const path = routePath('journalBatches', { job }, { attempt: of, from });
+      return this.#connection.call(path, journalBatchesSchema, { signal });
+    };
+    const { next: second, ...first } = await part(0);
+    const batches = [...first.batches];
+    for (let from = second; from !== null;) {
+      const more = await part(from, first.attempt);
+      for (const batch of more.batches) batches.push(batch);
+      from = more.next;
+    }
+    return { ...first, batches };
+  }
+
+  async moduleFile(hash: string, { signal }: CallOptions = {}): Promise<Uint8Array> {
+    const response = await this.#connection.open(routePath('moduleFile', { hash }), { signal });
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {
     return this.#connection.call(routePath('logs', { job }, { attempt }), logLinesSchema, { signal });
   }
@@ -243,6 +284,11 @@ class HttpClient implements Client {
   deploy({ name, version, file }: Deployment, { signal }: CallOptions = {}): Promise<DeployedModule> {
     const path = routePath('modules', {}, { name, version });
     return this.#connection.call(path, deployedModuleSchema, { method: 'POST', body: file, signal });
+  }
+
+  async repin(body: RepinRequest, { signal }: CallOptions = {}): Promise<readonly RepinResult[]> {
+    const options = { method: 'POST', body, signal } as const;
+    return (await this.#connection.call(routePath('repin'), repinAnswerSchema, options)).results;
   }
 
   modules({ signal }: CallOptions = {}): Promise<readonly DeployedModule[]> {

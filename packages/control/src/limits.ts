@@ -52,6 +52,8 @@ export const controlLimits = {
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */
   journalRowsMax: 10_000,
+  /** Bytes of a journal that one answer for a replay holds; a batch is never divided. */
+  journalPartBytes: 4_194_304,
   /** Leases lost one after another, without the job getting on, after which it is a dead letter. */
   strikesMax: 5,
   /** Lost leases in all after which a job is a dead letter. */

@@ -20,3 +20,4 @@ export { SqliteJournals, type HeldJournal } from './journals/sqlite.ts';
 export { LinkServer, type LinkServerOptions } from './link/link-server.ts';
 export { ModuleDesk } from './link/module-desk.ts';
 export type { JournalKeeper, KeptJournal, KeptRun } from './link/journal-keeper.ts';
+export type { Replayer, ReplayedLine, ReplayReport, ReplayRequest } from './run/replay.ts';

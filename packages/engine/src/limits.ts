@@ -90,6 +90,10 @@ export const engineLimits = {
   snapshotEntries: 1_000,
   /** Bytes of the journal since the last snapshot after which the next one is taken. */
   snapshotJournalBytes: 1_048_576,
+  /** Log lines that a replay gives back, the last ones. */
+  replayLogLinesMax: 10_000,
+  /** How often a replay begins again because its guest's thread was lost. */
+  replayTriesMax: 3,
   /** From so many steps on that would have to be taken again, the state of a guest that is dropped from memory is kept. */
   keptStateStepsMin: 64,
   /**

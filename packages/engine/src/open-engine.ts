@@ -8,6 +8,7 @@ import { defaultGuestLimits, type GuestLimits } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import { ModuleCache, type ModuleSource } from './module/module-cache.ts';
 import type { Random } from './random.ts';
+import { replay, type Replayer, type ReplayReport, type ReplayRequest } from './run/replay.ts';
 import { RunShell, type RunParts } from './run/run-shell.ts';
 import { defaultThreads } from './system-cores.ts';
 import { compileQuickjs, guestRuntime } from './system-quickjs.ts';
@@ -40,7 +41,7 @@ export interface EngineOptions {
  * await using engine = await openEngine({ modules, clock: systemClock, random: systemRandom });
  * const { ended } = engine.run(request, { sink: new MemoryJournal().hold(), mayStartEffect: () => true });
  */
-export const openEngine = async (options: EngineOptions): Promise<Engine> => {
+export const openEngine = async (options: EngineOptions): Promise<Engine & Replayer> => {
   const limits = { ...defaultGuestLimits, ...options.limits };
   const { clock, random, performer = systemFetch, logger = silentLogger } = options;
   const suspendAfterMs = options.suspendAfterMs ?? Number.POSITIVE_INFINITY;
@@ -55,9 +56,10 @@ export const openEngine = async (options: EngineOptions): Promise<Engine> => {
   return new EmbeddedEngine({ guests, modules, performer, clock, random, logger, suspendAfterMs });
 };
 
-class EmbeddedEngine implements Engine {
+class EmbeddedEngine implements Engine, Replayer {
   readonly #parts: RunParts & { readonly guests: GuestThreads };
   readonly #runs = new Set<EngineRun>();
+  readonly #stopped = new AbortController();
 
   constructor(parts: RunParts & { readonly guests: GuestThreads }) {
     this.#parts = parts;
@@ -71,7 +73,16 @@ class EmbeddedEngine implements Engine {
     return run;
   }
 
+  replay(
+    request: ReplayRequest,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ReplayReport> {
+    const ended = signal ? AbortSignal.any([signal, this.#stopped.signal]) : this.#stopped.signal;
+    return replay(request, this.#parts, ended);
+  }
+
   async stop(): Promise<void> {
+    this.#stopped.abort();
     for (const run of this.#runs) run.drop();
     await this.#parts.guests.stop();
   }

@@ -14,6 +14,8 @@ export const limits = {
   requestBytesMax: 33_554_432,
   /** Jobs in one publish. */
   publishJobsMax: 1_000,
+  /** Jobs that one request moves to another module. */
+  repinJobsMax: 1_000,
   /** Jobs in one claim. */
   claimJobsMax: 1_000,
   /** Appends or finishes in one request. */

@@ -1,11 +1,10 @@
-import type { Client, LogLine } from '@mvm-ci/client';
+import type { Client } from '@mvm-ci/client';
 import { isFinal, limits } from '@mvm-ci/protocol';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
 import { cliLimits } from '../limits.ts';
 import { wholeNumber } from '../option-value.ts';
-import { timeText } from '../output/job-view.ts';
-import type { Paint } from '../output/terminal.ts';
+import { lineText } from '../output/log-line.ts';
 import { examples, type Registrar } from './registrar.ts';
 
 interface LogsFlags {
@@ -44,13 +43,4 @@ const follow = async (
     if (isFinal(job.status)) return;
     await sleep(cliLimits.followMs);
   }
-};
-
-const lineText = ({ at, level, text }: LogLine, paint: Paint): string =>
-  `${paint.dim(timeText(at))}  ${levelText(level, paint)}  ${text}`;
-
-const levelText = (level: LogLine['level'], paint: Paint): string => {
-  const padded = level.padEnd(5);
-  if (level === 'error') return paint.red(padded);
-  return level === 'warn' ? paint.yellow(padded) : paint.green(padded);
 };

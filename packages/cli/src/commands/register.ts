@@ -12,6 +12,7 @@ import { registerLogs } from './logs.ts';
 import { registerModules } from './modules.ts';
 import { registerNodes } from './nodes.ts';
 import { registerPublish } from './publish.ts';
+import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerSend } from './send.ts';
 import { registerStats } from './stats.ts';
@@ -31,6 +32,7 @@ const commands = [
   registerList,
   registerStats,
   registerJournal,
+  registerReplay,
   registerLogs,
   registerSend,
   registerCancel,

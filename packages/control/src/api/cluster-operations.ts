@@ -1,7 +1,14 @@
 /** Modules, and what the control plane says of itself. */
-import { deployedModuleSchema, idSchema, limits, mvmError } from '@mvm-ci/protocol';
+import {
+  deployedModuleSchema,
+  idSchema,
+  limits,
+  mvmError,
+  repinAnswerSchema,
+  repinRequestSchema,
+} from '@mvm-ci/protocol';
 import { z } from 'zod';
-import { noBody, rawBody } from './body-spec.ts';
+import { bodyOf, noBody, rawBody } from './body-spec.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
 import { infoSchema, modulesSchema, readySchema } from './schemas.ts';
 
@@ -51,6 +58,29 @@ const module = operation({
   run: async ({ core, parameter }) => value(await core.modules.get(parameter)),
 });
 
+const repin = operation({
+  method: 'POST',
+  route: 'repin',
+  access: 'operator',
+  summary:
+    'Let live jobs go on with another deployed module, those that nobody holds and whose journals were replayed with it.',
+  body: bodyOf(repinRequestSchema),
+  search: noSearch,
+  answers: repinAnswerSchema,
+  run: async ({ core, body }) => value({ results: await core.modules.repin(body) }),
+});
+
+const moduleFile = operation({
+  method: 'GET',
+  route: 'moduleFile',
+  access: 'operator',
+  summary: 'The file of the module with this hash.',
+  body: noBody,
+  search: noSearch,
+  answers: 'application/octet-stream',
+  run: async ({ core, parameter }) => ({ type: 'bytes', bytes: await core.modules.file(parameter) }),
+});
+
 const info = operation({
   method: 'GET',
   route: 'info',
@@ -89,4 +119,13 @@ const ready = operation({
 });
 
 /** The operations of this file. */
-export const clusterOperations: readonly Operation[] = [deploy, modules, module, info, health, ready];
+export const clusterOperations: readonly Operation[] = [
+  deploy,
+  modules,
+  repin,
+  module,
+  moduleFile,
+  info,
+  health,
+  ready,
+];

@@ -1,8 +1,10 @@
 /** `/queue/…`: what publishers, operators and the seed's own workers use. */
 import {
   cancelSchema,
+  idSchema,
   isFinal,
   jobStates,
+  journalBatchesSchema,
   limits,
   mvmError,
   publishJobSchema,
@@ -33,8 +35,9 @@ import {
 const listSearch = z.object({
   state: z
     .string()
-    .transform((text, context) => seedState(text) ?? refuseState(text, context))
+    .transform((text, context) => (text === 'live' ? text : (seedState(text) ?? refuseState(text, context))))
     .optional(),
+  module: idSchema.optional(),
   limit: z.coerce.number().int().min(1).max(limits.listRowsMax).default(100),
   after: z.coerce.number().int().positive().optional(),
 });
@@ -56,7 +59,7 @@ const seedState = (text: string): JobState | undefined => {
 };
 
 const refuseState = (text: string, context: z.RefinementCtx): never => {
-  context.addIssue({ code: 'custom', message: `a state is one of ${jobStates.join(', ')}`, input: text });
+  context.addIssue({ code: 'custom', message: `a state is one of ${jobStates.join(', ')}, or live`, input: text });
   return z.NEVER;
 };
 
@@ -106,8 +109,8 @@ const list = operation({
   search: listSearch,
   answers: jobListSchema,
   run: async ({ core, search }) => {
-    const { state, limit, after } = search;
-    const page = await core.queue.list({ state: state ?? null, limit, before: after ?? null });
+    const { state, module, limit, after } = search;
+    const page = await core.queue.list({ state: state ?? null, module, limit, before: after ?? null });
     return value(page.jobs, page.next === null ? {} : { 'x-next': String(page.next) });
   },
 });
@@ -223,11 +226,23 @@ const journal = operation({
   search: journalSearch,
   answers: journalSchema,
   run: async ({ core, parameter, search }) => {
-    const found = await core.queue.journal(parameter, search.attempt ?? null);
-    const entries = found.entries.slice(search.from, search.from + search.limit);
-    const views = entries.map((entry, index) => journalEntryView(entry, search.from + index));
+    const { attempt: named = null, from, limit: entriesMax } = search;
+    const found = await core.queue.journalPart(parameter, named, { from, entriesMax });
+    const views = found.entries.map((entry, index) => journalEntryView(entry, from + index));
     return value({ job_id: parameter, attempt: found.attempt, entries: views });
   },
+});
+
+const journalBatches = operation({
+  method: 'GET',
+  route: 'journalBatches',
+  access: 'operator',
+  summary: 'The batches of an attempt’s journal from entry `from` on, as they are stored: to be checked and replayed.',
+  body: noBody,
+  search: z.object({ attempt, from: z.coerce.number().int().min(0).default(0) }),
+  answers: journalBatchesSchema,
+  run: async ({ core, parameter, search }) =>
+    value(await core.queue.journalBatches(parameter, search.attempt ?? null, search.from)),
 });
 
 const logs = operation({
@@ -257,5 +272,6 @@ export const queueOperations: readonly Operation[] = [
   send,
   children,
   journal,
+  journalBatches,
   logs,
 ];

@@ -15,6 +15,7 @@ import { finish } from './finish.ts';
 import { sendMessage } from './inbox.ts';
 import { allowNode, banNode, found, join, renameNode, touchNodes } from './membership.ts';
 import { publish } from './publish.ts';
+import { repin } from './repin.ts';
 import { report } from './report.ts';
 import type { Reply } from './reply.ts';
 import type { Tables } from './tables.ts';
@@ -61,6 +62,8 @@ const dispatch = (app: Application, command: Command): Reply => {
       return sendMessage(app, command);
     case 'deploy':
       return deploy(app, command);
+    case 'repin':
+      return repin(app, command);
     default:
       return dispatchMembership(app, command);
   }

@@ -2,7 +2,7 @@
  * Commands: every way in which the control plane's state can change (I1). A command carries all that its effect depends
  * on, time (`at`, Unix ms), ids and randomness included, so that the same commands in the same order give the same state.
  */
-import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind, NodeRole } from '@mvm-ci/protocol';
+import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind, NodeRole, RepinJob } from '@mvm-ci/protocol';
 
 /** A job to store. The hash covers all that makes two publishes of one id "the same" (`content-hash.ts`). */
 export interface PublishItem {
@@ -115,6 +115,15 @@ export interface DeployCommand {
   readonly file: Uint8Array;
 }
 
+/** Lets jobs go on with the deployment `name@version`, as far as they are where the sender has replayed them to. */
+export interface RepinCommand {
+  readonly type: 'repin';
+  readonly at: number;
+  readonly name: string;
+  readonly version: string;
+  readonly jobs: readonly RepinJob[];
+}
+
 /** A node asks to be let in: by the hash of a ticket's token, or because it was let in before. */
 export interface JoinCommand {
   readonly type: 'join';
@@ -209,4 +218,5 @@ export type Command =
   | CancelCommand
   | SendMessageCommand
   | DeployCommand
+  | RepinCommand
   | MembershipCommand;

@@ -60,7 +60,7 @@ export interface JobRecord {
   readonly inboxItems: number;
 }
 
-/** The part of a job that never changes, but for its response, which is given once. */
+/** The part of a job that never changes, but for its response, which is given once, and its module, which `repin` changes. */
 export interface JobContent {
   readonly reference: string | null;
   /** `name@version/workflow`. */

@@ -81,6 +81,7 @@ export class JobTable {
   readonly #unfinishedChildren: StatementSync;
   readonly #respond: StatementSync;
   readonly #keepInboxItems: StatementSync;
+  readonly #repin: StatementSync;
 
   constructor(db: DatabaseSync, counters: Counters) {
     this.#counters = counters;
@@ -98,6 +99,7 @@ export class JobTable {
         AND state IN ('pending', 'claimed', 'in_progress', 'waiting') ORDER BY number`,
     );
     this.#respond = db.prepare('UPDATE content SET response = ? WHERE number = ? AND response IS NULL');
+    this.#repin = db.prepare('UPDATE content SET module = ?, workflow = ? WHERE number = ?');
     this.#keepInboxItems = db.prepare('UPDATE jobs SET inbox_items = ? WHERE number = ?');
     this.#heldBy = db.prepare(
       "SELECT * FROM jobs WHERE state IN ('claimed', 'in_progress') AND worker = ? ORDER BY number",
@@ -229,6 +231,11 @@ export class JobTable {
   /** Keeps a job's early response. @returns whether it is the first one */
   respond(job: number, value: string): boolean {
     return Number(this.#respond.run(value, job).changes) > 0;
+  }
+
+  /** Pins a job to another module; the caller saves the job. */
+  repin(job: number, { module, workflow }: { readonly module: string; readonly workflow: string }): void {
+    this.#repin.run(module, workflow, job);
   }
 
   /** Corrects how many items wait in an inbox from which some were taken; nothing that is shown changes. */

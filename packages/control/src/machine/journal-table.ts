@@ -14,9 +14,6 @@ export interface StoredBatch extends JournalBatch {
   readonly epoch: number;
 }
 
-/** The batches of an attempt in order; parameters: job number, attempt. */
-export const batchesSql = 'SELECT * FROM journal WHERE job = ? AND attempt = ? ORDER BY first_seq';
-
 /** A batch, from a row of `journal`. */
 export const storedBatch = (row: Row): StoredBatch => ({
   firstSeq: number(row, 'first_seq'),

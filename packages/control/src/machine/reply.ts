@@ -1,4 +1,4 @@
-import type { ClaimedJob, DeployedModule, ItemAnswer, JobState, Published } from '@mvm-ci/protocol';
+import type { ClaimedJob, DeployedModule, ItemAnswer, JobState, Published, RepinResult } from '@mvm-ci/protocol';
 import type { Command } from './command.ts';
 import type { JobRow } from './job-row.ts';
 import type { NodeRecord } from './node-table.ts';
@@ -32,6 +32,7 @@ export type Reply =
   /** `number` is the item's in the inbox; `created` false: a message with this id was there before. */
   | { readonly type: 'send-message'; readonly number: number; readonly created: boolean }
   | { readonly type: 'deploy'; readonly module: DeployedModule; readonly created: boolean }
+  | { readonly type: 'repin'; readonly results: readonly RepinResult[] }
   | { readonly type: 'join'; readonly known: boolean; readonly node: NodeRecord }
   | { readonly type: 'create-ticket'; readonly ticket: TicketRecord }
   | { readonly type: 'revoke-ticket'; readonly ticket: TicketRecord }

@@ -5,6 +5,7 @@ import { JobTable } from './job-table.ts';
 import { JournalTable } from './journal-table.ts';
 import { ModuleTable } from './module-table.ts';
 import { NodeTable } from './node-table.ts';
+import { RepinTable } from './repin-table.ts';
 import { TicketTable } from './ticket-table.ts';
 
 /** Everything that a command may read and change. */
@@ -14,6 +15,7 @@ export interface Tables {
   readonly journal: JournalTable;
   readonly inbox: InboxTable;
   readonly modules: ModuleTable;
+  readonly repins: RepinTable;
   readonly nodes: NodeTable;
   readonly tickets: TicketTable;
 }
@@ -27,6 +29,7 @@ export const openTables = (db: DatabaseSync): Tables => {
     journal: new JournalTable(db),
     inbox: new InboxTable(db),
     modules: new ModuleTable(db, counters),
+    repins: new RepinTable(db),
     nodes: new NodeTable(db),
     tickets: new TicketTable(db),
   };

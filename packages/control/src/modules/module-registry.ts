@@ -1,5 +1,14 @@
 /** Deployed modules: what is admitted, under which name, by which hash. The store owns them. */
-import { decodeModule, idSchema, moduleHash, mvmError, type DeployedModule, type ModuleFile } from '@mvm-ci/protocol';
+import {
+  decodeModule,
+  idSchema,
+  moduleHash,
+  mvmError,
+  type DeployedModule,
+  type ModuleFile,
+  type RepinRequest,
+  type RepinResult,
+} from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
 import type { Store } from '../store/store.ts';
 
@@ -43,6 +52,12 @@ export class ModuleRegistry {
       file,
     });
     return module;
+  }
+
+  /** Moves jobs to a deployed module, as far as they may be moved. @throws MODULE_NOT_FOUND */
+  async repin({ name, version, jobs }: RepinRequest): Promise<readonly RepinResult[]> {
+    const { store, clock } = this.#parts;
+    return (await store.apply<'repin'>({ type: 'repin', at: clock.wallMs(), name, version, jobs })).results;
   }
 
   async list(): Promise<readonly DeployedModule[]> {

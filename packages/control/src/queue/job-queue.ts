@@ -16,6 +16,7 @@ import {
   type ItemAnswer,
   type JobState,
   type JobView,
+  type JournalBatches,
   type JournalEntry,
   type LeaseRef,
   type Published,
@@ -30,12 +31,13 @@ import type { Holder, LeaseKeeper } from '../lease/lease-keeper.ts';
 import type { ReportCommand } from '../machine/command.ts';
 import type { ClaimedRow } from '../machine/reply.ts';
 import type { Random } from '../random.ts';
-import type { StoredJournal } from '../store/query.ts';
+import { controlLimits } from '../limits.ts';
+import type { JournalPart, StoredJournal } from '../store/query.ts';
 import type { Store } from '../store/store.ts';
 import type { ChangeFeed, WaitOptions } from './change-feed.ts';
 import { isClaimIntact } from './content-hash.ts';
 import { jobView } from './job-view.ts';
-import { journalEntries } from './journal-view.ts';
+import { journalEntries, partEntries } from './journal-view.ts';
 import { outcomeHash } from './outcome-hash.ts';
 import { publishItem } from './publish-item.ts';
 
@@ -53,7 +55,9 @@ export interface JobQueueParts {
 
 /** Which jobs to list, newest first. */
 export interface JobListing {
-  readonly state: JobState | null;
+  readonly state: JobState | 'live' | null;
+  /** Only runs of modules of this name. @default of all */
+  readonly module?: string | undefined;
   /** Publish number below which the list begins; null: at the newest. */
   readonly before: number | null;
   readonly limit: number;
@@ -248,6 +252,34 @@ export class JobQueue {
     return { attempt: stored.attempt, entries: journalEntries(job, stored) };
   }
 
+  /**
+   * Up to `entriesMax` entries of a journal from number `from` on. From the beginning the whole journal is checked, later on what is
+   * read. @throws JOB_NOT_FOUND, JOURNAL_CORRUPT
+   */
+  async journalPart(
+    job: string,
+    attempt: number | null,
+    part: { readonly from: number; readonly entriesMax: number },
+  ): Promise<{ attempt: number; entries: readonly JournalEntry[] }> {
+    if (part.from === 0) {
+      const { entries, ...whole } = await this.journal(job, attempt);
+      return { ...whole, entries: entries.slice(0, part.entriesMax) };
+    }
+    const stored = await this.#storedJournal(job, attempt, part);
+    return { attempt: stored.attempt, entries: partEntries(job, stored, part) };
+  }
+
+  /** The batches that hold a journal's entries from number `from` on, as many as fit into an answer. @throws JOB_NOT_FOUND */
+  async journalBatches(job: string, attempt: number | null, from: number): Promise<JournalBatches> {
+    const part = { from, bytesMax: controlLimits.journalPartBytes };
+    const { batches, module, ...stored } = await this.#storedJournal(job, attempt, part);
+    const last = batches.at(-1);
+    const end = last === undefined ? 0 : last.firstSeq + last.count;
+    if (end <= from) return { attempt: stored.attempt, module, batches: [], next: null };
+    const sent = batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash }));
+    return { attempt: stored.attempt, module, batches: sent, next: end === stored.entries ? null : end };
+  }
+
   /** The current attempt's batches, for the holder of the lease. @throws JOB_NOT_FOUND, STALE_LEASE */
   async heldJournal(worker: string, lease: LeaseRef): Promise<StoredJournal> {
     this.#demandHolder(worker, lease);
@@ -259,8 +291,8 @@ export class JobQueue {
     throw mvmError('STALE_LEASE', `epoch ${lease.epoch} of job "${lease.job}" is not the sender's lease`, { ...lease });
   }
 
-  async #storedJournal(id: string, attempt: number | null): Promise<StoredJournal> {
-    const { journal } = await this.#parts.store.read<'journal'>({ type: 'journal', id, attempt });
+  async #storedJournal(id: string, attempt: number | null, part?: JournalPart): Promise<StoredJournal> {
+    const { journal } = await this.#parts.store.read<'journal'>({ type: 'journal', id, attempt, part });
     if (journal === null) throw jobNotFound(id);
     return journal;
   }

@@ -1,6 +1,8 @@
 /** A stored journal as people read it. */
 import {
+  batchEntries,
   chainStart,
+  checkBatches,
   mvmError,
   readBatches,
   type Answer,
@@ -38,6 +40,22 @@ export const journalEntries = (job: string, journal: StoredJournal): readonly Jo
     'JOURNAL_CORRUPT',
     `the journal of job "${job}" has ${entries.length} entries, and should have ${journal.entries}`,
   );
+};
+
+/**
+ * The entries that the batches of a part hold, from number `from` on, after checking that they follow from the batch before.
+ *
+ * @throws JOURNAL_CORRUPT when they don't
+ */
+export const partEntries = (
+  job: string,
+  { attempt, previous, batches }: StoredJournal,
+  { from, entriesMax }: { readonly from: number; readonly entriesMax: number },
+): readonly JournalEntry[] => {
+  const first = batches[0]?.firstSeq ?? 0;
+  checkBatches(previous ?? chainStart(job, attempt), batches, first);
+  const skipped = Math.max(0, from - first);
+  return batchEntries(batches).slice(skipped, skipped + entriesMax);
 };
 
 /** An entry to show. */

@@ -156,6 +156,21 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: 'jobs that go on with another module',
+    sql: `
+      CREATE TABLE repins (
+        number INTEGER PRIMARY KEY,
+        job INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        module_from TEXT NOT NULL,
+        module_to TEXT NOT NULL,
+        at INTEGER NOT NULL
+      );
+      CREATE INDEX repins_attempt ON repins (job, attempt, number);
+    `,
+  },
 ];
 
 /**

@@ -10,12 +10,25 @@ import type { TicketRecord } from '../machine/ticket-table.ts';
 export type Query =
   | { readonly type: 'job'; readonly id: string }
   /** Newest first, below the number `before`. */
-  | { readonly type: 'jobs'; readonly state: JobState | null; readonly before: number | null; readonly limit: number }
+  | {
+      readonly type: 'jobs';
+      /** `live`: not over yet. */
+      readonly state: JobState | 'live' | null;
+      /** Only runs of modules of this name. @default of all */
+      readonly module?: string | undefined;
+      readonly before: number | null;
+      readonly limit: number;
+    }
   /** The latest state of each job that changed after `after`, by change. */
   | { readonly type: 'changes'; readonly after: number; readonly limit: number }
   | { readonly type: 'counters' }
-  /** `attempt` null: the current one. */
-  | { readonly type: 'journal'; readonly id: string; readonly attempt: number | null }
+  /** `attempt` null: the current one. @default part all of it */
+  | {
+      readonly type: 'journal';
+      readonly id: string;
+      readonly attempt: number | null;
+      readonly part?: JournalPart | undefined;
+    }
   /** Items of a job's inbox above `after`, lowest first. */
   | { readonly type: 'inbox'; readonly id: string; readonly after: number; readonly limit: number }
   /** The jobs that a job's attempts started, oldest first. */
@@ -28,9 +41,22 @@ export type Query =
   | { readonly type: 'tickets' }
   | { readonly type: 'leases' };
 
-/** A journal as it is stored; its chain is not checked yet. */
+/** Which batches: those that hold the entries from number `from` on, until they are so many entries or bytes. */
+export interface JournalPart {
+  readonly from: number;
+  /** @default no limit */
+  readonly entriesMax?: number | undefined;
+  /** @default no limit */
+  readonly bytesMax?: number | undefined;
+}
+
+/** A journal as it is stored, or a part of it; its chain is not checked yet. */
 export interface StoredJournal {
   readonly attempt: number;
+  /** Of the attempt, hex; null when its first entry says which. */
+  readonly module: string | null;
+  /** The hash of the batch before the first one; null: there is none. */
+  readonly previous: Uint8Array | null;
   /** How many entries the job's row says there are; null for an earlier attempt. */
   readonly entries: number | null;
   readonly batches: readonly JournalBatch[];

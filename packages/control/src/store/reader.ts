@@ -1,17 +1,20 @@
 /** Answers queries from a connection of its own, which sees only what is committed. */
-import type { InboxItem } from '@mvm-ci/protocol';
+import { isFinal, jobStates, type InboxItem } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { controlLimits } from '../limits.ts';
-import { bytes, number } from '../machine/column.ts';
+import { bytes, number, text, textOrNull } from '../machine/column.ts';
 import { storedCounters } from '../machine/counters.ts';
 import { inboxItem, inboxSql } from '../machine/inbox-table.ts';
 import { jobRecord, jobRow, type JobRecord, type JobRow } from '../machine/job-row.ts';
 import { jobRowSql } from '../machine/job-table.ts';
-import { batchesSql, storedBatch } from '../machine/journal-table.ts';
 import { deployedModule, deployedModuleSql } from '../machine/module-table.ts';
 import { nodeRecord } from '../machine/node-table.ts';
+import { repinnedModuleSql } from '../machine/repin-table.ts';
 import { ticketRecord } from '../machine/ticket-table.ts';
+import { readPart, type AttemptPlace } from './journal-part.ts';
 import type { Answer, Query, StoredJournal, StoredLease } from './query.ts';
+
+const liveStates = jobStates.filter((state) => !isFinal(state));
 
 const listed = (column: string): string =>
   `CASE WHEN octet_length(${column}) <= ${controlLimits.listedTextBytesMax} THEN ${column} END AS ${column}`;
@@ -78,6 +81,7 @@ export class Reader {
   // Why `+?`: see `job-table.ts`.
   #jobs(query: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
     const before = query.before ?? Number.MAX_SAFE_INTEGER;
+    if (query.state === 'live' || query.module !== undefined) return this.#filtered(query, before);
     const rows =
       query.state === null
         ? this.#prepared(`${listSql} WHERE number < ? ORDER BY number DESC LIMIT +?`).all(before, query.limit)
@@ -87,6 +91,15 @@ export class Reader {
             query.limit,
           );
     return rows.map(jobRow);
+  }
+
+  // By publish order, whatever there is in between: `+` keeps SQLite from sorting all jobs of a state for each page.
+  #filtered({ state, module, limit }: Extract<Query, { type: 'jobs' }>, before: number): readonly JobRow[] {
+    const states = state === 'live' ? liveStates : state === null ? jobStates : [state];
+    const wanted = `+state IN (${states.map((one) => `'${one}'`).join(', ')})`;
+    const prefix = module === undefined ? '' : `${module}@`;
+    const sql = `${listSql} WHERE ${wanted} AND substr(coalesce(workflow, ''), 1, ?) = ? AND number < ? ORDER BY number DESC LIMIT +?`;
+    return this.#prepared(sql).all(prefix.length, prefix, before, limit).map(jobRow);
   }
 
   #changes(query: Extract<Query, { type: 'changes' }>): readonly JobRow[] {
@@ -100,8 +113,21 @@ export class Reader {
     if (row === undefined) return null;
     const job = jobRecord(row);
     const attempt = query.attempt ?? job.attempt;
-    const batches = this.#prepared(batchesSql).all(job.number, attempt).map(storedBatch);
-    return { attempt, entries: attempt === job.attempt ? job.journalEntries : null, batches };
+    const isCurrent = attempt === job.attempt;
+    const place = { job: job.number, attempt };
+    const part = readPart((sql) => this.#prepared(sql), place, query.part);
+    const module = isCurrent ? this.#moduleOf(job.number) : this.#repinnedModule(place);
+    return { attempt, module, entries: isCurrent ? job.journalEntries : null, ...part };
+  }
+
+  #repinnedModule({ job, attempt }: AttemptPlace): string | null {
+    const row = this.#prepared(repinnedModuleSql).get(job, attempt);
+    return row === undefined ? null : text(row, 'module');
+  }
+
+  #moduleOf(job: number): string | null {
+    const row = this.#prepared('SELECT module FROM content WHERE number = ?').get(job);
+    return row === undefined ? null : textOrNull(row, 'module');
   }
 
   #inbox({ id, after, limit }: Extract<Query, { type: 'inbox' }>): readonly InboxItem[] {

@@ -141,6 +141,17 @@ export class Transcript {
         return reportCommand(line, at);
       case 'cancel':
         return { type: 'cancel', at, job: first, reason: second };
+      case 'repin': {
+        const [name = '', version = ''] = second.split('@');
+        const attempt = numberOf(line, 'attempt', 1);
+        return {
+          type: 'repin',
+          at,
+          name,
+          version,
+          jobs: [{ job_id: first, attempt, journal_entries: numberOf(line, 'entries', 0) }],
+        };
+      }
       case 'ticket':
         return ticketCommand(line, at);
       case 'revoke':
@@ -319,6 +330,8 @@ const replyText = (reply: Reply): readonly string[] => {
       return [`number ${reply.number} ${reply.created ? 'created' : 'known'}`];
     case 'deploy':
       return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
+    case 'repin':
+      return reply.results.map(({ job_id: id, result }) => `${id} ${result}`);
     case 'join':
       return [`${reply.known ? 'known' : 'let in'}: ${nodeText(reply.node)}`];
     case 'create-ticket':

@@ -20,7 +20,9 @@ const corruptJournal = (why: string): Failure => ({
 });
 
 /** Why a run can't go on with the journal that it was given. */
-export const startObjection = (start: RunStart): Failure | undefined => {
+export const startObjection = (
+  start: Pick<RunStart, 'job' | 'attempt' | 'runtime' | 'workflow' | 'journal'>,
+): Failure | undefined => {
   const first = start.journal[0];
   if (!first) return undefined;
   if (first.kind !== 'started') return corruptJournal(`its first entry is "${first.kind}", not "started"`);
@@ -29,16 +31,30 @@ export const startObjection = (start: RunStart): Failure | undefined => {
   return wrong && corruptJournal(`it was started with ${wrong} "${first[wrong]}", the job says "${start[wrong]}"`);
 };
 
-/** Step `index` asked for something else than its journal says (I6). */
-export const divergence = (log: StepLog, index: number, asked: readonly Intent[]): Failure => {
+/** Where a replay left its journal. */
+export interface Divergence {
+  /** Number of the journal's entry. */
+  readonly entry: number;
+  /** What it says, in a few words. */
+  readonly recorded: string;
+  /** What was asked for instead. */
+  readonly asked: string;
+}
+
+/** How step `index`, which asked for `asked`, differs from its journal. */
+export const divergenceOf = (log: StepLog, index: number, asked: readonly Intent[]): Divergence => {
   const step = log.step(index);
   const difference = firstDifference(step?.recorded ?? [], asked);
-  const recorded = shown(difference.recorded);
-  const came = shown(difference.asked);
+  return { entry: step?.entry ?? 0, recorded: shown(difference.recorded), asked: shown(difference.asked) };
+};
+
+/** Step `index` asked for something else than its journal says (I6). */
+export const divergence = (log: StepLog, index: number, asked: readonly Intent[]): Failure => {
+  const details = divergenceOf(log, index, asked);
   return {
     code: 'NONDETERMINISM',
-    message: `entry ${step?.entry}: its journal says ${recorded}, and on replay the workflow asked for ${came}`,
-    details: { entry: step?.entry, recorded, asked: came },
+    message: `entry ${details.entry}: its journal says ${details.recorded}, and on replay the workflow asked for ${details.asked}`,
+    details: { ...details },
   };
 };
 

@@ -60,6 +60,16 @@ export class StepLog {
     this.#bytes += entryBytes(entry);
   }
 
+  /** Steps whose intents are recorded. */
+  get recordedSteps(): number {
+    return this.#recorded.length;
+  }
+
+  /** Steps so far: the recorded ones, and the one that isn't recorded yet, if it has events. */
+  get steps(): number {
+    return this.#recorded.length + (this.hasTail ? 1 : 0);
+  }
+
   /** The recorded steps from number `first` on (from 0), and the one that isn't recorded yet, if it has events. */
   stepsFrom(first: number): readonly GuestStep[] {
     const recorded = this.#recorded.slice(first);

@@ -157,6 +157,16 @@ export interface JournalAnswer {
   readonly inbox?: readonly InboxItem[] | undefined;
 }
 
+/** Answer of `GET /queue/journal-batches/{job}`: a part of an attempt's journal as it is stored. */
+export interface JournalBatches {
+  readonly attempt: number;
+  /** Hash of the module that the attempt runs with; null for one that is over: the one that its first entry names. */
+  readonly module: string | null;
+  readonly batches: readonly JournalBatch[];
+  /** The `from` of the next part; null at the end. */
+  readonly next: number | null;
+}
+
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const worker = idSchema.optional();
@@ -263,6 +273,14 @@ export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
       z.object({ ok: z.literal(false), error: errorRecordSchema }),
     ]),
   ),
+});
+
+/** Checks {@link JournalBatches}. */
+export const journalBatchesSchema: z.ZodType<JournalBatches> = z.object({
+  attempt: positive,
+  module: z.string().nullable(),
+  batches: z.array(z.object(batch)),
+  next: count.nullable(),
 });
 
 export const journalAnswerSchema: z.ZodType<JournalAnswer> = z.object({

@@ -39,11 +39,13 @@ export const readBatches = (start: Uint8Array, batches: readonly JournalBatch[])
 /**
  * Checks numbers and chain of an attempt's batches, without looking into their entries.
  *
+ * @param start the hash before the first of them: {@link chainStart}, or that of the batch before
+ * @param firstSeq the number that the first of them must begin with @default 0
  * @throws {MvmError} `JOURNAL_CORRUPT` naming the first batch that doesn't follow from the one before.
  */
-export const checkBatches = (start: Uint8Array, batches: readonly JournalBatch[]): void => {
+export const checkBatches = (start: Uint8Array, batches: readonly JournalBatch[], firstSeq = 0): void => {
   let previous = start;
-  let seq = 0;
+  let seq = firstSeq;
   for (const batch of batches) {
     if (batch.firstSeq !== seq) throw corrupt(batch, `entry ${seq} was expected`);
     if (!bytesEqual(chainHash(previous, batch), batch.hash))
