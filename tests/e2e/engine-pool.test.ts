@@ -102,7 +102,7 @@ class Fleet implements AsyncDisposable {
 }
 
 const startEngine = (http: string): Promise<ReadyProcess> =>
-  ReadyProcess.start({ args: ['flawless', '--http', http, '--max-runs', '64', '--threads', '1'] });
+  ReadyProcess.start({ args: ['flawless', '--jobs', 'off', '--http', http, '--max-runs', '64', '--threads', '1'] });
 
 interface Play {
   readonly scene: Scene;

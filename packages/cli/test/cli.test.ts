@@ -6,7 +6,17 @@ import { runCommand } from './fixtures/fake-host.ts';
 const commands = {
   'control-plane': [],
   worker: [],
-  flawless: [],
+  'flawless up': [],
+  'flawless deploy': ['file'],
+  'flawless run': ['m', 'w'],
+  'flawless list': [],
+  'flawless status': ['j1'],
+  'flawless logs': ['j1'],
+  'flawless journal show': ['j1'],
+  'flawless replay': ['j1'],
+  'flawless send': ['j1', 't'],
+  'flawless cancel': ['j1'],
+  'flawless modules': [],
   build: ['folder'],
   deploy: ['folder'],
   publish: ['w'],
@@ -45,7 +55,10 @@ describe('runCli', { concurrency: true }, () => {
     it(`explains ${command}, with examples that name it, and --json`, async () => {
       const { code, stdout, stderr } = await runCommand([...command.split(' '), '--help']);
       assert.deepEqual([code, stderr], [0, '']);
-      assert.match(stdout, new RegExp(`Examples:\\n  \\$ npx mvm-ci ${command}\\b`));
+      assert.match(
+        stdout,
+        new RegExp(`Examples:\\n  \\$ npx ${command.startsWith('flawless ') ? '' : 'mvm-ci '}${command}\\b`),
+      );
       assert.match(stdout, /--json/);
     });
 

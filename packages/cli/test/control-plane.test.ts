@@ -62,7 +62,7 @@ describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
     await using second = new CliProcess(['control-plane', '--data', data, '--http', '127.0.0.1:0']);
     const { code, stderr } = await second.end();
     assert.equal(code, 2);
-    assert.match(stderr, /^error CONFIG_INVALID: another control plane uses the data folder .*\n.* --data DIR/m);
+    assert.match(stderr, /^error CONFIG_INVALID: another process uses the data folder .*\n.* --data DIR/m);
   });
 
   it('serves an engine beside itself, with a token of its own beyond loopback', async () => {

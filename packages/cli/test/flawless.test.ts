@@ -75,12 +75,12 @@ describe('flawless, an engine server on the command line', { timeout: 120_000 },
   it('says what is wrong with its arguments', async () => {
     await using first = start('--http', '127.0.0.1:0');
     const { host } = new URL(String((await first.ready())['http']));
-    await using second = start('--http', host);
+    await using second = start('--http', host, '--jobs', 'off');
     const { code, stderr } = await second.end();
     assert.equal(code, 2);
     assert.match(stderr, /"CONFIG_INVALID".*EADDRINUSE/);
     for (const [args, rule] of [
-      [['down'], /unknown verb "down"/],
+      [['down'], /unknown command "down"/],
       [['--http', '27288x'], /it must be HOST:PORT/],
       [['--max-runs', '0'], /a whole number from 1 to 10000/],
       [['--http', 'off'], /give an address with --http/],

@@ -10,4 +10,5 @@ export { openCore, type Core, type CoreOptions } from './core.ts';
 export type { Admit } from './modules/module-registry.ts';
 export { createApi, type Api, type ApiParts } from './api/api.ts';
 export type { Caller } from './api/caller.ts';
+export { openStandalone, type Standalone, type StandaloneOptions } from './standalone.ts';
 export { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';

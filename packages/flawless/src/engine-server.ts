@@ -2,7 +2,8 @@
  * An engine server: an HTTP listener whose links carry runs to an engine. Owns the listener and the open links; the engine,
  * and the runs in it, belong to whoever gave them.
  *
- * 1. It keeps nothing of a job: journals and modules come over the link, and go with it.
+ * 1. It keeps nothing of others' jobs: their journals and modules come over the link, and go with it. Its own jobs, if it
+ *    is given some, are kept by whoever gave them.
  * 2. From the first moment of a stop it is not ready and takes no run; the runs that it has get the grace time, and those
  *    that are left are given back.
  * 3. Beyond loopback nobody gets in without the token.
@@ -19,7 +20,9 @@ import {
   type HttpListener,
 } from '@mvm-ci/net';
 import { linkVersion, mvmError, type EngineStatus, type Logger, type MvmError } from '@mvm-ci/protocol';
+import { EngineMetrics } from './engine-metrics.ts';
 import { flawlessLimits } from './limits.ts';
+import type { OwnJobs } from './own-jobs.ts';
 import { engineApi } from './routes.ts';
 
 /** Where runs come to. Its `drain` takes no more, and lets those under way end. */
@@ -36,6 +39,8 @@ export interface EngineServerOptions {
   readonly token?: string | undefined;
   /** Whoever made it stops it, after the server. */
   readonly links: EngineLinks;
+  /** Jobs of its own. Whoever made them stops them, after the server. @default none: it runs those of others alone */
+  readonly jobs?: OwnJobs | undefined;
   /** The release that it tells, such as `0.1.0`. */
   readonly version: string;
   readonly logger: Logger;
@@ -86,11 +91,17 @@ class RunningServer implements EngineServer {
   }
 
   async listen(): Promise<void> {
-    const { http, token, logger, clock } = this.#options;
+    const { http, token, jobs, logger, clock } = this.#options;
     const fetch = engineApi({
       gate: operatorGate({ host: http.host, token: token ?? null, tokenName: 'the engine server’s token' }),
       status: () => this.#status(),
       linkObstacle: () => this.#linkObstacle(),
+      jobs,
+      metrics: new EngineMetrics({
+        status: () => this.#status(),
+        links: () => this.#channels.size,
+        jobs: jobs && (() => jobs.stats()),
+      }),
       logger,
     });
     this.#listener = await listenHttp({ ...http, fetch, links: { opened: (duplex) => this.#serve(duplex), clock } });
@@ -134,9 +145,9 @@ class RunningServer implements EngineServer {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const { links, logger } = this.#options;
+    const { links, jobs, logger } = this.#options;
     logger.info({ runs: links.runs, graceMs }, 'the engine server is draining');
-    await links.drain({ graceMs });
+    await Promise.all([links.drain({ graceMs }), jobs?.drain({ graceMs })]);
     await this.#endLinks();
     await this.#listener?.stop(flawlessLimits.drainMs);
     logger.info({}, 'the engine server has stopped');

@@ -14,7 +14,10 @@ import {
   type MvmError,
 } from '@mvm-ci/protocol';
 import { Hono, type Context } from 'hono';
+import type { EngineMetrics } from './engine-metrics.ts';
+import { flawlessRefusal, flawlessRoutes, isFlawlessPath, mountFlawless } from './flawless-api.ts';
 import { flawlessLimits } from './limits.ts';
+import type { OwnJobs } from './own-jobs.ts';
 
 /** What the routes answer from. */
 export interface RoutesParts {
@@ -23,6 +26,9 @@ export interface RoutesParts {
   readonly status: () => EngineStatus;
   /** Why no link can be opened now. */
   readonly linkObstacle: () => MvmError | undefined;
+  /** Jobs of its own. @default none: it runs those of others alone */
+  readonly jobs?: Pick<OwnJobs, 'flawless' | 'fetch'> | undefined;
+  readonly metrics: Pick<EngineMetrics, 'contentType' | 'text'>;
   readonly logger: Logger;
 }
 
@@ -39,15 +45,19 @@ export const engineApi = (parts: RoutesParts): EngineApi => {
   app.get(engineRoutes.version, (context) => versionAnswer(context, parts.status()));
   app.get(engineRoutes.health, (context) => context.json({ status: 'ok' }));
   app.get(engineRoutes.ready, (context) => readyAnswer(context, parts.status()));
+  app.get(engineRoutes.metrics, async (context) =>
+    context.body(await parts.metrics.text(), 200, { 'content-type': parts.metrics.contentType }),
+  );
   app.post(engineRoutes.link, (context) => {
     const obstacle = parts.linkObstacle();
     if (obstacle) throw obstacle;
     return context.body(null, 200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
   });
+  const { jobs } = parts;
+  if (jobs) mountFlawless(app, jobs.flawless);
   app.notFound((context) => {
-    throw mvmError('ROUTE_NOT_FOUND', `there is no ${context.req.method} ${context.req.path} here`, {
-      routes: [...described],
-    });
+    if (jobs && !isFlawlessPath(context.req.path)) return jobs.fetch(context.req.raw);
+    throw noRoute(context, jobs);
   });
   app.onError((error, context) => refusal(error, context, parts.logger));
   return async (request) => identified(await app.fetch(request));
@@ -57,8 +67,19 @@ const described = [
   `GET ${engineRoutes.version}`,
   `GET ${engineRoutes.health}`,
   `GET ${engineRoutes.ready}`,
+  `GET ${engineRoutes.metrics}`,
   `POST ${engineRoutes.link}`,
 ];
+
+const flawlessDescribed = Object.values(flawlessRoutes).map((path) => `POST ${path}`);
+
+const noRoute = ({ req }: Context, jobs: RoutesParts['jobs']): MvmError => {
+  const message = `there is no ${req.method} ${req.path} here`;
+  if (jobs) return mvmError('ROUTE_NOT_FOUND', message, { routes: [...described, ...flawlessDescribed] });
+  const alone = isFlawlessPath(req.path) || /^\/(?:queue|modules)\b/.test(req.path);
+  const hint = alone ? ': this engine server was started with --jobs off, and has no jobs of its own' : '';
+  return mvmError('ROUTE_NOT_FOUND', message + hint, { routes: [...described] });
+};
 
 // Every answer says that this is an engine server with a link: a client may ask whatever it likes first.
 const identified = (response: Response): Response => {
@@ -83,6 +104,7 @@ const refusal = (thrown: Error, context: Context, logger: Logger): Response => {
   if (error.code === 'INTERNAL') logger.error({ err: thrown, method, path }, 'a request failed unexpectedly');
   const shown =
     error.code === 'INTERNAL' ? mvmError('INTERNAL', "an unexpected error; the engine server's log has it") : error;
+  if (isFlawlessPath(path)) return flawlessRefusal(shown);
   const headers = error.code === 'UNAVAILABLE' ? retryAfter : {};
   return Response.json(errorBody(shown.toRecord()), { status: shown.status, headers });
 };

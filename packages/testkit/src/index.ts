@@ -20,6 +20,7 @@ export { MemoryLink } from './engine-host/memory-link.ts';
 export { MessageCutter, type Cut } from './engine-host/message-cutter.ts';
 export { Receiver } from './engine-host/receiver.ts';
 export * from './guest/core-wasm.ts';
+export * from './guest/flawless-module.ts';
 export * from './guest/script-module.ts';
 export * from './guest/wasi-program.ts';
 export * from './guest/wire-intents.ts';

@@ -4,6 +4,7 @@ export type { Clock, Timer } from './clock.ts';
 export type { LogFields, Logger } from './logger.ts';
 export type { Random } from './random.ts';
 export type { Peer, PeerInit } from './peer-control-plane.ts';
+export type { LocalPeer } from './local-control-plane.ts';
 export type { ModuleSource } from './module-source.ts';
 export type * from './engine-host.ts';
 export { embeddedHost } from './engine-hosts/embedded.ts';

@@ -19,6 +19,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { workerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { Membership } from './membership.ts';
+import { localControlPlane, type LocalPeer } from './local-control-plane.ts';
 import { moduleSource, type ModuleSource } from './module-source.ts';
 import { peerControlPlane, type Peer } from './peer-control-plane.ts';
 import type { Random } from './random.ts';
@@ -26,8 +27,8 @@ import { Slots } from './slots.ts';
 
 /** What a worker needs. */
 export interface WorkerOptions {
-  /** The connection to the control plane; the worker closes it. */
-  readonly peer: Peer;
+  /** The connection to the control plane, or one that is in this process; the worker closes it. */
+  readonly peer: Peer | LocalPeer;
   /** Makes the place where jobs run, given the control plane's modules; the worker stops it. */
   readonly openHost: (modules: ModuleSource) => EngineHost | Promise<EngineHost>;
   /** Jobs at once. @default workerLimits.slotsDefault */
@@ -103,8 +104,9 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   if (options.signal?.aborted) abort();
   const incarnation = options.random.bytes(16).toHex();
   const { token, cluster, name, clock, random, logger } = options;
-  const controlPlane = peerControlPlane(options.peer, clock);
-  const unreachable = (): MvmError | undefined => options.peer.unreachable;
+  const { peer } = options;
+  const controlPlane = 'call' in peer ? localControlPlane(peer) : peerControlPlane(peer, clock);
+  const unreachable = (): MvmError | undefined => ('call' in peer ? undefined : peer.unreachable);
   const common = { incarnation, token, cluster, name, clock, random, logger, unreachable };
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {

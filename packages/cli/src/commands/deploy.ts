@@ -1,11 +1,11 @@
 import type { DeployedModule } from '@mvm-ci/protocol';
 import { Option } from 'commander';
-import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { checkedDeploy, policies, type Policy } from '../deploy-check/checked-deploy.ts';
 import { checkText } from '../deploy-check/check-text.ts';
 import { loadModule, type NamedModule } from '../module-archive.ts';
 import { exitCodes } from '../output/failure.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar, Server } from './registrar.ts';
 
 interface DeployFlags {
   readonly as?: string;
@@ -13,11 +13,11 @@ interface DeployFlags {
   readonly then?: Policy;
 }
 
-const help = `
+const help = (server: Server): string => `
 --check replays the journals of all jobs that run another version of the module and are not over, without any effect, and tells which of them
 could go on with the new one. Then, with --then pin, it is deployed and they stay on theirs; with --then move those that could go on with it
 do so; with --then abort nothing is deployed if there is one that could not, and the exit code is 1.
-${examples(
+${server.examples(
   'deploy examples/01-crawler',
   'deploy crawler@1.0.0.mvm',
   'deploy flow.ts --as flow@2',
@@ -25,35 +25,37 @@ ${examples(
 )}`;
 
 /** `mvm-ci deploy DIR|FILE` */
-export const registerDeploy = ({ program, host, exit }: Registrar): void => {
+export const registerDeploy = ({ program, host, server, exit }: Registrar): void => {
   const command = program.command('deploy <path>');
-  withClientOptions(command.description('build a workflow folder, or take a module file, and deploy it'))
-    .option('--as <name@version>', 'deploy under this name and version (default: those of package.json)')
+  server
+    .withOptions(command.description('build a workflow folder, or take a module file, and deploy it'))
+    .option('--as <name@version>', 'deploy under this name and version (default: those that it names itself)')
     .option('--check', 'first replay all live jobs of the module with it')
     .addOption(new Option('--then <what>', 'what to do after the check (default: pin)').choices(policies))
-    .addHelpText('after', help)
+    .addHelpText('after', help(server))
     .action(async (path: string, flags: DeployFlags) => {
       if (flags.then !== undefined && flags.check !== true) command.error('error: --then goes with --check only');
-      const context = openContext(host, flags);
+      const context = server.open(flags);
       const module = await loadModule(host, path, flags.as);
       const { admitModule } = await import('@mvm-ci/engine');
       await admitModule(module.file);
-      if (flags.check !== true) return deployOnly(context, module);
+      if (flags.check !== true) {
+        const deployed = await deployOnly(context, module);
+        return context.terminal.result(deployed, () => deployedText(deployed, context, server));
+      }
       const report = await checkedDeploy(context, module, flags.then ?? 'pin');
       context.terminal.result(report, () => checkText(report, context.terminal));
       if (!report.deployed) exit(exitCodes.failed);
     });
 };
 
-const deployOnly = async ({ terminal, client }: CommandContext, module: NamedModule): Promise<void> => {
-  const deployed = await client().deploy({ name: module.name, version: module.version, file: module.bytes });
-  terminal.result(deployed, () => deployedText(deployed, terminal));
-};
+const deployOnly = ({ client }: CommandContext, { name, version, bytes }: NamedModule): Promise<DeployedModule> =>
+  client().deploy({ name, version, file: bytes });
 
-const deployedText = (deployed: DeployedModule, terminal: CommandContext['terminal']): string =>
+const deployedText = (deployed: DeployedModule, { terminal }: CommandContext, server: Server): string =>
   terminal.facts([
     ['deployed', `${deployed.name}@${deployed.version}`],
     ['workflows', deployed.workflows.join(', ')],
     ['hash', deployed.hash],
-    ['try it', `npx mvm-ci publish ${deployed.name} --input '…'`],
+    ['try it', server.startLine(deployed)],
   ]);

@@ -1,10 +1,9 @@
 import type { Client } from '@mvm-ci/client';
 import { asMvmError, limits, type ErrorRecord, type JobView } from '@mvm-ci/protocol';
 import type { Command } from 'commander';
-import { openContext, withClientOptions } from '../command-context.ts';
 import { exitCodes } from '../output/failure.ts';
 import type { Column, Paint } from '../output/terminal.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar, Server } from './registrar.ts';
 
 /** What was found of one job. */
 interface Verdict {
@@ -16,20 +15,21 @@ interface Verdict {
   readonly error: ErrorRecord | null;
 }
 
-const help = `
+const help = (server: Server): string => `
 Of each job all attempts are checked: that their entries are numbered without a gap, that each batch follows from the one before by
 its hash, that all of them can be read, and that input and result are those that were stored. The exit code is 1 when one is damaged.
-${examples('journal verify 0b9c51', 'journal verify --all --json')}`;
+${server.examples('journal verify 0b9c51', 'journal verify --all --json')}`;
 
 /** `mvm-ci journal verify [JOB…]` */
-export const registerVerify = (group: Command, { host, exit }: Registrar): void => {
+export const registerVerify = (group: Command, { server, exit }: Registrar): void => {
   const command = group.command('verify [jobs...]').description('check that journals are as they were written');
-  withClientOptions(command)
+  server
+    .withOptions(command)
     .option('--all', 'check all jobs that there are')
-    .addHelpText('after', help)
+    .addHelpText('after', help(server))
     .action(async (ids: readonly string[], flags: { readonly all?: boolean }) => {
       if (ids.length > 0 === (flags.all === true)) command.error('error: name jobs, or give --all');
-      const { terminal, client } = openContext(host, flags);
+      const { terminal, client } = server.open(flags);
       const connection = client();
       const verdicts: Verdict[] = [];
       for await (const job of flags.all === true ? allJobs(connection) : named(connection, ids))

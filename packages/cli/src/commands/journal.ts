@@ -1,11 +1,10 @@
 import type { JournalEntryView } from '@mvm-ci/client';
 import { limits } from '@mvm-ci/protocol';
 import type { Command } from 'commander';
-import { openContext, withClientOptions } from '../command-context.ts';
 import { wholeNumber } from '../option-value.ts';
 import type { Column } from '../output/terminal.ts';
 import { registerVerify } from './journal-verify.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar, Server } from './registrar.ts';
 
 const detailCharsMax = 100;
 
@@ -15,25 +14,26 @@ const columns: readonly Column<JournalEntryView>[] = [
   { head: 'WHAT', cell: (entry) => detail(entry) },
 ];
 
-const help = `
+const help = (server: Server): string => `
 What an entry holds is cut after ${detailCharsMax} characters; --json prints all of it.
-${examples('journal show 0b9c51', 'journal 0b9c51 --attempt 1 --json')}`;
+${server.examples('journal show 0b9c51', 'journal 0b9c51 --attempt 1 --json')}`;
 
 /** `mvm-ci journal [show] ID`, `mvm-ci journal verify` */
 export const registerJournal = (registrar: Registrar): void => {
   const group = registrar.program.command('journal').description('show and check the journals of jobs');
-  group.addHelpText('after', examples('journal 0b9c51', 'journal verify --all'));
+  group.addHelpText('after', registrar.server.examples('journal 0b9c51', 'journal verify --all'));
   registerShow(group, registrar);
   registerVerify(group, registrar);
 };
 
-const registerShow = (group: Command, { host }: Registrar): void => {
+const registerShow = (group: Command, { server }: Registrar): void => {
   const command = group.command('show <job>', { isDefault: true });
-  withClientOptions(command.description("show a job's journal: what it asked for and what it was told"))
+  server
+    .withOptions(command.description("show a job's journal: what it asked for and what it was told"))
     .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
-    .addHelpText('after', help)
+    .addHelpText('after', help(server))
     .action(async (id: string, flags: { readonly attempt?: number }) => {
-      const { terminal, client } = openContext(host, flags);
+      const { terminal, client } = server.open(flags);
       const journal = await client().journal(id, { attempt: flags.attempt });
       terminal.result(journal, () => terminal.table(journal.entries, columns, 'the journal is empty'));
     });

@@ -1,9 +1,8 @@
 import { jobStates, limits, type JobState } from '@mvm-ci/protocol';
 import { Option } from 'commander';
-import { openContext, withClientOptions } from '../command-context.ts';
 import { wholeNumber } from '../option-value.ts';
 import { jobColumns } from '../output/job-view.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar } from './registrar.ts';
 
 interface ListFlags {
   readonly state?: JobState;
@@ -12,8 +11,9 @@ interface ListFlags {
 }
 
 /** `mvm-ci list` */
-export const registerList = ({ program, host }: Registrar): void => {
-  withClientOptions(program.command('list').description('list jobs, newest first'))
+export const registerList = ({ program, server }: Registrar): void => {
+  server
+    .withOptions(program.command('list').description('list jobs, newest first'))
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(jobStates))
     .option(
       '--limit <count>',
@@ -26,9 +26,9 @@ export const registerList = ({ program, host }: Registrar): void => {
       'go on after the page that ended with this cursor',
       wholeNumber(1, Number.MAX_SAFE_INTEGER),
     )
-    .addHelpText('after', examples('list', 'list --state failed --limit 20', 'list --json'))
+    .addHelpText('after', server.examples('list', 'list --state failed --limit 20', 'list --json'))
     .action(async (flags: ListFlags) => {
-      const { terminal, client } = openContext(host, flags);
+      const { terminal, client } = server.open(flags);
       const after = flags.after?.toString();
       const { jobs, next } = await client().list({ state: flags.state, limit: flags.limit, after });
       terminal.result({ jobs, next: next ?? null }, () => terminal.table(jobs, jobColumns(terminal.paint), 'no jobs'));

@@ -1,11 +1,11 @@
 import type { Client } from '@mvm-ci/client';
 import { isFinal, limits } from '@mvm-ci/protocol';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { cliLimits } from '../limits.ts';
 import { wholeNumber } from '../option-value.ts';
 import { lineText } from '../output/log-line.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar } from './registrar.ts';
 
 interface LogsFlags {
   readonly attempt?: number;
@@ -13,13 +13,14 @@ interface LogsFlags {
 }
 
 /** `mvm-ci logs ID` */
-export const registerLogs = ({ program, host }: Registrar): void => {
-  withClientOptions(program.command('logs <job>').description('show what a job logged'))
+export const registerLogs = ({ program, server }: Registrar): void => {
+  server
+    .withOptions(program.command('logs <job>').description('show what a job logged'))
     .option('--attempt <number>', 'of this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
     .option('--follow', 'go on until the job is over; with --json one document a line')
-    .addHelpText('after', examples('logs 0b9c51', 'logs 0b9c51 --follow'))
+    .addHelpText('after', server.examples('logs 0b9c51', 'logs 0b9c51 --follow'))
     .action(async (id: string, flags: LogsFlags) => {
-      const context = openContext(host, flags);
+      const context = server.open(flags);
       const client = context.client();
       if (flags.follow) return follow(context, client, { id, attempt: flags.attempt });
       const lines = await client.logs(id, { attempt: flags.attempt });

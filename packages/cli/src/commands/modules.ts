@@ -1,8 +1,7 @@
 import type { DeployedModule } from '@mvm-ci/protocol';
-import { openContext, withClientOptions } from '../command-context.ts';
 import { timeText } from '../output/job-view.ts';
 import type { Column } from '../output/terminal.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar } from './registrar.ts';
 
 const columns: readonly Column<DeployedModule>[] = [
   { head: 'MODULE', cell: (module) => `${module.name}@${module.version}` },
@@ -14,12 +13,13 @@ const columns: readonly Column<DeployedModule>[] = [
 ];
 
 /** `mvm-ci modules` */
-export const registerModules = ({ program, host }: Registrar): void => {
-  withClientOptions(program.command('modules').description('list the deployed modules'))
-    .addHelpText('after', examples('modules', 'modules --json'))
+export const registerModules = ({ program, server }: Registrar): void => {
+  server
+    .withOptions(program.command('modules').description('list the deployed modules'))
+    .addHelpText('after', server.examples('modules', 'modules --json'))
     .action(async (flags: object) => {
-      const { terminal, client } = openContext(host, flags);
+      const { terminal, client } = server.open(flags);
       const modules = await client().modules();
-      terminal.result(modules, () => terminal.table(modules, columns, 'no modules: deploy one with mvm-ci deploy DIR'));
+      terminal.result(modules, () => terminal.table(modules, columns, 'no modules are deployed'));
     });
 };

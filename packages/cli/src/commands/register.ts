@@ -18,6 +18,7 @@ import { registerSend } from './send.ts';
 import { registerStats } from './stats.ts';
 import { registerStatus } from './status.ts';
 import { registerTicket } from './ticket.ts';
+import { controlPlaneServer } from './registrar.ts';
 import { registerWorker } from './worker.ts';
 
 const commands = [
@@ -44,5 +45,6 @@ const commands = [
 
 /** Puts every command on the command line, in the order in which a new user meets them. */
 export const registerCommands = (program: Command, host: CommandHost, exit: (code: number) => void): void => {
-  for (const register of commands) register({ program, host, exit });
+  const server = controlPlaneServer(host);
+  for (const register of commands) register({ program, host, server, exit });
 };

@@ -1,6 +1,6 @@
 import type { LogLine } from '@mvm-ci/client';
 import { limits } from '@mvm-ci/protocol';
-import { openContext, withClientOptions, type CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { loadModule } from '../module-archive.ts';
 import { wholeNumber } from '../option-value.ts';
 import { exitCodes } from '../output/failure.ts';
@@ -8,27 +8,28 @@ import { lineText } from '../output/log-line.ts';
 import { LocalReplayer } from '../replay/local-replayer.ts';
 import { replayView, verdictFacts, type ReplayView } from '../replay/replay-view.ts';
 import { storedAttempt } from '../replay/stored-attempt.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar, Server } from './registrar.ts';
 
 interface ReplayFlags {
   readonly attempt?: number;
   readonly patchModule?: string;
 }
 
-const help = `
+const help = (server: Server): string => `
 The job, live or over, isn't touched: its journal is fetched, and the workflow runs again in this process with the journal answering instead of
 the world. What it logs on the way is printed. The exit code is 1 when it asked for something else than is recorded, or failed otherwise.
-${examples('replay 0b9c51', 'replay 0b9c51 --patch-module examples/01-crawler', 'replay 0b9c51 --attempt 1 --json')}`;
+${server.examples('replay 0b9c51', 'replay 0b9c51 --patch-module examples/01-crawler', 'replay 0b9c51 --attempt 1 --json')}`;
 
 /** `mvm-ci replay ID` */
-export const registerReplay = ({ program, host, exit }: Registrar): void => {
+export const registerReplay = ({ program, server, exit }: Registrar): void => {
   const command = program.command('replay <job>').description('run a job again from its journal, without any effect');
-  withClientOptions(command)
+  server
+    .withOptions(command)
     .option('--attempt <number>', 'this attempt (default: the current one)', wholeNumber(1, limits.attemptsMax))
     .option('--patch-module <path>', 'with this module: a workflow folder or source file, or a module file')
-    .addHelpText('after', help)
+    .addHelpText('after', help(server))
     .action(async (id: string, flags: ReplayFlags) => {
-      const context = openContext(host, flags);
+      const context = server.open(flags);
       const view = await replayed(context, id, flags);
       context.terminal.result(view, () => shown(view, context));
       if (!view.compatible) exit(exitCodes.failed);

@@ -1,15 +1,15 @@
-import { openContext, withClientOptions } from '../command-context.ts';
 import { jobFacts } from '../output/job-view.ts';
-import { examples, type Registrar } from './registrar.ts';
+import type { Registrar } from './registrar.ts';
 
 /** `mvm-ci status ID` */
-export const registerStatus = ({ program, host }: Registrar): void => {
+export const registerStatus = ({ program, server }: Registrar): void => {
   const command = program.command('status <job>').description('show one job: its state, progress, result or error');
-  withClientOptions(command)
+  server
+    .withOptions(command)
     .option('--wait', 'wait until the job is over')
-    .addHelpText('after', examples('status 0b9c51', 'status 0b9c51 --wait --json'))
+    .addHelpText('after', server.examples('status 0b9c51', 'status 0b9c51 --wait --json'))
     .action(async (id: string, flags: { readonly wait?: boolean }) => {
-      const { terminal, client } = openContext(host, flags);
+      const { terminal, client } = server.open(flags);
       const job = await (flags.wait ? client().wait(id) : client().status(id));
       terminal.result(job, () => jobFacts(job, terminal));
     });

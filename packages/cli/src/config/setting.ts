@@ -49,6 +49,8 @@ export interface Config {
   readonly flawless: string | undefined;
   /** The engine server's data folder. */
   readonly flawlessData: string | undefined;
+  /** Whether an engine server keeps jobs of its own. */
+  readonly jobs: 'on' | 'off';
   /** Runs at the same time that a process takes from others. */
   readonly maxRuns: number | undefined;
   readonly logLevel: CliLogLevel;
@@ -68,7 +70,7 @@ export type ConfigKey = keyof Config;
 /** Where a control plane keeps its data unless told otherwise; relative to the current folder. */
 export const defaultDataFolder = '.mvm-ci/control-plane';
 
-/** Where an engine server keeps its token unless told otherwise; relative to the current folder. */
+/** Where an engine server keeps its jobs and its token unless told otherwise; relative to the current folder. */
 export const defaultFlawlessFolder = '.mvm-ci/flawless';
 
 /** Where an engine server listens unless told otherwise. */
@@ -88,6 +90,7 @@ export const defaults: Partial<Config> = {
   relay: 'none',
   discovery: 'none',
   engine: 'on',
+  jobs: 'on',
 };
 
 /** The environment variable of each setting that has one. */
@@ -109,6 +112,7 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   threads: 'MVM_CI_THREADS',
   grace: 'MVM_CI_GRACE',
   flawless: 'MVM_CI_FLAWLESS',
+  jobs: 'MVM_CI_JOBS',
   maxRuns: 'MVM_CI_MAX_RUNS',
   logLevel: 'RUST_LOG',
   flawlessUrl: 'FLAWLESS_URL',
@@ -204,4 +208,5 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   flawlessToken: text,
   secrets: text,
   engine: z.enum(['on', 'off'], 'on or off'),
+  jobs: z.enum(['on', 'off'], 'on or off'),
 };

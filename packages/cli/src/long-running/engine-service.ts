@@ -2,7 +2,14 @@
  * One engine, and its places for runs, for all in this process who let others run jobs here: an engine server, and a control
  * plane that lends its engine. Owns the engine.
  */
-import { LinkServer, ModuleDesk, openEngine, type EffectPerformer } from '@mvm-ci/engine';
+import {
+  LinkServer,
+  ModuleDesk,
+  openEngine,
+  type EffectPerformer,
+  type Engine,
+  type ModuleSource,
+} from '@mvm-ci/engine';
 import { flawlessLimits } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
@@ -12,6 +19,8 @@ import { systemRandom } from '../system-random.ts';
 
 /** An open engine service. */
 export interface EngineService {
+  /** For runs of this process's own. */
+  readonly engine: Pick<Engine, 'run'>;
   readonly links: LinkServer;
   /** Drops what is left and ends the engine. */
   stop(): Promise<void>;
@@ -20,6 +29,8 @@ export interface EngineService {
 interface EngineServiceOptions {
   readonly config: Pick<Config, 'threads' | 'maxRuns'>;
   readonly logger: Logger;
+  /** Modules that are here already; undefined for those that are not. @default none */
+  readonly ownModules?: ((hash: string) => Promise<Uint8Array | undefined>) | undefined;
   /** @default systemFetch */
   readonly performer?: EffectPerformer | undefined;
   /** See `EngineOptions`. @default cliLimits.suspendAfterMs */
@@ -30,12 +41,14 @@ interface EngineServiceOptions {
 export const openEngineService = async ({
   config,
   logger,
+  ownModules,
   performer,
   suspendAfterMs = cliLimits.suspendAfterMs,
 }: EngineServiceOptions): Promise<EngineService> => {
   const desk = new ModuleDesk();
+  const modules: ModuleSource = async (hash, options) => (await ownModules?.(hash)) ?? desk.source(hash, options);
   const engine = await openEngine({
-    modules: desk.source,
+    modules,
     threads: config.threads,
     clock: systemClock,
     random: systemRandom,
@@ -50,6 +63,7 @@ export const openEngineService = async ({
     clock: systemClock,
   });
   return {
+    engine,
     links,
     stop: async () => {
       await links.stop();

@@ -1,5 +1,5 @@
 import { isLoopback, systemClock } from '@mvm-ci/net';
-import { startEngineServer, type EngineServer } from '@mvm-ci/flawless';
+import { startEngineServer, type EngineServer, type OwnJobs } from '@mvm-ci/flawless';
 import { mvmError, type Logger } from '@mvm-ci/protocol';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultFlawless, defaultFlawlessFolder } from '../config/setting.ts';
@@ -11,6 +11,7 @@ import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
 import { releaseVersion } from '../version.ts';
 import { openEngineService, type EngineService } from './engine-service.ts';
+import { OwnJobStore } from './own-jobs.ts';
 
 /** Serves an engine until it is told to stop. @returns the exit code */
 export const serveFlawless = async (context: CommandContext): Promise<number> => {
@@ -21,19 +22,39 @@ export const serveFlawless = async (context: CommandContext): Promise<number> =>
   const forced = Promise.withResolvers<'stop'>();
   const end = answerInterrupts(host, { drain: () => asked.resolve(), stop: () => forced.resolve('stop') });
   const logger = openLogger(context);
-  const service = await openEngineService({ config, logger, performer: performerOf(context) });
+  const undo = new AsyncDisposableStack();
   try {
-    const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
-    const opened = await openServer({ context, service, folder, logger });
-    showReady(context, opened);
+    const server = await open(context, logger, undo);
     await asked.promise;
-    const drained = opened.server.stop({ graceMs: config.grace * 1_000 }).then(() => service.stop());
+    const drained = server.stop({ graceMs: config.grace * 1_000 }).then(() => undo.disposeAsync());
     return (await Promise.race([drained, forced.promise])) === 'stop' ? exitCodes.failed : exitCodes.ok;
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
   } finally {
-    // After a second signal the process ends without waiting.
-    void service.stop();
     end();
   }
+};
+
+/** Opens store, engine, jobs and server, in this order, and says that they are ready; they end in the other order. */
+const open = async (context: CommandContext, logger: Logger, undo: AsyncDisposableStack): Promise<EngineServer> => {
+  const { host, config } = context;
+  const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
+  const jobs = config.jobs === 'on' ? undo.use(await OwnJobStore.open(folder, logger)) : undefined;
+  const service = await openEngineService({
+    config,
+    logger,
+    performer: performerOf(context),
+    ownModules: (hash) => Promise.resolve(jobs?.module(hash)),
+  });
+  undo.defer(() => service.stop());
+  const opened = await openServer({ context, service, jobs, folder, logger });
+  undo.use(opened.server);
+  // Only now: what can't listen begins nothing.
+  await jobs?.run({ service, config });
+  undo.defer(() => jobs?.drop());
+  showReady(context, opened);
+  return opened.server;
 };
 
 /** An engine server, and where its token is when one was made. */
@@ -45,13 +66,21 @@ export interface OpenedServer {
 interface OpenServerOptions {
   readonly context: CommandContext;
   readonly service: EngineService;
+  /** Jobs of its own. @default none */
+  readonly jobs?: OwnJobs | undefined;
   /** Keeps the token, when one must be made. */
   readonly folder: string;
   readonly logger: Logger;
 }
 
 /** Starts the engine server that the settings describe. @throws CONFIG_INVALID */
-export const openServer = async ({ context, service, folder, logger }: OpenServerOptions): Promise<OpenedServer> => {
+export const openServer = async ({
+  context,
+  service,
+  jobs,
+  folder,
+  logger,
+}: OpenServerOptions): Promise<OpenedServer> => {
   const { config } = context;
   const http = socketAddress(config.flawless ?? defaultFlawless);
   const needsToken = config.flawlessToken === undefined && !isLoopback(http.host);
@@ -60,6 +89,7 @@ export const openServer = async ({ context, service, folder, logger }: OpenServe
     http,
     token: config.flawlessToken ?? kept?.token,
     links: service.links,
+    jobs,
     version: releaseVersion,
     logger,
     clock: systemClock,
@@ -73,9 +103,15 @@ const showReady = ({ terminal, host, config }: CommandContext, { server, tokenFi
     [
       terminal.facts([
         ['engine server', server.url],
+        [
+          'jobs',
+          config.jobs === 'on' ? pathFrom(host, config.flawlessData ?? defaultFlawlessFolder) : 'none of its own',
+        ],
+        ['pid', String(host.pid)],
         ...(tokenFile === undefined ? [] : ([['token file', tokenFile]] as const)),
       ]),
       '',
+      ...(config.jobs === 'on' ? ['Deploy a module: npx flawless deploy PATH'] : []),
       `Let a worker use it: ${settingsOf(server.url, config.flawlessToken, tokenFile)} npx worker --ticket …`,
     ].join('\n'),
   );

@@ -27,12 +27,22 @@ const advice: Readonly<Record<string, string>> = {
   MODULE_EXISTS: 'A version never changes: raise "version" in package.json and deploy again.',
 };
 
+/** The same for the commands of an engine server. */
+const engineAdvice: Readonly<Record<string, string>> = {
+  ...advice,
+  CONNECTION_LOST: 'Start an engine server with: npx flawless up. Or name another one with --url or FLAWLESS_URL.',
+  UNAUTHENTICATED: 'Give its token with --token or FLAWLESS_TOKEN, or name its data folder with --data.',
+  JOB_NOT_FOUND: 'List the jobs with: npx flawless list',
+  MODULE_NOT_FOUND: 'List the modules with: npx flawless modules. Deploy one with: npx flawless deploy PATH',
+  MODULE_EXISTS: 'A version never changes: raise the version that the module names, or give another one with --as.',
+};
+
 /** Tells what went wrong on stderr, and what to do about it. @returns the exit code */
 export const reportFailure = (thrown: unknown, host: Host, isJson: boolean): number => {
   if (thrown instanceof CommanderError) return reportUsage(thrown, host, isJson);
   const error = asMvmError(thrown);
   if (isJson) host.stderr.write(`${JSON.stringify(errorBody(error.toRecord()))}\n`);
-  else host.stderr.write(humanText(error));
+  else host.stderr.write(humanText(error, host.args[0] === 'flawless' ? engineAdvice : advice));
   return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
 };
 
@@ -48,8 +58,8 @@ const usageCodes: ReadonlySet<string> = new Set([
   'TICKET_OF_ANOTHER_CLUSTER',
 ]);
 
-const adviceFor = (error: MvmError): string | undefined =>
-  error.code === 'CONFIG_INVALID' ? configAdvice(error.message) : advice[error.code];
+const adviceFor = (error: MvmError, known: typeof advice): string | undefined =>
+  error.code === 'CONFIG_INVALID' ? configAdvice(error.message) : known[error.code];
 
 const configAdvice = (message: string): string | undefined => {
   if (message.includes('EADDRINUSE'))
@@ -59,8 +69,8 @@ const configAdvice = (message: string): string | undefined => {
   return undefined;
 };
 
-const humanText = (error: MvmError): string => {
-  const hint = adviceFor(error);
+const humanText = (error: MvmError, known: typeof advice): string => {
+  const hint = adviceFor(error, known);
   const trace = error.code === 'INTERNAL' && error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
   return `error ${error.code}: ${error.message}${trace}\n${hint === undefined ? '' : `${hint}\n`}`;
 };

@@ -61,5 +61,6 @@ const waitText = ({ run_at_ms: until }: JobView): string =>
 /** Unix ms as text. */
 export const timeText = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
 
-const progressText = ({ progress }: JobView): string =>
+/** How far a job says it is. */
+export const progressText = ({ progress }: JobView): string =>
   progress ? `${Math.round(progress.percent)}% ${progress.text}`.trim() : '';

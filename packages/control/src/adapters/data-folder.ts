@@ -143,11 +143,6 @@ const lock = (folder: string): DatabaseSync => {
     return db;
   } catch (error) {
     db.close();
-    throw mvmError(
-      'CONFIG_INVALID',
-      `another control plane uses the data folder ${folder}`,
-      { folder },
-      { cause: error },
-    );
+    throw mvmError('CONFIG_INVALID', `another process uses the data folder ${folder}`, { folder }, { cause: error });
   }
 };

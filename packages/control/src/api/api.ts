@@ -24,6 +24,8 @@ import { answerType, errorResponse, outcomeResponse } from './response.ts';
 export interface ApiParts {
   readonly core: Core;
   readonly logger: Logger;
+  /** `jobs`: the routes for jobs and modules alone, of a server that has no peers. @default 'cluster' */
+  readonly scope?: 'cluster' | 'jobs' | undefined;
 }
 
 /** See the head of this file. */
@@ -36,7 +38,8 @@ interface Bound {
   readonly Bindings: { readonly caller: Caller };
 }
 
-const callable: readonly Operation[] = [
+/** What a member may call over a peer stream, or in the same process. */
+export const callOperations: readonly Operation[] = [
   ...queueOperations,
   eventOperation,
   ...peerOperations,
@@ -44,15 +47,18 @@ const callable: readonly Operation[] = [
   ...clusterOperations,
 ];
 
-const described: readonly Operation[] = [...callable, peerStreamOperation(callable), engineLinkOperation];
+const described: readonly Operation[] = [...callOperations, peerStreamOperation(callOperations), engineLinkOperation];
 
 /** Every operation of the API. */
 export const operations: readonly Operation[] = [...described, openapiOperation(described)];
 
+const jobOperations: readonly Operation[] = [...queueOperations, eventOperation, ...clusterOperations];
+
 /** Makes the API of a core. */
 export const createApi = (parts: ApiParts): Api => {
   const app = new Hono<Bound>();
-  for (const one of operations) app.on(one.method, routes[one.route], (context) => serve(parts, one, context));
+  const served = parts.scope === 'jobs' ? [...jobOperations, openapiOperation(jobOperations)] : operations;
+  for (const one of served) app.on(one.method, routes[one.route], (context) => serve(parts, one, context));
   app.notFound((context) => refuse(parts, context, routeNotFound(context)));
   app.onError((error, context) => refuse(parts, context, error));
   return { fetch: async (request, caller) => app.fetch(request, { caller }) };

@@ -48,11 +48,11 @@ export class LeaseKeeper {
     this.#expire = options.expire;
   }
 
-  /** Takes over the leases that the store knows; each gets at least the grace of a start. */
+  /** Takes over the leases that the store knows; each gets at least the grace of a start. Without one their holders are gone. */
   load(leases: readonly StoredLease[]): void {
     const now = this.#clock.monotonicMs();
     for (const lease of leases) {
-      const deadlineMs = now + Math.max(this.#periods.startGraceMs, this.#lengthMs(lease.bare));
+      const deadlineMs = now + this.#leftAtStartMs(lease);
       this.#leases.set(lease.job, { ...lease, deadlineMs });
     }
     this.#arm();
@@ -108,6 +108,11 @@ export class LeaseKeeper {
     this.#stopped = true;
     this.#timer?.timer.cancel();
     this.#timer = undefined;
+  }
+
+  #leftAtStartMs({ bare }: StoredLease): number {
+    const { startGraceMs } = this.#periods;
+    return startGraceMs === 0 && !bare ? 0 : Math.max(startGraceMs, this.#lengthMs(bare));
   }
 
   #lengthMs(bare: boolean): number {

@@ -68,7 +68,7 @@ suite('the data folder', () => {
   test('belongs to one process at a time', () => {
     using temporary = new TemporaryFolder();
     const first = DataFolder.open(temporary.path);
-    assert.throws(() => DataFolder.open(temporary.path), { code: 'CONFIG_INVALID', message: /another control plane/ });
+    assert.throws(() => DataFolder.open(temporary.path), { code: 'CONFIG_INVALID', message: /another process/ });
     first[Symbol.dispose]();
     first[Symbol.dispose]();
     DataFolder.open(temporary.path)[Symbol.dispose]();

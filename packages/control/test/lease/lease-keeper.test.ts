@@ -2,7 +2,7 @@ import type { LeaseRef } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { LeaseKeeper } from '../../src/lease/lease-keeper.ts';
-import { controlLimits, defaultPeriods } from '../../src/limits.ts';
+import { controlLimits, defaultPeriods, type LeasePeriods } from '../../src/limits.ts';
 import { noEffects, type Effects, type LeaseEffect } from '../../src/machine/effects.ts';
 import { StillClock } from '../fixtures/still-clock.ts';
 
@@ -20,15 +20,19 @@ class Bench {
   readonly clock = new StillClock();
   readonly expired: LeaseRef[] = [];
   failing = false;
-  readonly keeper = new LeaseKeeper({
-    clock: this.clock,
-    periods: defaultPeriods,
-    expire: (leases) => {
-      if (this.failing) return Promise.reject(new Error('the disk is full'));
-      this.expired.push(...leases.map(({ job, epoch }) => ({ job, epoch })));
-      return Promise.resolve();
-    },
-  });
+  readonly keeper: LeaseKeeper = this.keeperWith({});
+
+  keeperWith(periods: Partial<LeasePeriods>): LeaseKeeper {
+    return new LeaseKeeper({
+      clock: this.clock,
+      periods: { ...defaultPeriods, ...periods },
+      expire: (leases) => {
+        if (this.failing) return Promise.reject(new Error('the disk is full'));
+        this.expired.push(...leases.map(({ job, epoch }) => ({ job, epoch })));
+        return Promise.resolve();
+      },
+    });
+  }
 }
 
 suite('the lease keeper', () => {
@@ -75,6 +79,18 @@ suite('the lease keeper', () => {
     keeper.heartbeat(w1, [{ job: 'a', epoch: 3 }]);
     clock.advance(1 + late);
     assert.deepEqual(expired, [{ job: 'b', epoch: 3 }]);
+  });
+
+  test('without a grace time ends all leases of the process before at once, but those of bare claims', () => {
+    const bench = new Bench();
+    const keeper = bench.keeperWith({ startGraceMs: 0 });
+    const stored = { ...w1, epoch: 3, cancelReason: null };
+    keeper.load([
+      { ...stored, job: 'a', bare: false },
+      { ...stored, job: 'b', bare: true },
+    ]);
+    bench.clock.advance(late);
+    assert.deepEqual(bench.expired, [{ job: 'a', epoch: 3 }]);
   });
 
   test('names a cancellation at every heartbeat, also after a restart, until the lease is over', () => {

@@ -6,6 +6,7 @@ export const engineRoutes = {
   version: '/version',
   health: '/healthz',
   ready: '/readyz',
+  metrics: '/metrics',
   link: '/engine/link',
 } as const;
 

@@ -61,7 +61,9 @@ export class EngineServers implements AsyncDisposable {
   }
 
   async #start(http: string): Promise<void> {
-    const server = await ReadyProcess.start({ args: ['flawless', '--http', http, ...this.#args] });
+    const server = await ReadyProcess.start({
+      args: ['flawless', 'up', '--jobs', 'off', '--http', http, ...this.#args],
+    });
     this.#servers.set(server.field('http'), server);
   }
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { secretPlaceholder, type Answer, type Intent, type JournalEntry } from '@mvm-ci/protocol';
+import { answersIn, flawlessModule, type FlawlessParts } from '@mvm-ci/testkit';
 import { MemoryJournal, type EffectPerformer } from '../../../src/index.ts';
 import { openFlawlessGuest } from '../../../src/guest/flawless/flawless-guest.ts';
 import { prepareCore } from '../../../src/module/core-module.ts';
-import { answersIn, flawlessModule, type FlawlessParts } from '../../fixtures/flawless-module.ts';
 import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 
 interface Ran {

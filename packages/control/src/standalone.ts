@@ -1,0 +1,148 @@
+/**
+ * A control plane for the process that it is in: data folder, core and API without a listener and without peers, for one
+ * worker in the same process. Owns all of them, and the order of their ends.
+ *
+ * 1. The folder's lock says that nobody else holds a lease of it: what was held when the last process ended is given out
+ *    again at once.
+ */
+import { mvmError, type CallRequest, type Clock } from '@mvm-ci/protocol';
+import { DataFolder } from './adapters/data-folder.ts';
+import { callOperations, createApi } from './api/api.ts';
+import type { Operation } from './api/operation.ts';
+import { callTable } from './api/served-call.ts';
+import { openCore, type Core } from './core.ts';
+import { defaultPeriods } from './limits.ts';
+import { silentLogger, type Logger } from './logger.ts';
+import type { Admit } from './modules/module-registry.ts';
+import type { Random } from './random.ts';
+import { openThreadStore } from './store/thread-store.ts';
+import { systemClock } from './system-clock.ts';
+import { systemRandom } from './system-random.ts';
+import { admit } from './trust/access.ts';
+
+/** How it is opened. */
+export interface StandaloneOptions {
+  /** Folder for everything it keeps; made when it isn't there. One process uses it at a time. */
+  readonly data: string;
+  /** Decides which modules may be deployed. */
+  readonly admit: Admit;
+  /** @default none */
+  readonly logger?: Logger | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** See the head of this file. */
+export interface Standalone extends AsyncDisposable {
+  readonly core: Core;
+  /** The join token of its worker. */
+  readonly token: string;
+  /** Answers an operator's request for jobs and modules. Never rejects. */
+  fetch(request: Request): Promise<Response>;
+  /** Serves a call of the one worker. @throws the refusal */
+  call(request: CallRequest, options: { readonly signal: AbortSignal }): Promise<unknown>;
+  /** Ends what waits, stores what is left, lets go of the folder. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** The name of the one worker, where a cluster has node ids. */
+const workerNode = 'engine';
+
+/**
+ * Opens it.
+ *
+ * @throws CONFIG_INVALID when the folder is in use or of a newer release
+ * @example await using alone = await openStandalone({ data: './data', admit });
+ */
+export const openStandalone = async (options: StandaloneOptions): Promise<Standalone> => {
+  const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
+  const folder = DataFolder.open(options.data, (text) => logger.warn({}, text));
+  try {
+    const core = await openCore({
+      admit: options.admit,
+      clock,
+      random,
+      periods: { ...defaultPeriods, startGraceMs: 0 },
+      openStore: (onEffects) => openThreadStore({ path: folder.databasePath, onEffects }),
+    });
+    const token = folder.joinToken(random);
+    await core.tickets.keepOwn(token);
+    return new RunningStandalone({ folder, core, token, logger });
+  } catch (error) {
+    folder[Symbol.dispose]();
+    throw error;
+  }
+};
+
+interface Parts {
+  readonly folder: DataFolder;
+  readonly core: Core;
+  readonly token: string;
+  readonly logger: Logger;
+}
+
+class RunningStandalone implements Standalone {
+  readonly #parts: Parts;
+  readonly #table = callTable(callOperations);
+  readonly #api: ReturnType<typeof createApi>;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#api = createApi({ ...parts, scope: 'jobs' });
+  }
+
+  get core(): Core {
+    return this.#parts.core;
+  }
+
+  get token(): string {
+    return this.#parts.token;
+  }
+
+  fetch(request: Request): Promise<Response> {
+    return this.#api.fetch(request, { kind: 'operator' });
+  }
+
+  async call(request: CallRequest, { signal }: { readonly signal: AbortSignal }): Promise<unknown> {
+    const one = this.#operation(request);
+    const { core, logger } = this.#parts;
+    const { parameter = '', search = {}, body } = request;
+    const caller = admit(core.nodes, one, { kind: 'peer', node: workerNode });
+    const outcome = await one.invoke({ core, caller, logger, signal, header: () => null, body, search, parameter });
+    switch (outcome.type) {
+      case 'value':
+        return outcome.value;
+      case 'bytes':
+        return outcome.bytes;
+      case 'nothing':
+        return undefined;
+      case 'events':
+      case 'frames':
+        throw mvmError(
+          'INTERNAL',
+          `${request.route} answers with a stream, which a worker in this process never asks for`,
+        );
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #operation({ method, route }: CallRequest): Operation {
+    const one = this.#table.get(`${method} ${route}`);
+    if (one) return one;
+    throw mvmError('ROUTE_NOT_FOUND', `there is no call "${method} ${route}"`);
+  }
+
+  async #stop(): Promise<void> {
+    await this.#parts.core.stop();
+    this.#parts.folder[Symbol.dispose]();
+  }
+}
