@@ -1,8 +1,9 @@
 /**
- * What an HTTP/3 connection has besides its requests (RFC 9114 section 6.2): the control stream and the two QPACK
- * streams of each side. Client and server both use it. Owns: those six streams, the peer's settings, GOAWAY both ways.
+ * What an HTTP/3 connection has besides its requests (RFC 9114 section 6.2): a control stream of each side, and the peer's
+ * QPACK streams. Client and server both use it. Owns: those streams, the peer's settings, GOAWAY both ways.
  *
- *   1. Our three streams are opened at once and held until the connection ends; they never end before it.
+ *   1. Our control stream is opened at once and held until the connection ends; it never ends before it. QPACK streams of our
+ *      own would say nothing, as neither table is ever used: RFC 9204 section 4.2 allows not to open them.
  *   2. A violation of the protocol closes the connection with the code that the RFC names, and never throws outwards.
  *   3. Writes to the control stream are made one after another.
  */
@@ -34,9 +35,8 @@ export class Http3Session {
   readonly connection: PeerConnection;
   readonly #side: 'client' | 'server';
   readonly #events: SessionEvents;
-  /** Held so that they are not collected: a collected stream is finished, which would be an error of ours. */
-  readonly #ours: SendHalf[] = [];
   readonly #seen = new Set<number>();
+  /** Held so that it is not collected: a collected stream is finished, which would be an error of ours. */
   #control: Promise<SendHalf> | undefined;
   #lastWrite: Promise<unknown> = Promise.resolve();
   readonly #settingsArrived = Promise.withResolvers<PeerSettings>();
@@ -52,13 +52,12 @@ export class Http3Session {
     this.#events = events;
   }
 
-  /** Opens our streams and reads the peer's. Never rejects: what goes wrong closes the connection. */
+  /** Opens our control stream and reads the peer's streams. Never rejects: what goes wrong closes the connection. */
   start(): void {
     this.connection.limitStreams({ unidirectional: netLimits.unidirectionalStreamsMax });
-    this.#control = this.#open(streamTypes.CONTROL, settingsFrame(netLimits.fieldSectionBytesMax));
+    this.#control = this.#openControl();
     this.#lastWrite = this.#control;
-    const others = [streamTypes.QPACK_ENCODER, streamTypes.QPACK_DECODER].map(async (type) => this.#open(type));
-    Promise.all([this.#control, ...others]).catch(this.fail);
+    this.#control.catch(this.fail);
     this.#acceptAll().catch(this.fail);
     if (this.#side === 'client') this.#refuseBidirectional().catch(this.fail);
   }
@@ -90,10 +89,9 @@ export class Http3Session {
     this.connection.close(http3Codes[code], error?.message ?? '');
   };
 
-  async #open(type: number, first: Uint8Array = new Uint8Array(0)): Promise<SendHalf> {
+  async #openControl(): Promise<SendHalf> {
     const half = await this.connection.openUnidirectional();
-    this.#ours.push(half);
-    await half.writeAll(joinBytes([varint(type), first]));
+    await half.writeAll(joinBytes([varint(streamTypes.CONTROL), settingsFrame(netLimits.fieldSectionBytesMax)]));
     return half;
   }
 

@@ -276,23 +276,31 @@ const onOtherStreams: readonly (readonly [rule: string, code: Http3Code, violate
 /** The answer comes only after the whole request, so that a violation at any place of it is seen before. */
 const echo = { handler: async (request: Request) => new Response(await request.text()) };
 
-const closedWith = async (connection: PeerConnection): Promise<string> => {
-  const { by, code, text } = await connection.closed;
+/**
+ * With what code the server closes a connection on which `violate` broke a rule. When a connection is closed in its first
+ * moments, the transport may lose the code, and ends it by a stateless reset (RFC 9000 section 10.3): then another is tried.
+ */
+const closedWith = async (violate: Violation, triesLeft = 3): Promise<string> => {
+  await using pair = await openRawClient(echo);
+  const held = await violate(pair.connection).catch((thrown: unknown) => thrown);
+  const { by, code, text } = await pair.connection.closed;
+  if (by === 'transport' && triesLeft > 1) return closedWith(violate, triesLeft - 1);
   assert.equal(by, 'peer', text);
+  // What is collected is finished: the streams live until here.
+  assert.notEqual(held, null);
   return http3CodeName(code ?? -1);
 };
 
 describe('on a request stream', () => {
   for (const [rule, code, scope, pieces] of onRequestStreams) {
     test(`${rule}: ${code}, of the ${scope}`, async () => {
-      await using pair = await openRawClient(echo);
-      const answered = exchange(pair.connection, pieces, { finish: true });
       if (scope === 'connection') {
-        await answered.catch(() => undefined);
-        assert.equal(await closedWith(pair.connection), code);
+        const violate: Violation = async (connection) => exchange(connection, pieces, { finish: true });
+        assert.equal(await closedWith(violate), code);
         return;
       }
-      await assert.rejects(answered, (thrown) => {
+      await using pair = await openRawClient(echo);
+      await assert.rejects(exchange(pair.connection, pieces, { finish: true }), (thrown) => {
         assert.ok(thrown instanceof StreamFailure, String(thrown));
         return http3CodeName(thrown.streamCode) === code;
       });
@@ -304,11 +312,7 @@ describe('on a request stream', () => {
 describe('on the control and QPACK streams', () => {
   for (const [rule, code, violate] of onOtherStreams) {
     test(`${rule}: ${code}`, async () => {
-      await using pair = await openRawClient(echo);
-      const held = await violate(pair.connection).catch((thrown: unknown) => thrown);
-      assert.equal(await closedWith(pair.connection), code);
-      // What is collected is finished: the streams live until here.
-      assert.notEqual(held, null);
+      assert.equal(await closedWith(violate), code);
     });
   }
 });
