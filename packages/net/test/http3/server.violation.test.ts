@@ -284,7 +284,7 @@ const closedWith = async (violate: Violation, triesLeft = 3): Promise<string> =>
   await using pair = await openRawClient(echo);
   const held = await violate(pair.connection).catch((thrown: unknown) => thrown);
   const { by, code, text } = await pair.connection.closed;
-  if (by === 'transport' && triesLeft > 1) return closedWith(violate, triesLeft - 1);
+  if (by === 'transport' && triesLeft > 1) return await closedWith(violate, triesLeft - 1);
   assert.equal(by, 'peer', text);
   // What is collected is finished: the streams live until here.
   assert.notEqual(held, null);
