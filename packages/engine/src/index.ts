@@ -10,7 +10,7 @@ export { systemFetch } from './effects/system-fetch.ts';
 export { systemClock } from './system-clock.ts';
 export { systemRandom } from './system-random.ts';
 export type { GuestState, Snapshot } from './guest/guest-state.ts';
-export { guestRuntime } from './system-quickjs.ts';
+export { guestRuntime, guestRuntimes } from './system-quickjs.ts';
 export type { ModuleSource } from './module/module-cache.ts';
 export { admitModule, type AdmissionOptions, type AdmittedModule } from './module/admission.ts';
 export { openEngine, type EngineOptions } from './open-engine.ts';

@@ -11,7 +11,7 @@ import type { Random } from './random.ts';
 import { replay, type Replayer, type ReplayReport, type ReplayRequest } from './run/replay.ts';
 import { RunShell, type RunParts } from './run/run-shell.ts';
 import { defaultThreads } from './system-cores.ts';
-import { compileQuickjs, guestRuntime } from './system-quickjs.ts';
+import { compileQuickjs, guestRuntimes } from './system-quickjs.ts';
 
 export interface EngineOptions {
   /** Gets a module file by its hash; the engine checks that what came has it. */
@@ -49,7 +49,8 @@ export const openEngine = async (options: EngineOptions): Promise<Engine & Repla
   const guests = new GuestThreads({ threads, quickjs: await compileQuickjs(), limits, clock });
   const modules = new ModuleCache({
     source: options.modules,
-    guestRuntime,
+    guestRuntimes,
+    compileRuntime: compileQuickjs,
     memoryBytesMax: limits.memoryBytesMax,
     onEvicted: ({ id }) => guests.unload(id),
   });

@@ -1,30 +1,61 @@
-/** The script runtime's binary, from the package that ships it. */
+/**
+ * The builds of the script runtime that are installed, from the packages that ship them. The first one is what modules are built for
+ * now; the others are here for jobs that began with them (docs/reference/guests.md, "Runtimes").
+ */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { assertKnownBuild } from './guest/quickjs/quickjs-exports.ts';
+import { buildOf } from './guest/quickjs/quickjs-build.ts';
 
-const packageName = '@jitl/quickjs-ng-wasmfile-release-sync';
-const pathOf = (specifier: string): string => fileURLToPath(import.meta.resolve(`${packageName}/${specifier}`));
-const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(pathOf('package.json'), 'utf8')));
+const packageNames = ['@jitl/quickjs-ng-wasmfile-release-sync', 'quickjs-ng-0.31'] as const;
 
-/**
- * Name and version of the script runtime. It is part of a module's identity: a journal is replayed only with the runtime
- * that wrote it.
- */
-export const guestRuntime: string = `quickjs-ng/${version}`;
+const pathOf = (specifier: string): string => fileURLToPath(import.meta.resolve(specifier));
 
-/** The compiled runtime; compiled once per process. @throws {MvmError} `INTERNAL` when the package has another build */
-export const compileQuickjs = (): Promise<WebAssembly.Module> => {
-  compiled ??= compile();
-  return compiled;
+const manifestSchema = z.object({ version: z.string() });
+
+/** Its name and version, from the package; undefined when that isn't installed. */
+const runtimeIn = (packageName: string): string | undefined => {
+  let manifest: string;
+  try {
+    manifest = readFileSync(pathOf(`${packageName}/package.json`), 'utf8');
+  } catch {
+    return undefined;
+  }
+  return `quickjs-ng/${manifestSchema.parse(JSON.parse(manifest)).version}`;
 };
 
-let compiled: Promise<WebAssembly.Module> | undefined;
+const packages: ReadonlyMap<string, string> = new Map(
+  packageNames.flatMap((packageName) => {
+    const runtime = runtimeIn(packageName);
+    return runtime === undefined ? [] : [[runtime, packageName] as const];
+  }),
+);
 
-const compile = async (): Promise<WebAssembly.Module> => {
-  const module = await WebAssembly.compile(await readFile(pathOf('wasm')));
-  assertKnownBuild(module);
+/** Names and versions of the script runtimes that modules can be run with here, the current one first. */
+export const guestRuntimes: readonly string[] = [...packages.keys()];
+
+/**
+ * Name and version of the script runtime that modules are built for now. It is part of a module's identity: a journal is replayed
+ * only with the runtime that wrote it.
+ */
+export const guestRuntime: string = guestRuntimes[0] ?? '';
+
+/**
+ * A compiled runtime, one of {@link guestRuntimes}; compiled once per process. @default the current one
+ *
+ * @throws {MvmError} `INTERNAL` when the package has a build that the engine doesn't know
+ */
+export const compileQuickjs = (runtime: string = guestRuntime): Promise<WebAssembly.Module> => {
+  const known = compiled.get(runtime) ?? compile(packages.get(runtime) ?? packageNames[0]);
+  compiled.set(runtime, known);
+  return known;
+};
+
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+const compile = async (packageName: string): Promise<WebAssembly.Module> => {
+  const module = await WebAssembly.compile(await readFile(pathOf(`${packageName}/wasm`)));
+  buildOf(module);
   return module;
 };

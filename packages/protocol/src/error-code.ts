@@ -42,6 +42,7 @@ export const errorCodes = {
   PAYLOAD_TOO_LARGE: { status: 413, reaction: 'caller' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, reaction: 'caller' },
   MODULE_INVALID: { status: 422, reaction: 'terminal' },
+  RUNTIME_NOT_INSTALLED: { status: 422, reaction: 'terminal' },
   MODULE_UNKNOWN_IMPORT: { status: 422, reaction: 'terminal' },
   MODULE_SYNTAX_ERROR: { status: 422, reaction: 'terminal' },
   MODULE_LOAD_FAILED: { status: 422, reaction: 'terminal' },

@@ -24,18 +24,24 @@ interface LoadedModule {
 
 type Outcome = Reply['outcome'];
 
+type ScriptCode = Extract<GuestCode, { readonly kind: 'javascript' }>;
+
 const nobody = 0;
 
 export class GuestBench {
   readonly #runtime: ScriptRuntime;
+  readonly #openRuntime: (wasm: WebAssembly.Module) => ScriptRuntime;
+  /** By name; opened when the first module needs them. */
+  readonly #olderRuntimes = new Map<string, ScriptRuntime>();
   readonly #stage: Stage;
   readonly #modules = new Map<number, LoadedModule>();
   readonly #guests = new Map<number, Guest>();
   /** How to give up what is in progress, by guest. */
   readonly #inProgress = new Map<number, () => void>();
 
-  constructor(runtime: ScriptRuntime, stage: Stage) {
-    this.#runtime = runtime;
+  constructor(openRuntime: (wasm: WebAssembly.Module) => ScriptRuntime, quickjs: WebAssembly.Module, stage: Stage) {
+    this.#openRuntime = openRuntime;
+    this.#runtime = openRuntime(quickjs);
     this.#stage = stage;
   }
 
@@ -115,7 +121,7 @@ export class GuestBench {
     const loaded = this.#loaded(module);
     const guest =
       loaded.code.kind === 'javascript'
-        ? this.#runtime.resume(this.#image(loaded, loaded.code.script), state, seed)
+        ? this.#runtimeOf(loaded.code).resume(this.#image(loaded, loaded.code), state, seed)
         : undefined;
     if (guest) this.#guests.set(id, guest);
     return { type: 'restored', isUsable: guest !== undefined };
@@ -137,7 +143,7 @@ export class GuestBench {
       case 'flawless':
         return this.#coroutine(id, loaded.code);
       case 'javascript':
-        return this.#runtime.open(this.#image(loaded, loaded.code.script));
+        return this.#runtimeOf(loaded.code).open(this.#image(loaded, loaded.code));
     }
   }
 
@@ -150,15 +156,22 @@ export class GuestBench {
 
   #probe(module: number): string {
     const loaded = this.#loaded(module);
-    if (loaded.code.kind === 'javascript') return this.#image(loaded, loaded.code.script).workflows;
+    if (loaded.code.kind === 'javascript') return this.#image(loaded, loaded.code).workflows;
     if (loaded.code.kind !== 'core') return JSON.stringify(this.#coroutine(nobody, loaded.code).probe());
     this.#pool(loaded, loaded.code.wasm).open().close();
     return '[]';
   }
 
-  #image(loaded: LoadedModule, script: string): ScriptImage {
-    loaded.image ??= this.#runtime.load(script);
+  #image(loaded: LoadedModule, code: ScriptCode): ScriptImage {
+    loaded.image ??= this.#runtimeOf(code).load(code.script);
     return loaded.image;
+  }
+
+  #runtimeOf({ older }: ScriptCode): ScriptRuntime {
+    if (!older) return this.#runtime;
+    const runtime = this.#olderRuntimes.get(older.runtime) ?? this.#openRuntime(older.wasm);
+    this.#olderRuntimes.set(older.runtime, runtime);
+    return runtime;
   }
 
   #pool(loaded: LoadedModule, wasm: WebAssembly.Module): CorePool {

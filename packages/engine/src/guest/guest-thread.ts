@@ -17,9 +17,10 @@ const port = parentPort;
 if (!port || !isThreadStart(start)) throw new Error("this file is the entry point of an engine's guest thread");
 
 const monotonicMs = (): number => performance.now();
-const runtime = new ScriptRuntime({ module: start.quickjs, limits: start.limits, monotonicMs });
+const openRuntime = (module: WebAssembly.Module): ScriptRuntime =>
+  new ScriptRuntime({ module, limits: start.limits, monotonicMs });
 const stage = new Stage(start.pulse, (task) => void setImmediate(task));
-const bench = new GuestBench(runtime, stage);
+const bench = new GuestBench(openRuntime, start.quickjs, stage);
 
 const post = (replies: readonly Reply[]): void => {
   const message = packReplies(replies);

@@ -7,7 +7,12 @@ import type { StepOutcome } from './guest.ts';
 
 /** A module as a thread needs it. */
 export type GuestCode =
-  | { readonly kind: 'javascript'; readonly script: string }
+  | {
+      readonly kind: 'javascript';
+      readonly script: string;
+      /** The runtime that it was built for, if that isn't the thread's own. */
+      readonly older?: { readonly runtime: string; readonly wasm: WebAssembly.Module } | undefined;
+    }
   /** `variant` tells how it is run: the module's runtime. */
   | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly variant: string };
 

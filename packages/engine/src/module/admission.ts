@@ -6,7 +6,7 @@ import { GuestThreads } from '../guest/guest-threads.ts';
 import { faultFailure } from '../run/failure.ts';
 import { defaultGuestLimits, type GuestLimits } from '../limits.ts';
 import { systemClock } from '../system-clock.ts';
-import { compileQuickjs, guestRuntime } from '../system-quickjs.ts';
+import { compileQuickjs, guestRuntimes } from '../system-quickjs.ts';
 import { loadModule, type LoadedModule } from './loaded-module.ts';
 
 export interface AdmissionOptions {
@@ -30,7 +30,11 @@ export interface AdmittedModule {
  */
 export const admitModule = async (file: ModuleFile, options: AdmissionOptions = {}): Promise<AdmittedModule> => {
   const limits = { ...defaultGuestLimits, ...options.limits };
-  const module = await loadModule(file, { guestRuntime, memoryBytesMax: limits.memoryBytesMax });
+  const module = await loadModule(file, {
+    guestRuntimes,
+    compileRuntime: compileQuickjs,
+    memoryBytesMax: limits.memoryBytesMax,
+  });
   const threads = new GuestThreads({ threads: 1, quickjs: await compileQuickjs(), limits, clock: systemClock });
   const stop = (): void => void threads.stop();
   options.signal?.addEventListener('abort', stop, { once: true });

@@ -17,8 +17,10 @@ export interface LoadedModule extends GuestModule {
 }
 
 export interface LoadOptions {
-  /** The script runtime that this engine has. */
-  readonly guestRuntime: string;
+  /** The script runtimes that this engine has, the current one first. */
+  readonly guestRuntimes: readonly string[];
+  /** Gets one of them compiled. */
+  readonly compileRuntime: (runtime: string) => Promise<WebAssembly.Module>;
   /** Memory of a guest, in bytes. */
   readonly memoryBytesMax: number;
 }
@@ -46,14 +48,20 @@ const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestC
     const wasm = await prepareCore(file, options.memoryBytesMax);
     return { kind, wasm, variant: runtime };
   }
-  if (file.runtime !== options.guestRuntime)
-    throw mvmError(
-      'MODULE_INVALID',
-      `the module was built for the runtime "${file.runtime}", this engine has "${options.guestRuntime}": build and deploy it again`,
-      { built: file.runtime, runtime: options.guestRuntime },
-    );
-  return { kind: 'javascript', script: decodeScript(file.code) };
+  const script = decodeScript(file.code);
+  const { guestRuntimes, compileRuntime } = options;
+  const { runtime } = file;
+  if (runtime === guestRuntimes[0]) return { kind: 'javascript', script };
+  if (!guestRuntimes.includes(runtime)) throw notInstalled(runtime, guestRuntimes);
+  return { kind: 'javascript', script, older: { runtime, wasm: await compileRuntime(runtime) } };
 };
+
+const notInstalled = (runtime: string, guestRuntimes: readonly string[]): Error =>
+  mvmError(
+    'RUNTIME_NOT_INSTALLED',
+    `the module was built for the runtime "${runtime}", and this engine has ${guestRuntimes.join(', ')}: build and deploy it again, or run its jobs where that runtime is installed`,
+    { runtime, installed: guestRuntimes },
+  );
 
 const checkRuntime = (kind: WasmKind, runtime: string): void => {
   if (runtime === '' || (kind === 'wasi' && runtime === 'text')) return;

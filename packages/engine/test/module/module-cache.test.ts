@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { encodeModule, moduleHash, mvmError } from '@mvm-ci/protocol';
 import type { LoadedModule } from '../../src/module/loaded-module.ts';
 import { ModuleCache, type ModuleSource } from '../../src/module/module-cache.ts';
-import { guestRuntime } from '../../src/system-quickjs.ts';
+import { compileQuickjs, guestRuntimes } from '../../src/system-quickjs.ts';
 import { scriptModule } from '@mvm-ci/testkit';
 
 const never = new AbortController().signal;
@@ -13,7 +13,14 @@ const [a = '', b = '', c = ''] = files.map(moduleHash);
 const open = (source: ModuleSource, bytesMax?: number): { cache: ModuleCache; evicted: LoadedModule[] } => {
   const evicted: LoadedModule[] = [];
   const onEvicted = (module: LoadedModule): void => void evicted.push(module);
-  const cache = new ModuleCache({ source, guestRuntime, memoryBytesMax: 65_536, onEvicted, bytesMax });
+  const cache = new ModuleCache({
+    source,
+    guestRuntimes,
+    compileRuntime: compileQuickjs,
+    memoryBytesMax: 65_536,
+    onEvicted,
+    bytesMax,
+  });
   return { cache, evicted };
 };
 const shelf =

@@ -6,6 +6,7 @@
  *   2. Memory grows by what was asked for, up to the guest's limit, the same on every machine.
  *   3. The only thing that reads the host's time is the interrupt handler, and all it can do is end the attempt.
  */
+import type { HostName, QuickJSBuild } from './quickjs-build.ts';
 
 /** What the imports ask the instance. */
 export interface ImportHost {
@@ -25,52 +26,57 @@ const errnoNosys = 52;
 const errnoSpipe = 70;
 const utcName = Buffer.from('UTC\0');
 
-/** The imports object for one instance. Letters are the binary's; the comments name the C functions behind them. */
-export const quickjsImports = (host: ImportHost): WebAssembly.Imports => ({
-  a: {
-    a: host.memory,
-    // __assert_fail, proc_exit, abort, host function calls: none of them is ever legal here.
-    b: () => fail('an assertion of the runtime failed'),
-    r: () => fail('the runtime aborted'),
-    s: () => fail('the runtime exited'),
-    t: () => fail('a host function was called'),
-    // fd_write, fd_close, fd_seek
-    c: () => errnoBadf,
-    d: () => errnoNosys,
-    o: () => errnoSpipe,
-    // environ_get, environ_sizes_get: an empty environment
-    e: () => 0,
-    f: (count: number, size: number) => {
-      const view = new DataView(host.memory.buffer);
-      view.setUint32(count, 0, true);
-      view.setUint32(size, 0, true);
-      return 0;
-    },
-    // module normalizer and loader: there are no modules to import
-    g: () => 0,
-    h: () => 0,
-    // interrupt handler
-    i: () => (host.mustStop() ? 1 : 0),
-    // setitimer, keep-alive counter, freeing of host references: nothing to do
-    j: () => 0,
-    l: () => undefined,
-    u: () => undefined,
-    // emscripten_resize_heap
-    k: (bytes: number) => growTo(host, bytes >>> 0),
-    // localtime_r, tzset
-    m: (seconds: bigint, place: number) => writeUtc(host.memory, Number(seconds) * 1_000, place),
-    n: (offset: number, summerTime: number, ...names: readonly number[]) => {
-      const view = new DataView(host.memory.buffer);
-      view.setInt32(offset, 0, true);
-      view.setInt32(summerTime, 0, true);
-      for (const place of names) new Uint8Array(host.memory.buffer).set(utcName, place);
-    },
-    // emscripten_date_now, clock_time_get
-    p: () => host.nowMs,
-    q: (_clock: number, _precision: bigint, place: number) => {
-      new DataView(host.memory.buffer).setBigInt64(place, BigInt(host.nowMs) * 1_000_000n, true);
-      return 0;
-    },
+/** The imports object for one instance of `build`: of the functions below, those that it calls. */
+export const quickjsImports = (host: ImportHost, { imports }: QuickJSBuild): WebAssembly.Imports => {
+  const calls = hostCalls(host);
+  const named = Object.entries(calls).flatMap(([name, call]) => {
+    const letter = new Map(Object.entries(imports)).get(name);
+    return letter === undefined ? [] : [[letter, call] as const];
+  });
+  return { a: { a: host.memory, ...Object.fromEntries(named) } };
+};
+
+const hostCalls = (host: ImportHost): Readonly<Record<HostName, (...args: never[]) => unknown>> => ({
+  // None of these is ever legal here.
+  assertFail: () => fail('an assertion of the runtime failed'),
+  abort: () => fail('the runtime aborted'),
+  exit: () => fail('the runtime exited'),
+  hostFunction: () => fail('a host function was called'),
+  fdWrite: () => errnoBadf,
+  fdClose: () => errnoNosys,
+  fdSeek: () => errnoSpipe,
+  // An empty environment.
+  environGet: () => 0,
+  environSizesGet: (count: number, size: number) => {
+    const view = new DataView(host.memory.buffer);
+    view.setUint32(count, 0, true);
+    view.setUint32(size, 0, true);
+    return 0;
+  },
+  // There are no modules to import.
+  normalizeModule: () => 0,
+  loadModule: () => 0,
+  interrupt: () => (host.mustStop() ? 1 : 0),
+  // Nothing to do.
+  setTimer: () => 0,
+  keepAlive: () => undefined,
+  freeHostRef: () => undefined,
+  growMemory: (bytes: number) => growTo(host, bytes >>> 0),
+  localTime: (seconds: bigint, place: number) => writeUtc(host.memory, Number(seconds) * 1_000, place),
+  localTime32: (low: number, high: number, place: number) =>
+    writeUtc(host.memory, ((low >>> 0) + high * 2 ** 32) * 1_000, place),
+  timeZone: (offset: number, summerTime: number, ...names: readonly number[]) => {
+    const view = new DataView(host.memory.buffer);
+    view.setInt32(offset, 0, true);
+    view.setInt32(summerTime, 0, true);
+    for (const place of names) new Uint8Array(host.memory.buffer).set(utcName, place);
+  },
+  dateNow: () => host.nowMs,
+  monotonicNow: () => host.nowMs,
+  isMonotonic: () => 1,
+  clockTime: (_clock: number, _precision: bigint, place: number) => {
+    new DataView(host.memory.buffer).setBigInt64(place, BigInt(host.nowMs) * 1_000_000n, true);
+    return 0;
   },
 });
 

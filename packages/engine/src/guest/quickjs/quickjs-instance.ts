@@ -3,6 +3,7 @@
  * knows nothing of workflows. Pointers are plain numbers; whoever restores an older memory (`memory-image.ts`) makes
  * every pointer that was handed out since then void.
  */
+import { buildOf } from './quickjs-build.ts';
 import { quickjsExports, type QuickJSExports } from './quickjs-exports.ts';
 import { quickjsImports, type ImportHost } from './quickjs-imports.ts';
 
@@ -43,7 +44,8 @@ export class QuickJSInstance implements ImportHost {
     this.#bytes = Buffer.from(this.memory.buffer);
     this.#monotonicMs = monotonicMs;
     this.#stepMsMax = stepMsMax;
-    this.exports = quickjsExports(new WebAssembly.Instance(module, quickjsImports(this)));
+    const build = buildOf(module);
+    this.exports = quickjsExports(new WebAssembly.Instance(module, quickjsImports(this, build)), build);
     this.exports.construct();
   }
 

@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test';
 import { ScriptRuntime, type ScriptImage } from '../../../src/guest/quickjs/script-runtime.ts';
 import { defaultGuestLimits } from '../../../src/limits.ts';
 import type { Activation } from '../../../src/run/activation.ts';
-import { compileQuickjs } from '../../../src/system-quickjs.ts';
+import { compileQuickjs, guestRuntimes } from '../../../src/system-quickjs.ts';
 import { workflowModule } from '@mvm-ci/testkit';
 
 const start = (input: unknown, now = 1): Activation => ({
@@ -30,13 +30,13 @@ const litter = `
   return dive(input * 100);
 `;
 
-describe('a pooled instance of the script runtime', () => {
+const poolOf = (name: string): void => {
   let runtime: ScriptRuntime;
   const load = (body: string): ScriptImage => runtime.load(new TextDecoder().decode(workflowModule(body).code));
 
   before(async () => {
     runtime = new ScriptRuntime({
-      module: await compileQuickjs(),
+      module: await compileQuickjs(name),
       limits: defaultGuestLimits,
       monotonicMs: () => performance.now(),
     });
@@ -111,4 +111,6 @@ describe('a pooled instance of the script runtime', () => {
       [1, 2, 3].map((input) => ({ type: 'complete', result: String(input) })),
     );
   });
-});
+};
+
+for (const name of guestRuntimes) describe(`a pooled instance of ${name}`, () => poolOf(name));
