@@ -33,7 +33,7 @@ describe('admission', () => {
   it('refuses a script of another runtime, one that is not UTF-8, and one that lacks a workflow of its file', async () => {
     const file = workflowModule('return 1;');
     await assert.rejects(admitModule({ ...file, runtime: 'quickjs-ng/0.1.0' }), {
-      code: 'MODULE_INVALID',
+      code: 'RUNTIME_NOT_INSTALLED',
       message: /"quickjs-ng\/0\.1\.0"/,
     });
     await assert.rejects(admitModule({ ...file, code: new Uint8Array([0xff]) }), { code: 'MODULE_INVALID' });
