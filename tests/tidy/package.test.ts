@@ -29,7 +29,7 @@ test('every dependency is pinned to one exact version', () => {
   for (const path of manifests) {
     const { dependencies, devDependencies, optionalDependencies } = readManifest(path);
     for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
-      assert.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/, `${path}: ${name} is "${version}"`);
+      assert.match(version, /^(npm:@?[\w./-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/, `${path}: ${name} is "${version}"`);
     }
   }
 });
