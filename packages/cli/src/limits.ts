@@ -8,7 +8,7 @@ export const cliLimits = {
   peerRequestMs: 60_000,
   /** Commands that go over the peer plane at the same time, from one folder of keys. */
   clientKeysMax: 32,
-  /** Wait between two looks at the log of a running job. */
+  /** Wait between two looks at a workflow that is waited for. */
   followMs: 500,
   /** Entries from which on a replay's rate is shown. */
   ratedEntriesMin: 1_000,

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@mvm-ci/client';
-import { answersIn, flawlessModule, Receiver } from '@mvm-ci/testkit';
+import { MemoryJournal, systemClock } from '@mvm-ci/engine';
+import { encodeModule } from '@mvm-ci/protocol';
+import { answersIn, coreModule, flawlessModule, Receiver, scriptedCore, encodeWireIntents } from '@mvm-ci/testkit';
+import { ForeignHost, systemHttp } from '@mvm-ci/worker';
 import { binaries, CliProcess } from './fixtures/cli-process.ts';
 import { runCommand, type CommandResult } from './fixtures/fake-host.ts';
 import { exchange, type RawAnswer } from './fixtures/raw-http.ts';
@@ -81,6 +84,20 @@ describe('an engine server used alone', { timeout: 120_000 }, () => {
     assert.deepEqual([job.status, job.result], ['completed', 'went on with verve']);
     assert.equal(receiver.keys.length, 2);
     assert.equal(new Set(receiver.keys).size, 2);
+  });
+
+  it('shows a log while it is written, until the end', async () => {
+    await using receiver = await Receiver.start();
+    await using server = start();
+    const url = await urlOf(server);
+    await flawless(url, 'deploy', fixture('stages'));
+    const client = createClient({ url });
+    await client.publish({ job_id: 'live', workflow: 'stages', input: { url: receiver.url } });
+    const lines: string[] = [];
+    for await (const { text } of client.logEvents('live')) {
+      if (lines.push(text) === 1) await client.send('live', { type: 'go', data: 'verve' });
+    }
+    assert.deepEqual(lines, ['the first is done', 'it goes on with verve']);
   });
 
   it('is asked to end, gives back what runs, and goes on at the next start', async () => {
@@ -194,6 +211,41 @@ describe('an engine server used alone', { timeout: 120_000 }, () => {
       assert.match(started, /^\{"ok":\{"id":"wkf_[0-9A-Za-z]{20}","response":null\}\}$/);
       const [line] = await createClient({ url }).logs(/wkf_\w+/.exec(started)?.[0] ?? '');
       assert.deepEqual(answersIn([{ type: 'log', level: 'info', text: line?.text ?? '' }]), [{ String: input }]);
+    });
+
+    it('serves a worker that takes it for a server without the engine link', async () => {
+      await using server = start();
+      const url = await urlOf(server);
+      const named = await flawlessModule({ commands: [{ SendResponse: '{"echo":7}' }] });
+      const unnamed = coreModule(scriptedCore([encodeWireIntents([{ type: 'complete', result: '[8]' }])]));
+      for (const [file, workflow, result] of [
+        [named, 'main', '{"echo":7}'],
+        [unnamed, 'whatever', '[8]'],
+        [unnamed, 'main', '[8]'],
+      ] as const) {
+        const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+        await using host = new ForeignHost({
+          url,
+          token: undefined,
+          version: '0.1.0',
+          modules: () => Promise.resolve(encodeModule(file)),
+          http: systemHttp,
+          clock: systemClock,
+          random: { unit: () => 0.5, bytes: (count) => new Uint8Array(count) },
+          logger,
+        });
+        const run = host.run(
+          { job: 'j', epoch: 1, attempt: 1, module: 'm', workflow, input: '1', journalEntries: 0 },
+          {
+            openJournal: () =>
+              Promise.resolve({ count: 0, entries: [], parts: [], inbox: [], sink: new MemoryJournal().hold() }),
+            mayStartEffect: () => true,
+            inbox: () => Promise.resolve([]),
+            leaseLeftMs: () => 1_000,
+          },
+        );
+        assert.deepEqual(await run.ended, { type: 'finished', outcome: { type: 'completed', result } });
+      }
     });
 
     it('refuses in the form that they take for an error, and loses nothing', async () => {

@@ -67,9 +67,8 @@ export interface LogLine {
   readonly text: string;
 }
 
-export const logLinesSchema: z.ZodType<readonly LogLine[]> = z.array(
-  z.object({ seq: number, at: number, level: z.enum(logLevels), text }),
-);
+export const logLineSchema: z.ZodType<LogLine> = z.object({ seq: number, at: number, level: z.enum(logLevels), text });
+export const logLinesSchema: z.ZodType<readonly LogLine[]> = z.array(logLineSchema);
 
 /** One journal entry as the API shows it: its number, its kind, and its kind's own fields. */
 export interface JournalEntryView {

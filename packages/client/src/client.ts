@@ -38,6 +38,7 @@ import {
 import { Connection, type Fetch } from './connection.ts';
 import { jobEvents, type EventsOptions } from './job-events.ts';
 import { clientLimits } from './limits.ts';
+import { logEvents, type LogEventsOptions } from './log-events.ts';
 
 /** Which control plane, and how to reach it. */
 export interface ClientOptions {
@@ -130,6 +131,8 @@ export interface Client {
   moduleFile(hash: string, options?: CallOptions): Promise<Uint8Array>;
   /** What a job logged. @default attempt the current one */
   logs(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<readonly LogLine[]>;
+  /** What a job logs, line by line, until it is over. @throws JOB_NOT_FOUND @default attempt from the current one on */
+  logEvents(job: string, options?: LogEventsOptions): AsyncIterable<LogLine>;
   /** Jobs as they change. @example for await (const job of client.events({ signal })) show(job); */
   events(options?: EventsOptions): AsyncIterable<JobView>;
   /** @throws MODULE_EXISTS when this name and version has other content; MODULE_INVALID and its like */
@@ -275,6 +278,10 @@ class HttpClient implements Client {
 
   logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {
     return this.#connection.call(routePath('logs', { job }, { attempt }), logLinesSchema, { signal });
+  }
+
+  logEvents(job: string, options: LogEventsOptions = {}): AsyncIterable<LogLine> {
+    return logEvents(this.#connection, job, options);
   }
 
   events(options: EventsOptions = {}): AsyncIterable<JobView> {

@@ -26,6 +26,8 @@ export const controlLimits = {
   engineLinksMax: 4,
   /** Event streams that are open at the same time. */
   eventStreamsMax: 1_000,
+  /** A log stream looks at the changes of this time together. */
+  logPauseMs: 50,
   /** Changes read for an event stream at once. */
   eventRowsMax: 200,
   /** Payloads and results above this size are left out of lists and event streams. */

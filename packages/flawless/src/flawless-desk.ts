@@ -3,12 +3,16 @@
  * what the job responds, or else its result. Owns nothing: queue and modules are those of the server.
  *
  * 1. A start is answered at the first response of its workflow, or at the end; the job goes on whether anybody waits or not.
- * 2. Numbers keep their digits on their way in, though JavaScript's can't hold all of them.
+ * 2. A binary that names neither itself nor its workflows is named by its content, and has whichever workflow is started.
+ * 3. Numbers keep their digits on their way in, though JavaScript's can't hold all of them.
  */
 import {
+  decodeModule,
   encodeModule,
   isFinal,
   limits,
+  moduleHash,
+  MvmError,
   mvmError,
   type DeployedModule,
   type JobView,
@@ -31,19 +35,23 @@ interface DeskQueue {
 
 /** The part of a module registry that is used here. */
 interface DeskModules {
-  deploy(module: {
-    readonly name: string;
-    readonly version: string;
-    readonly file: Uint8Array;
-  }): Promise<DeployedModule>;
+  deploy(module: DeployedName & { readonly file: Uint8Array }): Promise<DeployedModule>;
+  list(): Promise<readonly DeployedModule[]>;
+  file(hash: string): Promise<Uint8Array>;
 }
 
 /** What the desk works with. */
 export interface FlawlessDeskParts {
   readonly queue: DeskQueue;
   readonly modules: DeskModules;
-  /** Tells what an uploaded binary is. @throws BUILD_FAILED when it is nothing that can be run */
-  readonly identify: (wasm: Uint8Array) => Promise<{ readonly file: ModuleFile } & DeployedName>;
+  /**
+   * Tells what an uploaded binary is, and what it calls itself; one that doesn't name its workflows has these. @throws MODULE_INVALID
+   * when it is nothing that can be run
+   */
+  readonly identify: (
+    wasm: Uint8Array,
+    workflows: readonly string[],
+  ) => Promise<{ readonly file: ModuleFile; readonly identity: DeployedName | undefined }>;
   /** Makes the part of a workflow's id that tells it from all others. */
   readonly newId: () => string;
   /** Fires when the server takes no more workflows. */
@@ -60,10 +68,11 @@ export class FlawlessDesk implements FlawlessService {
     this.#parts = parts;
   }
 
-  /** @throws BUILD_FAILED, MODULE_EXISTS and what admission says */
+  /** @throws MODULE_INVALID, MODULE_EXISTS and what admission says */
   async deploy(wasm: Uint8Array): Promise<DeployedName> {
     const { modules, identify } = this.#parts;
-    const { file, name, version } = await identify(wasm);
+    const { file, identity } = await identify(wasm, [unnamedWorkflow]);
+    const { name, version } = identity ?? unnamed(wasm);
     await modules.deploy({ name, version, file: encodeModule(file) });
     return { name, version };
   }
@@ -73,18 +82,43 @@ export class FlawlessDesk implements FlawlessService {
    *
    * @throws MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND, INVALID_JSON; UNAVAILABLE when the server ends before; the workflow's own error
    */
-  async start({ module, version, workflow, input }: StartWorkflow, signal: AbortSignal): Promise<StartedWorkflow> {
+  async start(wish: StartWorkflow, signal: AbortSignal): Promise<StartedWorkflow> {
     const { closing, ending } = this.#parts;
     if (closing.aborted) throw goingAway('it takes no more workflows');
     const id = `wkf_${this.#parts.newId()}`;
-    const job = { job_id: id, workflow: `${module}@${version}/${workflow}`, input: exactJson('"input"', input) };
-    await this.#parts.queue.publish([job]);
+    await this.#publish(wish, { job_id: id, input: exactJson('"input"', wish.input) });
     return { id, response: responseText(await this.#responded(id, AbortSignal.any([signal, ending]))) };
   }
 
   /** @throws JOB_NOT_FOUND, INVALID_JSON; INVALID_TRANSITION when it is over */
   async send(id: string, { type, data }: WorkflowMessage): Promise<void> {
     await this.#parts.queue.send(id, { type, data: exactJson('"data"', data) });
+  }
+
+  async #publish({ module, version, workflow }: StartWorkflow, job: PublishJob): Promise<void> {
+    const { queue } = this.#parts;
+    const isOther = unnamedPattern.test(module) && version === unnamedVersion && workflow !== unnamedWorkflow;
+    const wanted = isOther ? `${version}-${workflow}` : version;
+    const published = { ...job, workflow: `${module}@${wanted}/${workflow}` };
+    try {
+      await queue.publish([published]);
+    } catch (error) {
+      if (!(isOther && error instanceof MvmError && error.code === 'MODULE_NOT_FOUND')) throw error;
+      await this.#deployOther(module, { version: wanted, workflow });
+      await queue.publish([published]);
+    }
+  }
+
+  /** Rule 2: the same binary, with another workflow. */
+  async #deployOther(
+    name: string,
+    { version, workflow }: { readonly version: string; readonly workflow: string },
+  ): Promise<void> {
+    const { modules } = this.#parts;
+    const known = (await modules.list()).find((one) => one.name === name && one.version === unnamedVersion);
+    if (!known) throw mvmError('MODULE_NOT_FOUND', `no module "${name}@${unnamedVersion}" is deployed`);
+    const file = decodeModule(await modules.file(known.hash));
+    await modules.deploy({ name, version, file: encodeModule({ ...file, workflows: [workflow] }) });
   }
 
   /** The job once it has responded, or is over. */
@@ -98,6 +132,15 @@ export class FlawlessDesk implements FlawlessService {
   }
 }
 
+const unnamedVersion = '0.0.0';
+const unnamedWorkflow = 'main';
+const unnamedPattern = /^wasm-[0-9a-f]{16}$/;
+
+const unnamed = (wasm: Uint8Array): DeployedName => ({
+  name: `wasm-${moduleHash(wasm).slice(0, 16)}`,
+  version: unnamedVersion,
+});
+
 const goingAway = (what: string): Error =>
   mvmError('UNAVAILABLE', `this server is going away: ${what}`, { draining: true });
 
@@ -109,7 +152,7 @@ const responseText = (job: JobView): string | null => {
   return value === null ? null : JSON.stringify(value);
 };
 
-/** Rule 2. @throws INVALID_JSON */
+/** Rule 3. @throws INVALID_JSON */
 const exactJson = (name: string, text: string): unknown => {
   try {
     return JSON.parse(text, (_key, value: unknown, { source }) =>

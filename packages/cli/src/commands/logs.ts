@@ -1,8 +1,6 @@
-import type { Client } from '@mvm-ci/client';
-import { isFinal, limits } from '@mvm-ci/protocol';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogLine } from '@mvm-ci/client';
+import { limits } from '@mvm-ci/protocol';
 import type { CommandContext } from '../command-context.ts';
-import { cliLimits } from '../limits.ts';
 import { wholeNumber } from '../option-value.ts';
 import { lineText } from '../output/log-line.ts';
 import type { Registrar } from './registrar.ts';
@@ -22,26 +20,12 @@ export const registerLogs = ({ program, server }: Registrar): void => {
     .action(async (id: string, flags: LogsFlags) => {
       const context = server.open(flags);
       const client = context.client();
-      if (flags.follow) return follow(context, client, { id, attempt: flags.attempt });
+      if (flags.follow) return follow(context, client.logEvents(id, { attempt: flags.attempt }));
       const lines = await client.logs(id, { attempt: flags.attempt });
       context.terminal.result(lines, () => lines.map((line) => lineText(line, context.terminal.paint)).join('\n'));
     });
 };
 
-const follow = async (
-  { terminal }: CommandContext,
-  client: Client,
-  { id, attempt }: { readonly id: string; readonly attempt: number | undefined },
-): Promise<void> => {
-  const seen = new Map<number, number>();
-  for (;;) {
-    // The state is read first: what the job logs between the two reads is shown before the end.
-    const job = await client.status(id);
-    const shown = attempt ?? job.attempt;
-    const lines = await client.logs(id, { attempt: shown });
-    for (const line of lines.slice(seen.get(shown) ?? 0)) terminal.result(line, () => lineText(line, terminal.paint));
-    seen.set(shown, lines.length);
-    if (isFinal(job.status)) return;
-    await sleep(cliLimits.followMs);
-  }
+const follow = async ({ terminal }: CommandContext, lines: AsyncIterable<LogLine>): Promise<void> => {
+  for await (const line of lines) terminal.result(line, () => lineText(line, terminal.paint));
 };

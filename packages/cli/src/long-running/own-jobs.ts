@@ -4,17 +4,15 @@
  */
 import { openStandalone, type Standalone } from '@mvm-ci/control';
 import { admitModule } from '@mvm-ci/engine';
-import { flawlessLimits, FlawlessDesk, type FlawlessService, type OwnJobs } from '@mvm-ci/flawless';
-import { systemClock } from '@mvm-ci/net';
 import {
-  asMvmError,
-  moduleHash,
-  mvmError,
-  MvmError,
-  type Logger,
-  type ModuleFile,
-  type QueueStats,
-} from '@mvm-ci/protocol';
+  flawlessLimits,
+  FlawlessDesk,
+  type FlawlessDeskParts,
+  type FlawlessService,
+  type OwnJobs,
+} from '@mvm-ci/flawless';
+import { systemClock } from '@mvm-ci/net';
+import { asMvmError, mvmError, MvmError, type Logger, type ModuleFile, type QueueStats } from '@mvm-ci/protocol';
 import { embeddedHost, startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
 import type { Config } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
@@ -113,14 +111,10 @@ const borrowed = ({ engine }: EngineService): Parameters<typeof embeddedHost>[0]
   [Symbol.asyncDispose]: () => Promise.resolve(),
 });
 
-const hashDigits = 16;
-
-/** A binary that doesn't name itself is named by its content, and has one workflow. */
-const identify = async (wasm: Uint8Array): Promise<{ file: ModuleFile; name: string; version: string }> => {
+const identify: FlawlessDeskParts['identify'] = async (wasm, workflows) => {
   const { moduleOfWasm } = await import('@mvm-ci/build');
   try {
-    const { file, identity } = moduleOfWasm(wasm, ['main']);
-    return { file, ...(identity ?? { name: `wasm-${moduleHash(wasm).slice(0, hashDigits)}`, version: '0.0.0' }) };
+    return moduleOfWasm(wasm, workflows);
   } catch (error) {
     throw mvmError('MODULE_INVALID', asMvmError(error).message, undefined, { cause: error });
   }

@@ -11,6 +11,7 @@ import type { Caller } from './caller.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { eventOperation } from './event-operation.ts';
 import { engineLinkOperation } from './engine-link-operation.ts';
+import { logEventOperation } from './log-event-operation.ts';
 import { nodeOperations } from './node-operations.ts';
 import { openapiOperation } from './openapi.ts';
 import type { Operation } from './operation.ts';
@@ -42,6 +43,7 @@ interface Bound {
 export const callOperations: readonly Operation[] = [
   ...queueOperations,
   eventOperation,
+  logEventOperation,
   ...peerOperations,
   ...nodeOperations,
   ...clusterOperations,
@@ -52,7 +54,12 @@ const described: readonly Operation[] = [...callOperations, peerStreamOperation(
 /** Every operation of the API. */
 export const operations: readonly Operation[] = [...described, openapiOperation(described)];
 
-const jobOperations: readonly Operation[] = [...queueOperations, eventOperation, ...clusterOperations];
+const jobOperations: readonly Operation[] = [
+  ...queueOperations,
+  eventOperation,
+  logEventOperation,
+  ...clusterOperations,
+];
 
 /** Makes the API of a core. */
 export const createApi = (parts: ApiParts): Api => {

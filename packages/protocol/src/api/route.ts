@@ -19,6 +19,7 @@ export const routes = {
   journal: '/queue/journal/:job',
   journalBatches: '/queue/journal-batches/:job',
   logs: '/queue/logs/:job',
+  logEvents: '/queue/logs/:job/events',
   events: '/queue/events',
 
   modules: '/modules',
