@@ -16,6 +16,8 @@ export interface GuestLimits {
   readonly memoryBytesMax: number;
   /** Stack of a script, in bytes. @default 1048576 */
   readonly stackBytesMax: number;
+  /** What the code of one attempt may use, in units of fuel (docs/internals/fuel.md). @default 1000000000000 */
+  readonly fuelMax: number;
 }
 
 /** The guest limits of an engine that names none. */
@@ -24,6 +26,7 @@ export const defaultGuestLimits: GuestLimits = {
   stepGraceMs: 1_000,
   memoryBytesMax: 67_108_864,
   stackBytesMax: 1_048_576,
+  fuelMax: 1_000_000_000_000,
 };
 
 /** Limits that are the same everywhere. */
@@ -112,6 +115,8 @@ export const engineLimits = {
   moduleCacheBytesMax: 268_435_456,
   /** Native stack of a guest thread, in MiB: larger than what the deepest permitted script needs. */
   threadStackMib: 16,
+  /** Fuel that a guest uses before the host looks whether it may go on: a few milliseconds at most. */
+  fuelSlice: 2_000_000,
   /** How much of an intent a NONDETERMINISM message shows, in characters. */
   shownCharsMax: 300,
   /** Frames of a guest's stack that an error keeps. */

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { meter } from './module/metering.ts';
+import { ModuleEdit } from './module/module-edit.ts';
 import { buildOf } from './guest/quickjs/quickjs-build.ts';
 
 const packageNames = ['@jitl/quickjs-ng-wasmfile-release-sync', 'quickjs-ng-0.31'] as const;
@@ -42,7 +44,7 @@ export const guestRuntimes: readonly string[] = [...packages.keys()];
 export const guestRuntime: string = guestRuntimes[0] ?? '';
 
 /**
- * A compiled runtime, one of {@link guestRuntimes}; compiled once per process. @default the current one
+ * A compiled runtime, one of {@link guestRuntimes}, which counts its fuel; compiled once per process. @default the current one
  *
  * @throws {MvmError} `INTERNAL` when the package has a build that the engine doesn't know
  */
@@ -55,7 +57,9 @@ export const compileQuickjs = (runtime: string = guestRuntime): Promise<WebAssem
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 const compile = async (packageName: string): Promise<WebAssembly.Module> => {
-  const module = await WebAssembly.compile(await readFile(pathOf(`${packageName}/wasm`)));
+  const edit = new ModuleEdit(await readFile(pathOf(`${packageName}/wasm`)));
+  meter(edit);
+  const module = await WebAssembly.compile(edit.encode());
   buildOf(module);
   return module;
 };

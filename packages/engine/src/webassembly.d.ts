@@ -24,7 +24,7 @@ declare namespace WebAssembly {
 
   class Instance {
     constructor(module: Module, imports: Imports);
-    readonly exports: Readonly<Record<string, unknown>>;
+    readonly exports: Exports;
   }
 
   class Memory {
@@ -33,8 +33,15 @@ declare namespace WebAssembly {
     grow(pages: number): number;
   }
 
+  type Exports = Readonly<Record<string, unknown>>;
+
   class Global {
     value: number | bigint;
+  }
+
+  class Table {
+    /** @param value - a function that a module exports. */
+    set(index: number, value: unknown): void;
   }
 
   class RuntimeError extends Error {}

@@ -65,6 +65,7 @@ export const errorCodes = {
   PROGRAM_FAILED: { status: 422, reaction: 'terminal' },
   NONDETERMINISM: { status: 422, reaction: 'terminal' },
   OUTCOME_UNKNOWN: { status: 422, reaction: 'terminal' },
+  FUEL_EXHAUSTED: { status: 422, reaction: 'terminal' },
   STEP_TIMEOUT: { status: 422, reaction: 'terminal' },
   WORKFLOW_STUCK: { status: 422, reaction: 'terminal' },
   WORKER_KILLER: { status: 422, reaction: 'terminal' },

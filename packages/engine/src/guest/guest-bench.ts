@@ -9,6 +9,7 @@
 import type { Coroutine } from './blocking/coroutine.ts';
 import { CorePool } from './core/core-pool.ts';
 import { openFlawlessGuest } from './flawless/flawless-guest.ts';
+import { FuelMeter, type Metering } from './fuel/metering.ts';
 import { GuestFault, type Guest } from './guest.ts';
 import { openWasiGuest } from './wasi/wasi-guest.ts';
 import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
@@ -28,9 +29,18 @@ type ScriptCode = Extract<GuestCode, { readonly kind: 'javascript' }>;
 
 const nobody = 0;
 
+export interface GuestBenchOptions {
+  readonly openRuntime: (wasm: WebAssembly.Module) => ScriptRuntime;
+  /** The current build of the script runtime. */
+  readonly quickjs: WebAssembly.Module;
+  readonly stage: Stage;
+  readonly metering: Metering;
+}
+
 export class GuestBench {
   readonly #runtime: ScriptRuntime;
-  readonly #openRuntime: (wasm: WebAssembly.Module) => ScriptRuntime;
+  readonly #openRuntime: GuestBenchOptions['openRuntime'];
+  readonly #metering: Metering;
   /** By name; opened when the first module needs them. */
   readonly #olderRuntimes = new Map<string, ScriptRuntime>();
   readonly #stage: Stage;
@@ -39,10 +49,11 @@ export class GuestBench {
   /** How to give up what is in progress, by guest. */
   readonly #inProgress = new Map<number, () => void>();
 
-  constructor(openRuntime: (wasm: WebAssembly.Module) => ScriptRuntime, quickjs: WebAssembly.Module, stage: Stage) {
+  constructor({ openRuntime, quickjs, stage, metering }: GuestBenchOptions) {
     this.#openRuntime = openRuntime;
     this.#runtime = openRuntime(quickjs);
     this.#stage = stage;
+    this.#metering = metering;
   }
 
   /** Carries out one command; returns what is to be answered. */
@@ -99,6 +110,7 @@ export class GuestBench {
 
   #faulted(guest: number, error: unknown): Outcome {
     this.#guests.delete(guest);
+    if (error instanceof GuestFault && error.facts.code === 'CANCELLED') return { type: 'lost' };
     if (error instanceof GuestFault) return { type: 'faulted', facts: error.facts };
     throw error;
   }
@@ -148,7 +160,8 @@ export class GuestBench {
   }
 
   #coroutine(id: number, { kind, wasm, variant }: Exclude<GuestCode, { readonly kind: 'javascript' }>): Coroutine {
-    const host = { wait: <T>(ready: Promise<T>): Promise<T> => this.#stage.wait(id, ready) };
+    const wait = <T>(ready: Promise<T>): Promise<T> => this.#stage.wait(id, ready);
+    const host = { wait, meter: new FuelMeter(this.#metering) };
     return kind === 'flawless'
       ? openFlawlessGuest(wasm, host)
       : openWasiGuest({ module: wasm, isText: variant === 'text' }, host);
@@ -175,7 +188,7 @@ export class GuestBench {
   }
 
   #pool(loaded: LoadedModule, wasm: WebAssembly.Module): CorePool {
-    loaded.pool ??= new CorePool(wasm);
+    loaded.pool ??= new CorePool(wasm, this.#metering);
     return loaded.pool;
   }
 

@@ -1,10 +1,11 @@
 /** Entry point of a guest thread: takes batches of commands from its port and answers in batches. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { GuestBench } from './guest-bench.ts';
+import { Metering } from './fuel/metering.ts';
 import { ScriptRuntime } from './quickjs/script-runtime.ts';
 import { Stage } from './stage.ts';
 import { packReplies, unpackCommands, type CommandMessage } from './thread-packing.ts';
-import type { Reply, ThreadStart } from './thread-message.ts';
+import { cancelSlot, type Reply, type ThreadStart } from './thread-message.ts';
 
 /** Answers are not held back for longer than this: what they bring about can begin while the rest of a batch is worked off. */
 const holdMs = 0.3;
@@ -17,10 +18,12 @@ const port = parentPort;
 if (!port || !isThreadStart(start)) throw new Error("this file is the entry point of an engine's guest thread");
 
 const monotonicMs = (): number => performance.now();
-const openRuntime = (module: WebAssembly.Module): ScriptRuntime =>
-  new ScriptRuntime({ module, limits: start.limits, monotonicMs });
+const { limits, cancels } = start;
 const stage = new Stage(start.pulse, (task) => void setImmediate(task));
-const bench = new GuestBench(openRuntime, start.quickjs, stage);
+const isCancelled = (): boolean => stage.guest !== 0 && Atomics.load(cancels, cancelSlot(stage.guest)) === stage.guest;
+const metering = new Metering({ limits, monotonicMs, isCancelled });
+const openRuntime = (module: WebAssembly.Module): ScriptRuntime => new ScriptRuntime({ module, limits, metering });
+const bench = new GuestBench({ openRuntime, quickjs: start.quickjs, stage, metering });
 
 const post = (replies: readonly Reply[]): void => {
   const message = packReplies(replies);

@@ -31,6 +31,11 @@ export class Stage {
     this.#nextMacrotask = nextMacrotask;
   }
 
+  /** Who is on stage; 0 is nobody. */
+  get guest(): number {
+    return this.#guest;
+  }
+
   /** `guest` goes on stage; if it was there already, its next step begins (the watchdog counts each by itself). */
   enter(guest: number): void {
     this.#clear();

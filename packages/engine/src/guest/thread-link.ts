@@ -13,7 +13,15 @@ import { engineLimits, type GuestLimits } from '../limits.ts';
 import type { FaultFacts } from './guest.ts';
 import { atTurnEnd } from '../system-turn.ts';
 import { packCommands, unpackReplies } from './thread-packing.ts';
-import { pulseWords, type Command, type GuestCode, type Reply, type ThreadStart } from './thread-message.ts';
+import {
+  cancelSlot,
+  cancelSlots,
+  pulseWords,
+  type Command,
+  type GuestCode,
+  type Reply,
+  type ThreadStart,
+} from './thread-message.ts';
 
 export interface ThreadLinkOptions {
   readonly quickjs: WebAssembly.Module;
@@ -36,6 +44,7 @@ export class ThreadLink {
   readonly #options: ThreadLinkOptions;
   readonly #worker: Worker;
   readonly #pulse = new Int32Array(new SharedArrayBuffer(4 * pulseWords.count));
+  readonly #cancels = new Int32Array(new SharedArrayBuffer(4 * cancelSlots));
   readonly #waiting = new Map<number, Settle>();
   readonly #modules = new Set<number>();
   #outbox: Command[] = [];
@@ -46,7 +55,8 @@ export class ThreadLink {
 
   constructor(options: ThreadLinkOptions) {
     this.#options = options;
-    const workerData: ThreadStart = { quickjs: options.quickjs, limits: options.limits, pulse: this.#pulse };
+    const { quickjs, limits } = options;
+    const workerData: ThreadStart = { quickjs, limits, pulse: this.#pulse, cancels: this.#cancels };
     this.#worker = new Worker(entryPoint, {
       workerData,
       resourceLimits: { stackSizeMb: engineLimits.threadStackMib },
@@ -85,6 +95,7 @@ export class ThreadLink {
   /** Sends a command that has no answer. */
   send(command: Command): void {
     if (this.#ended) return;
+    if (command.type === 'close') this.#cancel(command.guest);
     this.#outbox.push(command);
     if (this.#outbox.length === 1) atTurnEnd(() => this.#flush());
   }
@@ -114,9 +125,15 @@ export class ThreadLink {
     for (const { guest, outcome } of replies) {
       const settle = this.#waiting.get(guest);
       this.#waiting.delete(guest);
+      Atomics.compareExchange(this.#cancels, cancelSlot(guest), guest, 0);
       settle?.(outcome);
     }
     if (this.#waiting.size === 0) this.#watch?.cancel();
+  }
+
+  /** Nobody waits for a step of `guest`: the thread can't read that while the step lasts. */
+  #cancel(guest: number): void {
+    if (this.#waiting.has(guest)) Atomics.compareExchange(this.#cancels, cancelSlot(guest), 0, guest);
   }
 
   #startWatch(): void {

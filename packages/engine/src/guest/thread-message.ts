@@ -57,7 +57,18 @@ export interface ThreadStart {
   readonly limits: GuestLimits;
   /** See {@link pulseWords}. */
   readonly pulse: Int32Array;
+  /** See {@link cancelSlot}. */
+  readonly cancels: Int32Array;
 }
+
+/**
+ * How the main side tells a thread that it can't speak to that nobody waits for a guest's step any more: the guest's number stands in the
+ * slot of that number. Two that have the same slot hinder each other: then a step's time ends the second one.
+ */
+export const cancelSlot = (guest: number): number => guest % cancelSlots;
+
+/** How many slots a thread has. */
+export const cancelSlots = 1_024;
 
 /**
  * How the main side sees what a thread is doing while the thread can't speak: word 0 counts up whenever a

@@ -2,14 +2,18 @@
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import { exposeState } from './core-state.ts';
 import { scanCore, type MemorySection } from './core-scan.ts';
+import { meter } from './metering.ts';
+import { ModuleEdit } from './module-edit.ts';
 import { withTableMax } from './table-section.ts';
+import { leb } from './wasm-writer.ts';
 
 const pageBytes = 65_536;
 const memorySection = 5;
 
 /**
  * Checks, caps and compiles the WebAssembly of a module: its memory may grow to `memoryBytesMax`, and beyond that
- * growth fails inside the guest, on every machine at the same size. Its tables are bounded in the same way.
+ * growth fails inside the guest, on every machine at the same size. Its tables are bounded in the same way. Its code counts what it
+ * does (`metering.ts`).
  *
  * @throws {MvmError} `MODULE_INVALID`, `MODULE_UNKNOWN_IMPORT`
  */
@@ -27,7 +31,9 @@ export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Pro
   const bounded = withMemoryMax(bytes, memory, Math.min(memory.maxPages ?? pagesMax, pagesMax));
   // The tables come before the memory in a file: their offsets still hold.
   const capped = tables ? withTableMax(bounded, tables) : bounded;
-  return compile(file.kind === 'core' ? exposeState(capped) : capped);
+  const edit = new ModuleEdit(file.kind === 'core' ? exposeState(capped) : capped);
+  meter(edit);
+  return compile(edit.encode());
 };
 
 const compile = async (bytes: Uint8Array): Promise<WebAssembly.Module> => {
@@ -48,6 +54,3 @@ const withMemoryMax = (bytes: Uint8Array, { from, end, minPages }: MemorySection
     bytes.subarray(end),
   ]);
 };
-
-const leb = (value: number): readonly number[] =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];

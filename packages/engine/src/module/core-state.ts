@@ -8,32 +8,17 @@
  *   3. No module brings such names along.
  */
 import { mvmError } from '@mvm-ci/protocol';
-import { refused, scanInstructions } from './instruction-scan.ts';
-import { WasmReader } from './wasm-reader.ts';
+import { refused, scanInstructions, type Instruction } from './instruction-scan.ts';
+import { globalExportPrefix, isOwnName, resettableExport } from './own-names.ts';
+import { externKinds, readSections, sectionBytes, sectionIds, type Section } from './wasm-sections.ts';
+import type { WasmReader } from './wasm-reader.ts';
+import { leb, nameBytes } from './wasm-writer.ts';
 
-/** What begins the names of exports that the engine adds. */
-const ownPrefix = 'mvm:';
-/** Exported by modules whose instances can be reset; it is their memory. */
-export const resettableExport: string = `${ownPrefix}resettable`;
-/** What begins the name of each mutable global's export. */
-export const globalExportPrefix: string = `${ownPrefix}global:`;
-
-const headerBytes = 8;
-const section = { global: 6, export: 7, code: 10 } as const;
-const kinds = { memory: 2, global: 3 } as const;
 const numberTypes: ReadonlySet<number> = new Set([0x7f, 0x7e, 0x7d, 0x7c]);
 const tableSet = 0x26;
 const bulkPrefix = 0xfc;
 /** data.drop, elem.drop, and what writes to tables: table.init, table.copy, table.grow, table.fill */
 const changingBulk: ReadonlySet<number> = new Set([9, 12, 13, 14, 15, 17]);
-
-interface Section {
-  readonly id: number;
-  /** Offset of its id byte. */
-  readonly from: number;
-  readonly end: number;
-  readonly reader: WasmReader;
-}
 
 /**
  * The same module with the exports above.
@@ -43,29 +28,16 @@ interface Section {
  */
 export const exposeState = (bytes: Uint8Array): Uint8Array => {
   const sections = readSections(bytes);
-  const exports = sections.find(({ id }) => id === section.export);
+  const exports = sections.find(({ id }) => id === sectionIds.export);
   if (!exports) throw mvmError('MODULE_INVALID', 'a core module must have exports');
   const count = refuseOwnNames(exports);
   const names = addedExports(sections);
   const content = [...leb(count.value + names.length), ...bytes.subarray(count.end, exports.end), ...names.flat()];
   return Buffer.concat([
     bytes.subarray(0, exports.from),
-    Buffer.from([section.export, ...leb(content.length)]),
-    Buffer.from(content),
+    sectionBytes(sectionIds.export, Buffer.from(content)),
     bytes.subarray(exports.end),
   ]);
-};
-
-const readSections = (bytes: Uint8Array): readonly Section[] => {
-  const reader = new WasmReader(bytes, headerBytes);
-  const sections: Section[] = [];
-  while (!reader.isAtEnd) {
-    const from = reader.at;
-    const id = reader.byte();
-    const part = reader.part(reader.u32());
-    sections.push({ id, from, end: reader.at, reader: part });
-  }
-  return sections;
 };
 
 const refuseOwnNames = ({ reader }: Section): { readonly value: number; readonly end: number } => {
@@ -74,7 +46,7 @@ const refuseOwnNames = ({ reader }: Section): { readonly value: number; readonly
   for (let index = 0; index < value; index += 1) {
     const offset = reader.at;
     const name = reader.name();
-    if (name.startsWith(ownPrefix)) throw refused(`an export "${name}": such names are the engine's own`, offset);
+    if (isOwnName(name)) throw refused(`an export "${name}": such names are the engine's own`, offset);
     reader.byte();
     reader.u32();
   }
@@ -82,15 +54,15 @@ const refuseOwnNames = ({ reader }: Section): { readonly value: number; readonly
 };
 
 const addedExports = (sections: readonly Section[]): readonly (readonly number[])[] => {
-  const globals = sections.find(({ id }) => id === section.global);
+  const globals = sections.find(({ id }) => id === sectionIds.global);
   const types = globals ? globals.reader.list(readGlobal) : [];
   const mutable = types.flatMap(({ isMutable }, index) => (isMutable ? [index] : []));
-  const code = sections.find(({ id }) => id === section.code);
+  const code = sections.find(({ id }) => id === sectionIds.code);
   const isComplete = mutable.every((index) => numberTypes.has(types[index]?.type ?? 0)) && !(code && changesMore(code));
   if (!isComplete) return [];
   return [
-    exportOf(resettableExport, kinds.memory, 0),
-    ...mutable.map((index) => exportOf(`${globalExportPrefix}${index}`, kinds.global, index)),
+    exportOf(resettableExport, externKinds.memory, 0),
+    ...mutable.map((index) => exportOf(`${globalExportPrefix}${index}`, externKinds.global, index)),
   ];
 };
 
@@ -103,7 +75,7 @@ const readGlobal = (reader: WasmReader): { readonly type: number; readonly isMut
 
 const changesMore = ({ reader }: Section): boolean => {
   let found = false;
-  const onInstruction = (opcode: number, operation: number): void => {
+  const onInstruction = ({ opcode, operation }: Instruction): void => {
     found ||= opcode === tableSet || (opcode === bulkPrefix && changingBulk.has(operation));
   };
   reader.list((part) => {
@@ -118,11 +90,7 @@ const changesMore = ({ reader }: Section): boolean => {
 };
 
 const exportOf = (name: string, kind: number, index: number): readonly number[] => [
-  ...leb(Buffer.byteLength(name)),
-  ...Buffer.from(name),
+  ...nameBytes(name),
   kind,
   ...leb(index),
 ];
-
-const leb = (value: number): readonly number[] =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];

@@ -76,10 +76,23 @@ const vector: typeof plain = [
   [94, 255, none],
 ];
 
+/** An instruction where it stands. */
+export interface Instruction {
+  readonly opcode: number;
+  /** Behind the prefixes 0xfc and 0xfd its number there, else 0. */
+  readonly operation: number;
+  /** Offset of its opcode. */
+  readonly from: number;
+  /** Offset behind its immediates. */
+  readonly end: number;
+}
+
+/** Is told each instruction, in order. */
+export type InstructionVisitor = (instruction: Instruction) => void;
+
 /** How {@link scanInstructions} goes. */
 export interface InstructionScan {
-  /** Told each instruction: its opcode and, behind the prefixes 0xfc and 0xfd, its number there (else 0). */
-  readonly onInstruction?: (opcode: number, operation: number) => void;
+  readonly onInstruction?: InstructionVisitor;
   /** Whether it stops behind the first `end`, as a constant expression does. @default at the end of the reader */
   readonly toEnd?: boolean;
 }
@@ -94,11 +107,11 @@ const end = 0x0b;
  */
 export const scanInstructions = (reader: WasmReader, { onInstruction, toEnd = false }: InstructionScan = {}): void => {
   while (!reader.isAtEnd) {
-    const offset = reader.at;
+    const from = reader.at;
     const opcode = reader.byte();
     const operation = prefixes.has(opcode) ? reader.u32() : 0;
-    onInstruction?.(opcode, operation);
-    skipOf(opcode, operation, offset)(reader);
+    skipOf(opcode, operation, from)(reader);
+    onInstruction?.({ opcode, operation, from, end: reader.at });
     if (toEnd && opcode === end) return;
   }
 };

@@ -6,6 +6,7 @@ import { mvmError } from '@mvm-ci/protocol';
 import { engineLimits } from '../limits.ts';
 import { refused } from './instruction-scan.ts';
 import type { WasmReader } from './wasm-reader.ts';
+import { leb } from './wasm-writer.ts';
 
 interface Table {
   readonly elementType: number;
@@ -65,6 +66,3 @@ export const withTableMax = (bytes: Uint8Array, { from, end, tables }: TableSect
     bytes.subarray(end),
   ]);
 };
-
-const leb = (value: number): readonly number[] =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];

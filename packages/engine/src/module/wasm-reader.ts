@@ -4,11 +4,13 @@ import { mvmError } from '@mvm-ci/protocol';
 /** A cursor over a module's bytes. Offsets are those of the file, for messages. */
 export class WasmReader {
   readonly #bytes: Uint8Array;
+  readonly #from: number;
   #at: number;
   readonly #end: number;
 
   constructor(bytes: Uint8Array, from = 0, end: number = bytes.length) {
     this.#bytes = bytes;
+    this.#from = from;
     this.#at = from;
     this.#end = end;
   }
@@ -62,6 +64,11 @@ export class WasmReader {
     const from = this.#at;
     this.pass(bytes);
     return new WasmReader(this.#bytes, from, Math.min(from + bytes, this.#end));
+  }
+
+  /** The same reader at its beginning. */
+  rewound(): WasmReader {
+    return new WasmReader(this.#bytes, this.#from, this.#end);
   }
 
   /** Reads a vector: its count, then each element by `read`. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FuelMeter } from '../../src/guest/fuel/metering.ts';
 import { prepareCore } from '../../src/module/core-module.ts';
 import { scanCore } from '../../src/module/core-scan.ts';
+import { testMetering } from '../fixtures/test-metering.ts';
 import { coreModule, coreWasm, i32, wasiModule, wasmFromText } from '@mvm-ci/testkit';
 
 const memoryBytesMax = 4 * 65_536;
@@ -46,7 +48,9 @@ describe('a core module', () => {
       ['10 200', 200],
       ['10 4000000', 100_000],
     ] as const) {
-      const { mvm_alloc: grow } = new WebAssembly.Instance(await withTable(table), {}).exports;
+      const { exports } = new WebAssembly.Instance(await withTable(table), {});
+      new FuelMeter(testMetering()).attach(exports);
+      const { mvm_alloc: grow } = exports;
       assert.ok(isGrow(grow));
       assert.equal(grow(most - 9), -1);
       assert.equal(grow(most - 10), 10);

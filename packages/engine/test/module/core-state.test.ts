@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { coreWasm } from '@mvm-ci/testkit';
-import { exposeState, globalExportPrefix, resettableExport } from '../../src/module/core-state.ts';
+import { exposeState } from '../../src/module/core-state.ts';
+import { globalExportPrefix, resettableExport } from '../../src/module/own-names.ts';
 
 const nothing = [0x42, 0];
 const addedTo = (wasm: Uint8Array): readonly string[] => {

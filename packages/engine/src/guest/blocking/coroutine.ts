@@ -13,6 +13,7 @@ import type { Answer, EffectIntent, Intent } from '@mvm-ci/protocol';
 import { intentBytes } from '../../run/entry-size.ts';
 import { engineLimits, seedBytes } from '../../limits.ts';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
+import type { FuelMeter } from '../fuel/metering.ts';
 import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { ProgramEnd } from './program-end.ts';
@@ -25,6 +26,8 @@ export interface GuestHost {
    * has come: whoever waits for it must go on at once.
    */
   wait<T>(ready: Promise<T>): Promise<T>;
+  /** Counts what the guest does. */
+  readonly meter: FuelMeter;
 }
 
 /** First event of an attempt. */
@@ -92,6 +95,11 @@ export class Coroutine implements Guest {
     this.#host = host;
   }
 
+  /** Counts what its code does: to be attached to the instance. */
+  get meter(): FuelMeter {
+    return this.#host.meter;
+  }
+
   /** The activation's time, Unix ms. */
   get now(): number {
     return this.#now;
@@ -113,6 +121,7 @@ export class Coroutine implements Guest {
   }
 
   step({ now, events }: Activation): readonly Intent[] | Promise<readonly Intent[]> {
+    this.#host.meter.beginStep();
     this.#now = now;
     this.#step = Promise.withResolvers();
     const { promise } = this.#step;
@@ -132,6 +141,7 @@ export class Coroutine implements Guest {
     this.#wait?.end();
     this.#wait = undefined;
     this.#answers.clear();
+    this.#host.meter.detach();
   }
 
   /**
@@ -184,6 +194,11 @@ export class Coroutine implements Guest {
     return this.#suspend(() => this.#verdicts.get(change));
   }
 
+  /** Lets other guests go on, within the step. */
+  nextTurn(): Promise<void> {
+    return this.#host.wait(Promise.resolve()).then(() => this.#host.meter.enter());
+  }
+
   /** Ends the step until `look` finds something. */
   #suspend<T>(look: () => T | undefined): Promise<T> {
     if (this.#isClosed) throw new ProgramEnd([]);
@@ -194,7 +209,11 @@ export class Coroutine implements Guest {
       return found !== undefined;
     };
     this.#wait = { goOn, end: () => wake.reject(new ProgramEnd([])) };
-    const back = this.#host.wait(wake.promise);
+    const back = this.#host.wait(wake.promise).then((value) => {
+      // Others ran meanwhile.
+      this.#host.meter.enter();
+      return value;
+    });
     this.#endStep();
     return back;
   }

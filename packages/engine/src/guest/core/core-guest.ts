@@ -2,6 +2,7 @@
 import type { Intent } from '@mvm-ci/protocol';
 import { engineLimits } from '../../limits.ts';
 import type { Activation } from '../../run/activation.ts';
+import type { FuelMeter } from '../fuel/metering.ts';
 import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { readIntents, writeActivation } from './activation-wire.ts';
@@ -20,18 +21,21 @@ const writer = new WireWriter();
 
 export class CoreGuest implements Guest {
   readonly #exports: CoreExports;
+  readonly #meter: FuelMeter;
   readonly #release: () => void;
   #healthy = true;
 
   /** `release` is called when the guest is closed, unless its instance can't be used again. */
-  constructor(exports: CoreExports, release: () => void) {
+  constructor({ exports, meter }: { exports: CoreExports; meter: FuelMeter }, release: () => void) {
     this.#exports = exports;
+    this.#meter = meter;
     this.#release = release;
   }
 
   step(activation: Activation): readonly Intent[] {
     // Whatever fails, the instance may be in the middle of something: it isn't pooled again.
     this.#healthy = false;
+    this.#meter.beginStep();
     writer.clear();
     writeActivation(writer, activation);
     const intents = readIntents(this.#result(trapped(() => this.#call(writer.written))));

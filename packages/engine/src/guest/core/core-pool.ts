@@ -6,7 +6,8 @@
  *   2. Memory is put back before the next guest comes, so an idle instance may hold what the last guest left; nobody reads it.
  */
 import { engineLimits } from '../../limits.ts';
-import { globalExportPrefix, resettableExport } from '../../module/core-state.ts';
+import { globalExportPrefix, resettableExport } from '../../module/own-names.ts';
+import { FuelMeter, type Metering } from '../fuel/metering.ts';
 import { GuestFault } from '../guest.ts';
 import { CoreGuest, type CoreExports } from './core-guest.ts';
 
@@ -19,17 +20,20 @@ interface CoreImage {
 interface Pooled {
   readonly exports: CoreExports;
   readonly globals: readonly WebAssembly.Global[];
+  readonly meter: FuelMeter;
 }
 
 export class CorePool {
   readonly #module: WebAssembly.Module;
+  readonly #metering: Metering;
   readonly #globalNames: readonly string[];
   readonly #idle: Pooled[] = [];
   #isResettable: boolean;
   #image: CoreImage | undefined;
 
-  constructor(module: WebAssembly.Module) {
+  constructor(module: WebAssembly.Module, metering: Metering) {
     this.#module = module;
+    this.#metering = metering;
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
     this.#isResettable = names.includes(resettableExport);
     this.#globalNames = names.filter((name) => name.startsWith(globalExportPrefix));
@@ -45,11 +49,12 @@ export class CorePool {
     const pooled = this.#idle.pop();
     if (pooled) this.#reset(pooled);
     const instance = pooled ?? this.#start();
-    return new CoreGuest(instance.exports, () => this.#keep(instance));
+    return new CoreGuest(instance, () => this.#keep(instance));
   }
 
   #start(): Pooled {
-    const { exports } = tryStart(this.#module);
+    const meter = new FuelMeter(this.#metering);
+    const exports = tryStart(this.#module, meter);
     const named: unknown = exports;
     if (!isCoreExports(named))
       throw new GuestFault({
@@ -60,7 +65,7 @@ export class CorePool {
       const global: unknown = exports[name];
       return global instanceof WebAssembly.Global ? [global] : [];
     });
-    const instance = { exports: named, globals };
+    const instance = { exports: named, globals, meter };
     if (this.#isResettable) this.#capture(instance);
     return instance;
   }
@@ -74,8 +79,9 @@ export class CorePool {
     if (this.#isResettable) this.#image = { memory: new Uint8Array(memory.buffer.slice(0)), globals: values };
   }
 
-  #reset({ exports: { memory }, globals }: Pooled): void {
+  #reset({ exports: { memory }, globals, meter }: Pooled): void {
     if (!this.#image) return;
+    meter.refill();
     new Uint8Array(memory.buffer).set(this.#image.memory);
     for (const [index, value] of this.#image.globals.entries()) {
       const global = globals[index];
@@ -93,10 +99,13 @@ export class CorePool {
   }
 }
 
-const tryStart = (module: WebAssembly.Module): WebAssembly.Instance => {
+const tryStart = (module: WebAssembly.Module, meter: FuelMeter): WebAssembly.Exports => {
   try {
-    return new WebAssembly.Instance(module, {});
+    const { exports } = new WebAssembly.Instance(module, {});
+    meter.attach(exports);
+    return exports;
   } catch (error) {
+    if (error instanceof GuestFault) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
   }

@@ -24,8 +24,10 @@ class FlawlessProgram implements Program {
   async run(start: StartEvent, calls: Coroutine): Promise<readonly Intent[]> {
     const desk = new CommandDesk(start, calls, ownName(this.#module));
     try {
-      const { init, run } = partsOf(this.#instantiate(desk), start.workflow);
+      const { init, run } = partsOf(this.#instantiate(desk, calls), start.workflow);
       await init();
+      // What comes after a promise has a stack of its own, and must be on stage for it.
+      await calls.nextTurn();
       await run();
       return [{ type: 'complete', result: desk.response }];
     } catch (error) {
@@ -36,15 +38,16 @@ class FlawlessProgram implements Program {
   }
 
   load(calls: Coroutine): readonly string[] {
-    const exports = this.#instantiate(new CommandDesk(nobodysStart, calls, ''));
+    const exports = this.#instantiate(new CommandDesk(nobodysStart, calls, ''), calls);
     return Object.keys(exports).flatMap((name) => (name.startsWith(runPrefix) ? [name.slice(runPrefix.length)] : []));
   }
 
-  #instantiate(desk: CommandDesk): WebAssembly.Instance['exports'] {
+  #instantiate(desk: CommandDesk, calls: Coroutine): WebAssembly.Exports {
     const memory = new GuestMemory();
     let allocate: SubmitSite['allocate'] = () => 0;
     const site: SubmitSite = { memory, allocate: (bytes) => allocate(bytes) };
-    const exports = instantiate(this.#module, new WebAssembly.Suspending(submitTo(desk, site)));
+    const submit = new WebAssembly.Suspending(submitTo(desk, site));
+    const exports = instantiate(this.#module, submit, calls);
     const { memory: linear, 'wasabi::alloc': alloc } = exports;
     if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
       throw invalid('memory or wasabi::alloc is missing');
@@ -57,10 +60,7 @@ class FlawlessProgram implements Program {
 const initPrefix = '#flawless#workflow#init#';
 const runPrefix = '#flawless#workflow#run#';
 
-const partsOf = (
-  exports: WebAssembly.Instance['exports'],
-  workflow: string,
-): { readonly init: Run; readonly run: Run } => {
+const partsOf = (exports: WebAssembly.Exports, workflow: string): { readonly init: Run; readonly run: Run } => {
   const [init, run] = [exports[initPrefix + workflow], exports[runPrefix + workflow]];
   if (typeof init !== 'function' || typeof run !== 'function') throw invalid(`it has no workflow "${workflow}"`);
   return { init: WebAssembly.promising(init), run: WebAssembly.promising(run) };
@@ -79,11 +79,14 @@ const submitTo =
       : giveAnswer(site, output, parameters);
   };
 
-const instantiate = (module: WebAssembly.Module, submit: object): WebAssembly.Instance['exports'] => {
+const instantiate = (module: WebAssembly.Module, submit: object, calls: Coroutine): WebAssembly.Exports => {
   const imports = { [submitImport.module]: { [submitImport.name]: submit } };
   try {
-    return new WebAssembly.Instance(module, imports).exports;
+    const { exports } = new WebAssembly.Instance(module, imports);
+    calls.meter.attach(exports);
+    return exports;
   } catch (error) {
+    if (error instanceof GuestFault) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
   }

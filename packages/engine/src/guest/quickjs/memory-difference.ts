@@ -2,7 +2,7 @@
  * A memory at rest as its difference to the image that it started from: a few dozen of its pages, compressed. It is what a
  * snapshot of a script guest consists of.
  *
- *     zstd( u32 version = 1 · u32 bytes of the memory · f64 fuel left, NaN for none · 32 bytes seed · run… )
+ *     zstd( u32 version = 1 · u32 bytes of the memory · f64 fuel left · 32 bytes seed · run… )
  *     run = u32 address · u32 length · bytes
  *
  *   1. An instance that is given image and difference has, byte for byte, the memory that the difference was taken from.
@@ -22,8 +22,8 @@ const options = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.Z
 
 /** What is state beside the memory. */
 export interface StateHead {
-  /** What is left of the attempt's fuel; null where fuel isn't counted. */
-  readonly fuel: number | null;
+  /** What is left of the attempt's fuel. */
+  readonly fuel: number;
   /** The attempt's seed: 32 bytes that no other attempt has. */
   readonly seed: Uint8Array;
 }
@@ -111,7 +111,7 @@ const headerOf = (memoryBytes: number, { fuel, seed }: StateHead): Buffer => {
   const header = Buffer.alloc(headerBytes);
   header.writeUInt32LE(version, 0);
   header.writeUInt32LE(memoryBytes, memoryAt);
-  header.writeDoubleLE(fuel ?? Number.NaN, fuelAt);
+  header.writeDoubleLE(fuel, fuelAt);
   header.set(seed.subarray(0, headerBytes - seedAt), seedAt);
   return header;
 };
@@ -122,7 +122,8 @@ const readDifference = (difference: Uint8Array, memoryBytesMax: number): Differe
   const memoryBytes = whole.readUInt32LE(memoryAt);
   if (memoryBytes > memoryBytesMax) return undefined;
   const fuel = whole.readDoubleLE(fuelAt);
-  const head = { fuel: Number.isNaN(fuel) ? null : fuel, seed: new Uint8Array(whole.subarray(seedAt, headerBytes)) };
+  if (!Number.isSafeInteger(fuel) || fuel < 0) return undefined;
+  const head = { fuel, seed: new Uint8Array(whole.subarray(seedAt, headerBytes)) };
   const runs: Run[] = [];
   let at = headerBytes;
   while (at < whole.length) {

@@ -4,6 +4,7 @@
  * build stays here for ever: a job goes on with the one that it started with.
  */
 import { mvmError } from '@mvm-ci/protocol';
+import { isOwnName } from '../../module/own-names.ts';
 
 /** The C functions that the engine calls, by our names. All take and return 32-bit numbers, pointers among them. */
 export type ExportName =
@@ -175,7 +176,8 @@ const recognized = new WeakMap<WebAssembly.Module, QuickJSBuild>();
 const recognize = (module: WebAssembly.Module): QuickJSBuild => {
   const imports = WebAssembly.Module.imports(module);
   const functions = imports.filter(({ kind }) => kind === 'function').map(({ name }) => name);
-  const exported = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+  const exported = new Set(names.filter((name) => !isOwnName(name)));
   const build = Object.values(builds).find(
     (one) =>
       one.exportCount === exported.size &&

@@ -4,7 +4,7 @@
  *
  *   1. Every clock shows the activation's time; the time zone is UTC.
  *   2. Memory grows by what was asked for, up to the guest's limit, the same on every machine.
- *   3. The only thing that reads the host's time is the interrupt handler, and all it can do is end the attempt.
+ *   3. The runtime's own interrupt handler is not used: fuel stops a script, and its native functions too (`fuel/metering.ts`).
  */
 import type { HostName, QuickJSBuild } from './quickjs-build.ts';
 
@@ -13,8 +13,6 @@ export interface ImportHost {
   readonly memory: WebAssembly.Memory;
   /** The guest's time, Unix ms. */
   readonly nowMs: number;
-  /** Whether the step's time is over. */
-  mustStop(): boolean;
   /** Memory was refused: the guest is out of it. */
   refusedGrowth(): void;
 }
@@ -56,8 +54,8 @@ const hostCalls = (host: ImportHost): Readonly<Record<HostName, (...args: never[
   // There are no modules to import.
   normalizeModule: () => 0,
   loadModule: () => 0,
-  interrupt: () => (host.mustStop() ? 1 : 0),
   // Nothing to do.
+  interrupt: () => 0,
   setTimer: () => 0,
   keepAlive: () => undefined,
   freeHostRef: () => undefined,

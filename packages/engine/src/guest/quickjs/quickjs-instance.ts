@@ -4,6 +4,7 @@
  * every pointer that was handed out since then void.
  */
 import { buildOf } from './quickjs-build.ts';
+import { FuelMeter, type Metering } from '../fuel/metering.ts';
 import { quickjsExports, type QuickJSExports } from './quickjs-exports.ts';
 import { quickjsImports, type ImportHost } from './quickjs-imports.ts';
 
@@ -17,9 +18,7 @@ export interface Thrown {
 export interface QuickJSInstanceOptions {
   readonly module: WebAssembly.Module;
   readonly memoryBytesMax: number;
-  readonly stepMsMax: number;
-  /** Monotonic host time in ms, for the step's deadline. */
-  readonly monotonicMs: () => number;
+  readonly metering: Metering;
 }
 
 /** Pages that the binary asks for at its start. */
@@ -31,21 +30,19 @@ export class QuickJSInstance implements ImportHost {
   readonly exports: QuickJSExports;
   /** The guest's time, Unix ms: what all its clocks show. */
   nowMs = 0;
-  readonly #monotonicMs: () => number;
-  readonly #stepMsMax: number;
-  /** When the current step must be over, in `monotonicMs` time. */
-  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** Counts what it does, the host's calls into it too. */
+  readonly meter: FuelMeter;
   #bytes: Buffer;
-  #interrupted = false;
   #outOfMemory = false;
 
-  constructor({ module, memoryBytesMax, stepMsMax, monotonicMs }: QuickJSInstanceOptions) {
+  constructor({ module, memoryBytesMax, metering }: QuickJSInstanceOptions) {
     this.memory = new WebAssembly.Memory({ initial: initialPages, maximum: memoryBytesMax / pageBytes });
     this.#bytes = Buffer.from(this.memory.buffer);
-    this.#monotonicMs = monotonicMs;
-    this.#stepMsMax = stepMsMax;
+    this.meter = new FuelMeter(metering);
     const build = buildOf(module);
-    this.exports = quickjsExports(new WebAssembly.Instance(module, quickjsImports(this, build)), build);
+    const instance = new WebAssembly.Instance(module, quickjsImports(this, build));
+    this.meter.attach(instance.exports);
+    this.exports = quickjsExports(instance, build);
     this.exports.construct();
   }
 
@@ -53,15 +50,6 @@ export class QuickJSInstance implements ImportHost {
   get bytes(): Buffer {
     if (this.#bytes.buffer !== this.memory.buffer) this.#bytes = Buffer.from(this.memory.buffer);
     return this.#bytes;
-  }
-
-  /** Whether it was stopped at its deadline since {@link beginStep}. */
-  get interrupted(): boolean {
-    return this.#interrupted;
-  }
-
-  get timeoutMessage(): string {
-    return `a step of the workflow did not end within ${this.#stepMsMax} ms`;
   }
 
   /** Whether it was refused memory since {@link beginStep}. */
@@ -80,16 +68,10 @@ export class QuickJSInstance implements ImportHost {
     if (missing > 0) this.memory.grow(Math.ceil(missing / pageBytes));
   }
 
-  /** From now on there are `stepMsMax` until the next one. */
+  /** From now on it has a step's time. */
   beginStep(): void {
-    this.#deadlineMs = this.#monotonicMs() + this.#stepMsMax;
-    this.#interrupted = false;
+    this.meter.beginStep();
     this.#outOfMemory = false;
-  }
-
-  mustStop(): boolean {
-    if (!this.#interrupted) this.#interrupted = this.#monotonicMs() > this.#deadlineMs;
-    return this.#interrupted;
   }
 
   refusedGrowth(): void {

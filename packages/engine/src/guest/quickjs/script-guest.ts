@@ -42,7 +42,7 @@ export class ScriptGuest implements Guest {
   }
 
   capture(): GuestState {
-    return this.#keeper.capture({ fuel: null, seed: this.#seed });
+    return this.#keeper.capture({ fuel: this.#machine.instance.meter.left, seed: this.#seed });
   }
 
   memoryHash(): string {

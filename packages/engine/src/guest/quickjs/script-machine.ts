@@ -4,6 +4,7 @@
  * holds its image.
  */
 import { z } from 'zod';
+import { FuelStop } from '../fuel/metering.ts';
 import { GuestFault } from '../guest.ts';
 import { hardening } from './hardening.ts';
 import type { QuickJSInstance, Thrown } from './quickjs-instance.ts';
@@ -47,13 +48,12 @@ export class ScriptMachine {
   /**
    * Evaluates `script` in a fresh instance.
    *
-   * @throws {GuestFault} `MODULE_SYNTAX_ERROR`, `MODULE_LOAD_FAILED`, `STEP_TIMEOUT` or `OUT_OF_MEMORY`
+   * @throws {GuestFault} `MODULE_SYNTAX_ERROR`, `MODULE_LOAD_FAILED`, `STEP_TIMEOUT`, `FUEL_EXHAUSTED` or `OUT_OF_MEMORY`
    */
   static load(instance: QuickJSInstance, script: string, limits: ScriptLimits): ScriptMachine {
     const { exports } = instance;
     const runtime = exports.newRuntime();
     exports.setMaxStackSize(runtime, limits.stackBytesMax);
-    exports.enableInterrupts(runtime);
     const context = exports.newContext(runtime, 0);
     const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0 };
     const bare = new ScriptMachine(instance, none, limits);
@@ -124,28 +124,22 @@ export class ScriptMachine {
     throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the script doesn't define the function ${name}` });
   }
 
-  /** Runs `body`; a trap, a deadline and an exhausted memory become faults. */
+  /** Runs `body`; a trap and an exhausted memory become faults. */
   #guarded<T>(body: () => T): T {
     this.instance.beginStep();
     try {
-      const result = body();
-      // An interrupted promise job ends without a word, and the script could catch what other code gets.
-      if (!this.instance.interrupted) return result;
-      throw this.#timeout();
+      return body();
     } catch (error) {
+      // What ends at a charge was still running, whatever else came before.
+      if (error instanceof FuelStop) throw error;
       throw this.#limitFault() ?? (error instanceof GuestFault ? error : trapFault(error));
     }
   }
 
   #limitFault(): GuestFault | undefined {
-    if (this.instance.interrupted) return this.#timeout();
     if (this.instance.outOfMemory)
       return new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
     return undefined;
-  }
-
-  #timeout(): GuestFault {
-    return new GuestFault({ code: 'STEP_TIMEOUT', message: this.instance.timeoutMessage });
   }
 
   /** Calls a handle with up to one text; returns the result's place. */
@@ -223,7 +217,7 @@ export class ScriptMachine {
   #exceptionIn(value: number): Thrown | undefined {
     const thrown = this.instance.exports.resolveException(this.handles.context, value);
     if (thrown === 0) return undefined;
-    if (this.instance.interrupted || this.handles.describe === 0) return missing;
+    if (this.handles.describe === 0) return missing;
     return this.#describe(thrown);
   }
 

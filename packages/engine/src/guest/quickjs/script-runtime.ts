@@ -7,6 +7,8 @@
  */
 import { bytesEqual } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../../limits.ts';
+import { meteringVersion } from '../../module/metering.ts';
+import type { Metering } from '../fuel/metering.ts';
 import type { GuestState } from '../guest-state.ts';
 import { applyDifference, differenceOf, memoryHash, type StateHead } from './memory-difference.ts';
 import { capture, findLayout, imageHash, restore, type MemoryImage, type MemoryLayout } from './memory-image.ts';
@@ -28,8 +30,7 @@ export interface ScriptRuntimeOptions {
   /** The compiled runtime. */
   readonly module: WebAssembly.Module;
   readonly limits: GuestLimits;
-  /** Monotonic host time in ms. */
-  readonly monotonicMs: () => number;
+  readonly metering: Metering;
 }
 
 export class ScriptRuntime {
@@ -63,7 +64,9 @@ export class ScriptRuntime {
     const workflows = machine.workflows();
     const memory = capture(this.#layout, instance, this.#options.limits.stackBytesMax);
     let hash: string | undefined;
-    const hashOnce = (): string => (hash ??= imageHash(memory, { ...this.#scriptLimits, ...machine.handles }));
+    const { fuelMax } = this.#options.limits;
+    const limits = { ...this.#scriptLimits, ...machine.handles, fuelMax, meteringVersion };
+    const hashOnce = (): string => (hash ??= imageHash(memory, limits));
     return { memory, handles: machine.handles, workflows, hash: hashOnce };
   }
 
@@ -86,6 +89,7 @@ export class ScriptRuntime {
   }
 
   #guest(instance: QuickJSInstance, image: ScriptImage, head?: StateHead): ScriptGuest {
+    instance.meter.refill(head?.fuel);
     const origin = { layout: this.#layout, image: image.memory };
     const machine = new ScriptMachine(instance, image.handles, this.#scriptLimits);
     const keeper = {
@@ -97,13 +101,8 @@ export class ScriptRuntime {
   }
 
   #newInstance(): QuickJSInstance {
-    const { module, limits, monotonicMs } = this.#options;
-    return new QuickJSInstance({
-      module,
-      memoryBytesMax: limits.memoryBytesMax,
-      stepMsMax: limits.stepMsMax,
-      monotonicMs,
-    });
+    const { module, limits, metering } = this.#options;
+    return new QuickJSInstance({ module, memoryBytesMax: limits.memoryBytesMax, metering });
   }
 
   #keep(instance: QuickJSInstance): void {

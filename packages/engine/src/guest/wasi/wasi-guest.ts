@@ -70,11 +70,10 @@ class WasiProgram implements Program {
     const memory = new GuestMemory();
     const input = inputOf(start.input, this.#code.isText);
     const parts = { start, input, calls, log, memory, result: this.#result };
-    const exports = instantiate(this.#code.module, hostFunctions(parts));
+    const exports = instantiate(this.#code.module, hostFunctions(parts), { calls, memory });
     const { memory: linear, _start: main } = exports;
     if (!(linear instanceof WebAssembly.Memory) || typeof main !== 'function')
       throw new GuestFault({ code: 'MODULE_INVALID', message: 'a wasi module must export memory and _start' });
-    memory.bind(linear);
     return WebAssembly.promising(main);
   }
 }
@@ -144,9 +143,18 @@ const inputStream = (input: Uint8Array): Stream => {
 
 const outputStream = (write: (bytes: Uint8Array) => void): Stream => ({ type: 'stream', rights: rights.write, write });
 
-const instantiate = (module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Instance['exports'] => {
+const instantiate = (
+  module: WebAssembly.Module,
+  imports: WebAssembly.Imports,
+  { calls, memory }: Pick<HostParts, 'calls' | 'memory'>,
+): WebAssembly.Exports => {
   try {
-    return new WebAssembly.Instance(module, imports).exports;
+    const { exports } = new WebAssembly.Instance(module, imports);
+    const { memory: linear } = exports;
+    // A start function may call the host.
+    if (linear instanceof WebAssembly.Memory) memory.bind(linear);
+    calls.meter.attach(exports);
+    return exports;
   } catch (error) {
     if (error instanceof GuestFault || error instanceof ProgramEnd) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -3,12 +3,16 @@ import { describe, it } from 'node:test';
 import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encodeWireIntents, wasiProgram } from '@mvm-ci/testkit';
+import { encodeWireIntents, wasiModule, wasiProgram } from '@mvm-ci/testkit';
 import { ProgramEnd } from '../../../src/guest/blocking/program-end.ts';
 import { Coroutine } from '../../../src/guest/blocking/coroutine.ts';
+import { FuelMeter } from '../../../src/guest/fuel/metering.ts';
 import { openWasiGuest } from '../../../src/guest/wasi/wasi-guest.ts';
+import { prepareCore } from '../../../src/module/core-module.ts';
+import { testMetering } from '../../fixtures/test-metering.ts';
 
-const host = { wait: <T>(ready: Promise<T>): Promise<T> => ready };
+const host = { wait: <T>(ready: Promise<T>): Promise<T> => ready, meter: new FuelMeter(testMetering()) };
+const hostOfItsOwn = (): typeof host => ({ ...host, meter: new FuelMeter(testMetering()) });
 const start = { type: 'start', job: 'j', attempt: 1, workflow: 'w', input: '{}', seed: new Uint8Array(32) } as const;
 const answer = (call: number) => ({ type: 'answer', call, answer: { type: 'slept' } }) as const;
 const sleep = { type: 'sleep', ms: 5 } as const;
@@ -99,11 +103,11 @@ describe('a suspended stack', () => {
     const rejections: unknown[] = [];
     const keep = (reason: unknown): void => void rejections.push(reason);
     process.on('unhandledRejection', keep);
-    const module = await WebAssembly.compile(await program);
+    const module = await prepareCore(wasiModule(await program), 1 << 24);
     const closed: Coroutine[] = [];
     // Far more than a process could hold at once: each suspended guest has a stack and a memory of its own.
     for (let round = 0; round < 40; round += 1) {
-      const guests = Array.from({ length: 500 }, () => openWasiGuest({ module, isText: false }, host));
+      const guests = Array.from({ length: 500 }, () => openWasiGuest({ module, isText: false }, hostOfItsOwn()));
       for (const guest of guests) assert.equal((await guest.step({ now: 1, events: [start] })).length, 1);
       for (const guest of guests) guest.close();
       closed.push(...guests);
@@ -116,9 +120,9 @@ describe('a suspended stack', () => {
   });
 
   it('may be closed twice, before its first step and in the turn in which it is answered', async () => {
-    const module = await WebAssembly.compile(await program);
-    openWasiGuest({ module, isText: false }, host).close();
-    const guest = openWasiGuest({ module, isText: false }, host);
+    const module = await prepareCore(wasiModule(await program), 1 << 24);
+    openWasiGuest({ module, isText: false }, hostOfItsOwn()).close();
+    const guest = openWasiGuest({ module, isText: false }, hostOfItsOwn());
     await guest.step({ now: 1, events: [start] });
     const late = guest.step({ now: 2, events: [answer(1)] });
     guest.close();

@@ -5,10 +5,11 @@ import { coreModule, coreWasm, encodeWireIntents, i32, scriptedCore } from '@mvm
 import { CorePool } from '../../../src/guest/core/core-pool.ts';
 import { GuestFault } from '../../../src/guest/guest.ts';
 import { prepareCore } from '../../../src/module/core-module.ts';
+import { testMetering } from '../../fixtures/test-metering.ts';
 
 const memoryBytesMax = 4 * 65_536;
 const poolOf = async (wasm: Uint8Array): Promise<CorePool> =>
-  new CorePool(await prepareCore(coreModule(wasm), memoryBytesMax));
+  new CorePool(await prepareCore(coreModule(wasm), memoryBytesMax), testMetering());
 const activation = { now: 1, events: [] };
 const log = (text: string): Intent => ({ type: 'log', level: 'info', text });
 const steps = [[log('first')], [log('second')], [{ type: 'complete', result: '1' } satisfies Intent]];

@@ -4,7 +4,9 @@ import { secretPlaceholder, type Answer, type Intent, type JournalEntry } from '
 import { answersIn, flawlessModule, type FlawlessParts } from '@mvm-ci/testkit';
 import { MemoryJournal, type EffectPerformer } from '../../../src/index.ts';
 import { openFlawlessGuest } from '../../../src/guest/flawless/flawless-guest.ts';
+import { FuelMeter } from '../../../src/guest/fuel/metering.ts';
 import { prepareCore } from '../../../src/module/core-module.ts';
+import { testMetering } from '../../fixtures/test-metering.ts';
 import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 
 interface Ran {
@@ -220,7 +222,7 @@ describe('the messages of a flawless guest', () => {
   } as const;
   const open = async (commands: readonly unknown[]): Promise<ReturnType<typeof openFlawlessGuest>> => {
     const module = await prepareCore(await flawlessModule({ commands }), 1 << 24);
-    return openFlawlessGuest(module, { wait: (ready) => ready });
+    return openFlawlessGuest(module, { wait: (ready) => ready, meter: new FuelMeter(testMetering()) });
   };
   const message = (call: number): { type: 'answer'; call: number; answer: Answer } => ({
     type: 'answer',

@@ -11,6 +11,7 @@ import { capture, findLayout, imageHash, restore, type MemoryLayout } from '../.
 import { QuickJSInstance } from '../../../src/guest/quickjs/quickjs-instance.ts';
 import { ScriptMachine } from '../../../src/guest/quickjs/script-machine.ts';
 import { compileQuickjs } from '../../../src/system-quickjs.ts';
+import { testMetering } from '../../fixtures/test-metering.ts';
 
 const limits = { stackBytesMax: 524_288, textBytesMax: 1_000_000 };
 const memoryBytesMax = 67_108_864;
@@ -29,8 +30,7 @@ const script = `
 describe("the difference of a guest's memory to its image", () => {
   let module: WebAssembly.Module;
   let layout: MemoryLayout;
-  const open = (): QuickJSInstance =>
-    new QuickJSInstance({ module, memoryBytesMax, stepMsMax: 10_000, monotonicMs: () => performance.now() });
+  const open = (): QuickJSInstance => new QuickJSInstance({ module, memoryBytesMax, metering: testMetering() });
 
   before(async () => {
     module = await compileQuickjs();

@@ -4,6 +4,7 @@ import { capture, findLayout, restore, type MemoryLayout } from '../../../src/gu
 import { QuickJSInstance } from '../../../src/guest/quickjs/quickjs-instance.ts';
 import { ScriptMachine } from '../../../src/guest/quickjs/script-machine.ts';
 import { compileQuickjs } from '../../../src/system-quickjs.ts';
+import { testMetering } from '../../fixtures/test-metering.ts';
 
 const limits = { stackBytesMax: 524_288, textBytesMax: 1_000_000 };
 const script = `
@@ -22,8 +23,7 @@ describe('a memory image', () => {
     new QuickJSInstance({
       module,
       memoryBytesMax: 67_108_864,
-      stepMsMax: 10_000,
-      monotonicMs: () => performance.now(),
+      metering: testMetering(),
     });
 
   before(async () => {

@@ -5,6 +5,7 @@ import { defaultGuestLimits } from '../../../src/limits.ts';
 import type { Activation } from '../../../src/run/activation.ts';
 import { compileQuickjs, guestRuntimes } from '../../../src/system-quickjs.ts';
 import { workflowModule } from '@mvm-ci/testkit';
+import { testMetering } from '../../fixtures/test-metering.ts';
 
 const start = (input: unknown, now = 1): Activation => ({
   now,
@@ -38,7 +39,7 @@ const poolOf = (name: string): void => {
     runtime = new ScriptRuntime({
       module: await compileQuickjs(name),
       limits: defaultGuestLimits,
-      monotonicMs: () => performance.now(),
+      metering: testMetering(),
     });
   });
 

@@ -1,0 +1,134 @@
+/**
+ * The fuel of a thread's guests, and who of them may go on (docs/internals/fuel.md). Each guest has a {@link FuelMeter}; a module that
+ * was metered at admission (`module/metering.ts`) counts in a global, and calls a function of the host when that is below 0.
+ *
+ *   1. A meter grants its guest slices of what the attempt may use. How they are cut changes nothing: what was charged is the
+ *      difference between the budget and what is left, and it ends the attempt at the first charge that goes beyond the budget.
+ *   2. At the end of each slice, a guest that was cancelled, or whose step lasts too long, is stopped where it is, by an exception that
+ *      its code can't catch (modules with exceptions are refused).
+ *   3. One meter is in use at a time: that of the guest on stage (`stage.ts`).
+ */
+import { engineLimits, type GuestLimits } from '../../limits.ts';
+import { fuelExport, startExport, tickExport } from '../../module/own-names.ts';
+import { GuestFault } from '../guest.ts';
+import { tickFunction } from './tick-function.ts';
+
+export interface MeteringOptions {
+  readonly limits: Pick<GuestLimits, 'fuelMax' | 'stepMsMax'>;
+  /** Monotonic host time in ms. */
+  readonly monotonicMs: () => number;
+  /** Whether the guest on stage was closed: nobody waits for its step any more. */
+  readonly isCancelled: () => boolean;
+}
+
+/** A guest that may not go on, and was stopped at a charge. */
+export class FuelStop extends GuestFault {}
+
+/** What all meters of a thread share. */
+export class Metering {
+  readonly options: MeteringOptions;
+  readonly #tick: () => unknown = tickFunction({ tick: () => this.inUse?.tick() });
+  /** The meter of the guest whose code runs (3). */
+  inUse: FuelMeter | undefined;
+
+  constructor(options: MeteringOptions) {
+    this.options = options;
+  }
+
+  /** What metered code calls. */
+  get tick(): () => unknown {
+    return this.#tick;
+  }
+}
+
+const slice = engineLimits.fuelSlice;
+
+export class FuelMeter {
+  readonly #metering: Metering;
+  #counter: WebAssembly.Global | undefined;
+  /** What is left beyond the slice that is in the counter. */
+  #reserve: number;
+  /** When the current step must be over, in monotonic time. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+
+  constructor(metering: Metering) {
+    this.#metering = metering;
+    this.#reserve = metering.options.limits.fuelMax;
+  }
+
+  /** What the attempt may still use. */
+  get left(): number {
+    return this.#reserve + Number(this.#counter?.value ?? 0);
+  }
+
+  /**
+   * Counts for an instance from now on, and runs its start function, with a budget of its own.
+   *
+   * @throws {GuestFault} as code that runs out of fuel or time; whatever the start function traps with
+   */
+  attach(exports: WebAssembly.Exports): void {
+    const { [fuelExport]: counter, [tickExport]: table, [startExport]: start } = exports;
+    if (!isCounter(counter) || !(table instanceof WebAssembly.Table))
+      throw new Error('the module was not metered when it was admitted');
+    table.set(0, this.#metering.tick);
+    this.#counter = counter;
+    this.refill();
+    this.beginStep();
+    if (isFunction(start)) start();
+    this.refill();
+  }
+
+  /** From now on so much may be used. @param left - @default the budget of an attempt */
+  refill(left: number = this.#metering.options.limits.fuelMax): void {
+    const granted = Math.min(slice, left);
+    this.#reserve = left - granted;
+    if (this.#counter) this.#counter.value = BigInt(granted);
+  }
+
+  /** The guest's code is about to run, and has a step's time. */
+  beginStep(): void {
+    const { monotonicMs, limits } = this.#metering.options;
+    this.#deadlineMs = monotonicMs() + limits.stepMsMax;
+    this.enter();
+  }
+
+  /** The guest's code is about to go on. */
+  enter(): void {
+    this.#metering.inUse = this;
+  }
+
+  /** Lets go of the instance: nothing of it is left in memory. */
+  detach(): void {
+    this.#reserve = this.left;
+    this.#counter = undefined;
+    if (this.#metering.inUse === this) this.#metering.inUse = undefined;
+  }
+
+  /** The slice is used up. @throws {FuelStop} when the guest may not go on (1, 2) */
+  tick(): void {
+    const { left } = this;
+    const { limits, isCancelled, monotonicMs } = this.#metering.options;
+    if (left < 0) throw exhausted(limits.fuelMax);
+    if (isCancelled()) throw new FuelStop({ code: 'CANCELLED', message: 'nobody waits for this step any more' });
+    if (monotonicMs() > this.#deadlineMs) throw stepTimeout(limits.stepMsMax);
+    this.refill(left);
+  }
+}
+
+const isCounter = (value: unknown): value is WebAssembly.Global => value instanceof WebAssembly.Global;
+
+const isFunction = (value: unknown): value is () => unknown => typeof value === 'function';
+
+const exhausted = (limit: number): FuelStop =>
+  new FuelStop({
+    code: 'FUEL_EXHAUSTED',
+    message: `an attempt may use ${limit} units of fuel, and this one needs more`,
+    details: { limit },
+  });
+
+const stepTimeout = (limitMs: number): FuelStop =>
+  new FuelStop({
+    code: 'STEP_TIMEOUT',
+    message: `a step of the workflow did not end within ${limitMs} ms`,
+    details: { limitMs },
+  });

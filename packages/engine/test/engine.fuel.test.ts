@@ -1,0 +1,115 @@
+/** Guests that compute for ever: what ends them, and that it harms nobody else in their thread. */
+import assert from 'node:assert/strict';
+import { setImmediate as nextMacrotask } from 'node:timers/promises';
+import { after, before, describe, it } from 'node:test';
+import type { ModuleFile } from '@mvm-ci/protocol';
+import { coreModule, flawlessModule, wasiModule, wasmFromText, workflowModule } from '@mvm-ci/testkit';
+import { defaultGuestLimits } from '../src/limits.ts';
+import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
+
+const core = async (code: string, more = ''): Promise<ModuleFile> =>
+  coreModule(
+    await wasmFromText(`(module (memory (export "memory") 64) ${more}
+      (func (export "mvm_alloc") (param i32) (result i32) (i32.const 1024))
+      (func (export "mvm_step") (param i32 i32) (result i64) ${code} (i64.const 0)))`),
+  );
+
+/** One endless loop of each kind. */
+const endless = async (): Promise<Readonly<Record<string, ModuleFile>>> => ({
+  'a loop in WebAssembly': await core('(loop $l (br $l))'),
+  'calls of functions that call each other': await core(
+    '(call $a (i32.const 0))',
+    `(func $a (param i32) (loop $l (call $b (i32.const 40)) (br $l)))
+     (func $b (param i32) (if (local.get 0) (then
+       (call $b (i32.sub (local.get 0) (i32.const 1))) (call $b (i32.sub (local.get 0) (i32.const 1))))))`,
+  ),
+  'bulk instructions': await core('(loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 4000000)) (br $l))'),
+  'a start function': await core('', '(func $s (loop $l (br $l))) (start $s)'),
+  'a script': workflowModule('for (;;) {}'),
+  'a script that swallows every exception': workflowModule(
+    'for (;;) { try { for (;;) {} } catch {} finally { continue; } }',
+  ),
+  'a native loop of the script runtime': workflowModule('[].indexOf.call({ length: 2 ** 53 - 1 }, 1);'),
+  'a regular expression': workflowModule('/^(a+)+$/.test("a".repeat(40) + "b");'),
+  'a wasi program': wasiModule(
+    await wasmFromText('(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))'),
+  ),
+  'a flawless module': await flawlessModule({ commands: [], end: '(loop $l (br $l))' }),
+});
+
+const neighbour = workflowModule('let sum = 0; for (let i = 0; i < 4; i++) { await sleep(5); sum += i; } return sum;');
+const names = Object.keys(await endless());
+
+/** Resolves when other threads than this one have used the processor for a while. */
+const isComputing = async (): Promise<void> => {
+  const busyMs = (): number => {
+    const [all, own] = [process.cpuUsage(), process.threadCpuUsage()];
+    return (all.user - own.user) / 1_000;
+  };
+  const atStart = busyMs();
+  while (busyMs() - atStart < 100) await nextMacrotask();
+};
+
+describe('a guest that computes for ever', () => {
+  let engine: TestEngine;
+
+  before(async () => {
+    // Neither a step's time nor the budget ends it.
+    const limits = { stepMsMax: 600_000, fuelMax: Number.MAX_SAFE_INTEGER };
+    engine = await openTestEngine({ modules: { ...(await endless()), neighbour }, limits });
+  });
+
+  after(() => engine.stop());
+
+  for (const name of names)
+    it(`is stopped when its job is cancelled, and its thread goes on: ${name}`, async () => {
+      const standing = engine.start('neighbour', { job: 'standing' });
+      const { run } = engine.start(name, { job: 'endless' });
+      const behind = engine.start('neighbour', { job: 'behind' });
+      await isComputing();
+      run.cancel('enough');
+      const end = await run.ended;
+      assert.ok(end.type === 'finished' && end.outcome.type === 'cancelled');
+      for (const { run: other } of [standing, behind]) assert.equal(resultOf(await other.ended), 6);
+    });
+});
+
+describe('the budget of an attempt', () => {
+  let engine: TestEngine;
+  const fuelMax = 30_000_000;
+  const sums = workflowModule(`
+    let sum = 0;
+    for (let round = 0; ; round++) {
+      for (let i = 0; i < input.turns; i++) sum += i;
+      await sleep(round);
+    }`);
+
+  before(async () => {
+    engine = await openTestEngine({ modules: { ...(await endless()), sums }, limits: { fuelMax } });
+  });
+
+  after(() => engine.stop());
+
+  for (const name of names)
+    it(`ends it: ${name}`, async () => {
+      const { end, entries } = await engine.finish(name, { job: 'endless' });
+      const failure = failureOf(end);
+      assert.equal(failure?.code, 'FUEL_EXHAUSTED', JSON.stringify(end));
+      assert.deepEqual(failure.details, { limit: fuelMax });
+      assert.equal(failure.retryable, false);
+      assert.equal(entries.at(-1)?.kind, 'failed');
+    });
+
+  it('ends an attempt at the same entry each time', async () => {
+    const input = { turns: 300 };
+    const lives = await Promise.all(['j1', 'j2', 'j3'].map((job) => engine.finish('sums', { job, input })));
+    const lengths = lives.map(({ entries }) => entries.length);
+    assert.ok((lengths[0] ?? 0) > 8, 'it got some way');
+    assert.deepEqual(new Set(lengths).size, 1);
+    for (const { end } of lives) assert.equal(failureOf(end)?.code, 'FUEL_EXHAUSTED');
+  });
+
+  it('is the same everywhere unless a limit is set', () => {
+    assert.equal(defaultGuestLimits.fuelMax, 10 ** 12);
+  });
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, it } from 'node:test';
+import { coreWasm, wasmFromText } from '@mvm-ci/testkit';
+import { FuelMeter } from '../../src/guest/fuel/metering.ts';
+import { GuestFault } from '../../src/guest/guest.ts';
+import { meter } from '../../src/module/metering.ts';
+import { ModuleEdit } from '../../src/module/module-edit.ts';
+import { testMetering } from '../fixtures/test-metering.ts';
+
+const metered = (wasm: Uint8Array): Uint8Array => {
+  const edit = new ModuleEdit(wasm);
+  meter(edit);
+  return edit.encode();
+};
+
+type Run = (...values: readonly number[]) => unknown;
+const isRun = (value: unknown): value is Run => typeof value === 'function';
+
+/** An instance of the module, its export `run`, and its meter. */
+const start = async (
+  text: string,
+  limits: Parameters<typeof testMetering>[0] = {},
+): Promise<{ readonly run: Run; readonly fuel: FuelMeter }> => {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(metered(await wasmFromText(text))), {});
+  const fuel = new FuelMeter(testMetering(limits));
+  fuel.attach(exports);
+  const { run } = exports;
+  assert.ok(isRun(run));
+  return { run, fuel };
+};
+
+/** What a call of `run` uses. */
+const costOf = async (text: string, ...values: readonly number[]): Promise<number> => {
+  const { run, fuel } = await start(text);
+  const before = fuel.left;
+  run(...values);
+  return before - fuel.left;
+};
+
+const body = (code: string): string => `(module (memory (export "memory") 64) (table 10 funcref)
+  (func $leaf (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+  (func $far (param i32) (result i32) (call $leaf (local.get 0)))
+  (elem (i32.const 0) $leaf $far) (elem $passive func $leaf $far) (type $number (func (param i32) (result i32)))
+  (func (export "run") (param i32) (local $i i32) ${code}))`;
+const countTo = (inside: string): string =>
+  `(loop $again ${inside} (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get 0))))`;
+
+describe('a metered module', () => {
+  it('is charged for its longest path at the entry of a function', async () => {
+    // With a call it is no leaf.
+    const call = '(drop (call $far (local.get 0)))';
+    const callCost = await costOf(body(call), 0);
+    const cost = async (code: string, value: number): Promise<number> =>
+      (await costOf(body(call + code), value)) - callCost;
+    assert.equal(await cost('(nop)', 0), 0);
+    assert.equal(await cost('(local.set $i (local.get 0))', 0), 2);
+    const fork = '(if (local.get 0) (then (nop)) (else (drop (local.get 0)) (drop (local.get 0))))';
+    assert.deepEqual([await cost(fork, 0), await cost(fork, 1)], [6, 6]);
+    const early = '(block $out (br_if $out (local.get 0)) (drop (local.get 0)) (return)) (drop (local.get 0))';
+    assert.equal(await cost(early, 1), 5, 'two ways of 2 + 3 and 2 + 2');
+  });
+
+  it('is charged at each turn of a loop for that loop alone', async () => {
+    assert.deepEqual(await Promise.all([1, 2, 10].map((turns) => costOf(body(countTo('')), turns))), [7, 14, 70]);
+    assert.equal(await costOf(body(`(drop (local.get 0)) ${countTo('')} (drop (local.get 0))`), 3), 4 + 21);
+  });
+
+  it('is charged for a leaf where it calls it, and for any call through a table as if it were one', async () => {
+    const call = (target: string): string => body(`(drop (${target} (local.get 0)))`);
+    assert.equal(await costOf(call('call $leaf'), 1), 3 + 3);
+    assert.equal(await costOf(call('call $far'), 1), 3 + (2 + 3));
+    const indirect = body('(drop (call_indirect (type $number) (local.get 0) (i32.const 0)))');
+    assert.equal(await costOf(indirect, 1), 4 + 16);
+  });
+
+  it('is charged for what a bulk instruction moves', async () => {
+    const fill = body('(memory.fill (i32.const 0) (i32.const 1) (local.get 0))');
+    assert.equal((await costOf(fill, 800_000)) - (await costOf(fill, 0)), 100_000);
+    const copy = body('(memory.copy (i32.const 8) (i32.const 0) (local.get 0))');
+    assert.equal((await costOf(copy, 8_000)) - (await costOf(copy, 0)), 1_000);
+    const table = body('(table.init $passive (i32.const 3) (i32.const 0) (local.get 0))');
+    assert.equal((await costOf(table, 2)) - (await costOf(table, 0)), 2);
+    assert.ok((await costOf(body('(drop (memory.grow (i32.const 1)))'), 0)) >= 1_000);
+  });
+
+  it('is stopped at the first charge beyond its budget, wherever its slices end', async () => {
+    for (const fuelMax of [69, 70, 71, 7_000_000, 7_000_006, 7_000_007]) {
+      const { run, fuel } = await start(body(countTo('')), { fuelMax });
+      const turns = Math.floor(fuelMax / 7);
+      run(turns);
+      assert.equal(fuel.left, fuelMax - turns * 7);
+      fuel.refill();
+      assert.throws(() => run(turns + 1), GuestFault);
+      assert.ok(fuel.left < 0, 'and the counter says so');
+    }
+  });
+
+  it('runs its start function when it can be counted', async () => {
+    const text = `(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0)) (func $start (global.set $n (i32.const 7)))
+      (start $start) (func (export "run") (result i32) (global.get $n)))`;
+    const { run, fuel } = await start(text);
+    assert.equal(run(), 7);
+    assert.equal(
+      fuel.left,
+      testMetering().options.limits.fuelMax,
+      'which is not charged to the attempt; the leaf neither',
+    );
+    const endless = text.replace('(global.set', '(loop $l (br $l)) (global.set');
+    await assert.rejects(start(endless, { fuelMax: 5_000 }), { message: /5000 units/ });
+  });
+
+  it('may lack the sections that it is given', () => {
+    const bare = [coreWasm(), new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])];
+    for (const wasm of bare) assert.ok(WebAssembly.validate(metered(wasm)));
+  });
+
+  it('may be as large as a real program', async () => {
+    for (const name of ['@jitl/quickjs-ng-wasmfile-release-sync/wasm', 'quickjs-ng-0.31/wasm']) {
+      const path = fileURLToPath(import.meta.resolve(name));
+      const wasm = metered(await readFile(path));
+      assert.ok(WebAssembly.validate(wasm), name);
+    }
+  });
+});
