@@ -60,6 +60,22 @@ const figures = {
     ],
     bounds: ['iroh_frames_per_s'],
   },
+  sleepers: {
+    metrics: [
+      'sleepers',
+      'sleep_per_s',
+      'bytes_per_job',
+      'few_start_ms',
+      'few_due_ms',
+      'few_rss_mib',
+      'few_list_ms',
+      'many_start_ms',
+      'many_due_ms',
+      'many_rss_mib',
+      'many_list_ms',
+    ],
+    bounds: ['sync_per_s'],
+  },
   soak: { metrics: ['minutes', 'jobs', 'jobs_per_s', 'busy_jobs', 'effects'], bounds: ['sync_per_s'] },
 } as const;
 

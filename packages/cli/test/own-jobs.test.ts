@@ -15,7 +15,7 @@ import { exchange, type RawAnswer } from './fixtures/raw-http.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
-describe('an engine server used alone', { timeout: 120_000 }, () => {
+describe('an engine server used alone', { timeout: 400_000 }, () => {
   let data: string;
 
   beforeEach(() => {
@@ -46,6 +46,9 @@ describe('an engine server used alone', { timeout: 120_000 }, () => {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     assert.match(metrics, /^mvm_ci_jobs\{state="completed"\} 1$/m);
     assert.match(metrics, /^mvm_ci_engine_runs_max 256$/m);
+    assert.match(metrics, /^mvm_ci_journal_bytes_total [1-9]/m);
+    assert.match(metrics, /^mvm_ci_jobs_claimed_total 1$/m);
+    assert.match(metrics, /^mvm_ci_effects_total\{outcome="answered"\} 0$/m);
     const failed = await flawless(url, 'run', 'greeter', 'fail');
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /the workflow is failed: WORKFLOW_FAILED: Error: as it was told/);

@@ -20,6 +20,7 @@ import {
   type HttpListener,
 } from '@mvm-ci/net';
 import { linkVersion, mvmError, type EngineStatus, type Logger, type MvmError } from '@mvm-ci/protocol';
+import type { EffectCounts } from './counted-effects.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { flawlessLimits } from './limits.ts';
 import type { OwnJobs } from './own-jobs.ts';
@@ -41,6 +42,8 @@ export interface EngineServerOptions {
   readonly links: EngineLinks;
   /** Jobs of its own. Whoever made them stops them, after the server. @default none: it runs those of others alone */
   readonly jobs?: OwnJobs | undefined;
+  /** What became of effects, for the metrics. @default nobody counts them */
+  readonly effects?: (() => EffectCounts) | undefined;
   /** The release that it tells, such as `0.1.0`. */
   readonly version: string;
   readonly logger: Logger;
@@ -100,7 +103,8 @@ class RunningServer implements EngineServer {
       metrics: new EngineMetrics({
         status: () => this.#status(),
         links: () => this.#channels.size,
-        jobs: jobs && (() => jobs.stats()),
+        effects: this.#options.effects,
+        jobs,
       }),
       logger,
     });

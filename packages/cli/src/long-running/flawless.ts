@@ -1,5 +1,5 @@
 import { isLoopback, systemClock } from '@mvm-ci/net';
-import { startEngineServer, type EngineServer, type OwnJobs } from '@mvm-ci/flawless';
+import { CountedEffects, startEngineServer, type EngineServer, type OwnJobs } from '@mvm-ci/flawless';
 import { mvmError, type Logger } from '@mvm-ci/protocol';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultFlawless, defaultFlawlessFolder } from '../config/setting.ts';
@@ -41,14 +41,15 @@ const open = async (context: CommandContext, logger: Logger, undo: AsyncDisposab
   const { host, config } = context;
   const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
   const jobs = config.jobs === 'on' ? undo.use(await OwnJobStore.open(folder, logger)) : undefined;
+  const effects = new CountedEffects(performerOf(context), systemClock);
   const service = await openEngineService({
     config,
     logger,
-    performer: performerOf(context),
+    performer: effects,
     ownModules: (hash) => Promise.resolve(jobs?.module(hash)),
   });
   undo.defer(() => service.stop());
-  const opened = await openServer({ context, service, jobs, folder, logger });
+  const opened = await openServer({ context, service, jobs, effects, folder, logger });
   undo.use(opened.server);
   // Only now: what can't listen begins nothing.
   await jobs?.run({ service, config });
@@ -66,6 +67,8 @@ export interface OpenedServer {
 interface OpenServerOptions {
   readonly context: CommandContext;
   readonly service: EngineService;
+  /** Performs the effects. @default they are not counted */
+  readonly effects?: CountedEffects | undefined;
   /** Jobs of its own. @default none */
   readonly jobs?: OwnJobs | undefined;
   /** Keeps the token, when one must be made. */
@@ -74,13 +77,8 @@ interface OpenServerOptions {
 }
 
 /** Starts the engine server that the settings describe. @throws CONFIG_INVALID */
-export const openServer = async ({
-  context,
-  service,
-  jobs,
-  folder,
-  logger,
-}: OpenServerOptions): Promise<OpenedServer> => {
+export const openServer = async (options: OpenServerOptions): Promise<OpenedServer> => {
+  const { context, service, jobs, effects, folder, logger } = options;
   const { config } = context;
   const http = socketAddress(config.flawless ?? defaultFlawless);
   const needsToken = config.flawlessToken === undefined && !isLoopback(http.host);
@@ -90,6 +88,7 @@ export const openServer = async ({
     token: config.flawlessToken ?? kept?.token,
     links: service.links,
     jobs,
+    effects: effects && (() => effects.counts),
     version: releaseVersion,
     logger,
     clock: systemClock,

@@ -9,13 +9,16 @@ import {
   FlawlessDesk,
   type FlawlessDeskParts,
   type FlawlessService,
+  type JournalCounts,
   type OwnJobs,
+  type WorkCounts,
 } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import { asMvmError, mvmError, MvmError, type Logger, type ModuleFile, type QueueStats } from '@mvm-ci/protocol';
 import { embeddedHost, startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
 import type { Config } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
+import { CountedCalls } from './counted-calls.ts';
 import type { EngineService } from './engine-service.ts';
 
 /** How jobs run. */
@@ -33,11 +36,13 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
   readonly #closing = new AbortController();
   /** Fires when none runs any more. */
   readonly #ending = new AbortController();
+  readonly #calls: CountedCalls;
   #worker: Worker | undefined;
 
   private constructor(alone: Standalone, logger: Logger) {
     this.#alone = alone;
     this.#logger = logger;
+    this.#calls = new CountedCalls(alone, systemClock);
     const { queue, modules } = alone.core;
     const signals = { closing: this.#closing.signal, ending: this.#ending.signal };
     this.flawless = new FlawlessDesk({ queue, modules, identify, newId, ...signals });
@@ -51,12 +56,11 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
 
   /** Begins with the jobs that are due. */
   async run({ service, config }: Running): Promise<void> {
-    const alone = this.#alone;
     this.#worker = await startWorker({
-      peer: { call: (request, options) => alone.call(request, options), close: () => Promise.resolve() },
+      peer: this.#calls,
       openHost: () => embeddedHost(borrowed(service)),
       slots: Math.min(config.maxRuns ?? flawlessLimits.runsDefault, workerLimits.slotsMax),
-      token: alone.token,
+      token: this.#alone.token,
       name: 'engine',
       ...ports,
       logger: this.#logger,
@@ -65,6 +69,15 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
 
   fetch(request: Request): Promise<Response> {
     return this.#alone.fetch(request);
+  }
+
+  get journalCounts(): JournalCounts {
+    return this.#calls.counts;
+  }
+
+  get workCounts(): WorkCounts {
+    const { held = 0, claimed = 0, resumed = 0 } = this.#worker?.state ?? {};
+    return { running: held, claimed, resumed };
   }
 
   stats(): Promise<QueueStats> {
