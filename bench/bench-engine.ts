@@ -1,6 +1,13 @@
 /** An engine of the bench's own process, for modules that the bench built, with effects that do nothing, asynchronously. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { openEngine, systemClock, systemRandom, type EffectPerformer, type Engine } from '@mvm-ci/engine';
+import {
+  openEngine,
+  systemClock,
+  systemRandom,
+  type EffectPerformer,
+  type Engine,
+  type Replayer,
+} from '@mvm-ci/engine';
 import { mvmError, type FetchResult } from '@mvm-ci/protocol';
 import type { BenchModule } from './guest/modules.ts';
 
@@ -23,7 +30,7 @@ const emptyPerformer: EffectPerformer = {
 export const openBenchEngine = (
   modules: readonly BenchModule[],
   performer: EffectPerformer = emptyPerformer,
-): Promise<Engine> =>
+): Promise<Engine & Replayer> =>
   openEngine({
     modules: (hash) => Promise.resolve(fileOf(modules, hash)),
     clock: systemClock,

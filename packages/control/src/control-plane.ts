@@ -33,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly peer?: Pick<PeerListenerOptions, 'bind' | 'relay' | 'discovery' | 'advertise'> | undefined;
   /** @default defaultPeriods */
   readonly periods?: Partial<LeasePeriods> | undefined;
+  /** How long a job must have been over before its journal is packed; infinity: never. @default controlLimits.compactAfterMs */
+  readonly compactAfterMs?: number | undefined;
   /** @default controlLimits.pendingJobsMax */
   readonly pendingJobsMax?: number | undefined;
   /** @default none */

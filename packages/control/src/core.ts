@@ -13,6 +13,7 @@ import { ModuleRegistry, type Admit } from './modules/module-registry.ts';
 import { ConnectedPeers } from './nodes/connected-peers.ts';
 import { NodeRegistry } from './nodes/node-registry.ts';
 import { TicketOffice } from './nodes/ticket-office.ts';
+import { Compactor } from './queue/compactor.ts';
 import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
@@ -32,6 +33,8 @@ export interface CoreOptions {
   readonly lend?: LendEngine | undefined;
   /** @default defaultPeriods */
   readonly periods?: Partial<LeasePeriods> | undefined;
+  /** How long a job must have been over before its journal is packed; infinity: never. @default controlLimits.compactAfterMs */
+  readonly compactAfterMs?: number | undefined;
   /** @default controlLimits.pendingJobsMax */
   readonly pendingJobsMax?: number | undefined;
 }
@@ -70,16 +73,9 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const leases = leaseKeeper({ store, clock, periods, claims });
   const { counters } = await store.read<'counters'>({ type: 'counters' });
   const feed = new ChangeFeed(clock, counters.change);
-  const queue = new JobQueue({
-    store,
-    leases,
-    claims,
-    feed,
-    clock,
-    random,
-    leaseMs: periods.leaseMs,
-    pendingJobsMax: options.pendingJobsMax ?? controlLimits.pendingJobsMax,
-  });
+  const { pendingJobsMax = controlLimits.pendingJobsMax, compactAfterMs = controlLimits.compactAfterMs } = options;
+  const { leaseMs } = periods;
+  const queue = new JobQueue({ store, leases, claims, feed, clock, random, leaseMs, pendingJobsMax });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
   const lender = new Lender({ queue, modules, leases, lend: options.lend });
   listeners.push(
@@ -94,6 +90,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
   const tickets = new TicketOffice({ store, clock, random });
   const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
+  const compactor = new Compactor({ store, clock, afterMs: compactAfterMs });
   const streams = new PeerStreams();
   const endWaits = (): void => {
     lender.end();
@@ -107,6 +104,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     peers.stop();
     await nodes.stop();
     lender.stop();
+    await compactor.stop();
     await store.close();
   };
   return {

@@ -56,6 +56,20 @@ export const controlLimits = {
   journalRowsMax: 10_000,
   /** Bytes of a journal that one answer for a replay holds; a batch is never divided. */
   journalPartBytes: 4_194_304,
+  /** How long a job must have been over before its journal is packed, unless told otherwise. */
+  compactAfterMs: 60_000,
+  /** Jobs that one packing looks at. */
+  compactJobs: 100,
+  /** Pause between two packings while there is much to do. */
+  compactPauseMs: 250,
+  /** The same when there was little. */
+  compactIdleMs: 5_000,
+  /** Bytes of batches that a block holds, before it is compressed; a batch is never divided. */
+  blockBytes: 4_194_304,
+  /** Bytes that a block may have when it is unpacked: a whole one, or the largest batch, and its frame. */
+  blockUnpackedBytesMax: 67_108_864,
+  /** What a row of a journal takes besides its bytes: hash, numbers, its place in the index. */
+  journalRowBytes: 80,
   /** Leases lost one after another, without the job getting on, after which it is a dead letter. */
   strikesMax: 5,
   /** Lost leases in all after which a job is a dead letter. */

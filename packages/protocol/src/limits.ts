@@ -27,7 +27,7 @@ export const limits = {
   /** Entry bytes in one append of one job. */
   appendBytesMax: 16_777_216,
   /** Entries of one attempt's journal. */
-  journalEntriesMax: 1_000_000,
+  journalEntriesMax: 2_000_000,
   /** Bytes of one attempt's journal. */
   journalBytesMax: 268_435_456,
   /** Job ids, worker names, module names, versions, reasons, tags: characters. */

@@ -43,6 +43,7 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--lease-ms <ms>', `a job of a silent worker goes on elsewhere after this time (default ${leaseMs})`)
     .option('--heartbeat-ms <ms>', `how often a worker that holds jobs is heard (default ${heartbeatMs})`)
     .option('--idle-heartbeat-ms <ms>', `how often one that holds none is (default ${idleHeartbeatMs})`)
+    .option('--compact-after <seconds>', 'pack the journal of a job so long after its end, or off (default 60)')
     .option('--secrets <file>', 'secrets that workflows may send, and where to (MVM_CI_SECRETS)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
     .addHelpText('after', help)

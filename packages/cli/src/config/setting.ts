@@ -45,6 +45,8 @@ export interface Config {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly idleHeartbeatMs: number;
+  /** Seconds after a job's end when its journal is packed, or `off`. */
+  readonly compactAfter: number | 'off';
   /** Where the engine server listens, `HOST:PORT`, or `off`: none beside the control plane. */
   readonly flawless: string | undefined;
   /** The engine server's data folder. */
@@ -85,6 +87,7 @@ export const defaults: Partial<Config> = {
   leaseMs: 2_000,
   heartbeatMs: 500,
   idleHeartbeatMs: 15_000,
+  compactAfter: 60,
   logLevel: 'info',
   clientData: '.mvm-ci/client',
   relay: 'none',
@@ -130,6 +133,7 @@ const count = (max: number): z.ZodType<number> =>
   number((value) => Number.isInteger(value) && value >= 1 && value <= max, `a whole number from 1 to ${max}`);
 const milliseconds = count(3_600_000);
 const seconds = number((value) => value >= 0 && value <= 3_600, 'a number of seconds from 0 to 3600');
+const compactSeconds = number((value) => value >= 0 && value <= 31_536_000, 'a number of seconds');
 const text = z.string('text').min(1, 'text that is not empty');
 
 const relayRule = 'none, default, or the URL of a relay that begins with https:// or http://';
@@ -200,6 +204,7 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   leaseMs: milliseconds,
   heartbeatMs: milliseconds,
   idleHeartbeatMs: milliseconds,
+  compactAfter: z.union([z.literal('off'), compactSeconds], 'a number of seconds from 0 to 31536000, or off'),
   flawless: z.union([z.literal('off'), socket], `${socketRule}, or off`),
   flawlessData: text,
   maxRuns: count(flawlessLimits.runsMax),

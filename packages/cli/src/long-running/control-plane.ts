@@ -40,7 +40,7 @@ export const serveControlPlane = async (context: CommandContext): Promise<number
 
 const open = (context: CommandContext, logger: Logger, lend: LendEngine | undefined): Promise<ControlPlane> => {
   const { config, host } = context;
-  const { leaseMs, heartbeatMs, idleHeartbeatMs } = config;
+  const { leaseMs, heartbeatMs, idleHeartbeatMs, compactAfter } = config;
   return startControlPlane({
     data: pathFrom(host, config.data ?? defaultDataFolder),
     admit: (file) => admitModule(file),
@@ -48,6 +48,7 @@ const open = (context: CommandContext, logger: Logger, lend: LendEngine | undefi
     token: config.token,
     peer: { ...peerOptions(config), advertise: config.advertise },
     periods: { leaseMs, heartbeatMs, idleHeartbeatMs },
+    compactAfterMs: compactAfter === 'off' ? Number.POSITIVE_INFINITY : compactAfter * 1_000,
     lend,
     logger,
     clock: systemClock,

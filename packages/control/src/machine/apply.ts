@@ -6,6 +6,7 @@ import { append } from './append.ts';
 import type { Application } from './application.ts';
 import { cancel } from './cancel.ts';
 import { claim, claimBare } from './claim.ts';
+import { compact } from './compact.ts';
 import type { Command, MembershipCommand } from './command.ts';
 import { deploy } from './deploy.ts';
 import { noEffects, type Effects } from './effects.ts';
@@ -62,6 +63,8 @@ const dispatch = (app: Application, command: Command): Reply => {
       return sendMessage(app, command);
     case 'deploy':
       return deploy(app, command);
+    case 'compact':
+      return compact(app, command);
     case 'repin':
       return repin(app, command);
     default:

@@ -115,6 +115,14 @@ export interface DeployCommand {
   readonly file: Uint8Array;
 }
 
+/** Packs the journals of jobs that have been over since `before`, the next `jobsMax` jobs in the order of their changes. */
+export interface CompactCommand {
+  readonly type: 'compact';
+  readonly at: number;
+  readonly before: number;
+  readonly jobsMax: number;
+}
+
 /** Lets jobs go on with the deployment `name@version`, as far as they are where the sender has replayed them to. */
 export interface RepinCommand {
   readonly type: 'repin';
@@ -219,4 +227,5 @@ export type Command =
   | SendMessageCommand
   | DeployCommand
   | RepinCommand
+  | CompactCommand
   | MembershipCommand;

@@ -6,18 +6,22 @@ import { jobStates, type JobState } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { number, text } from './column.ts';
 
-/** `change` numbers transitions, `job` publishes, `deployment` deployments; the others count jobs by state. */
-export type CounterName = 'change' | 'job' | 'deployment' | JobState;
+/**
+ * `change` numbers transitions, `job` publishes, `deployment` deployments; `compacted` is the change up to which journals are packed; the
+ * others count jobs by state.
+ */
+export type CounterName = 'change' | 'job' | 'deployment' | 'compacted' | JobState;
 
 /** A copy of all counters. */
 export type CounterValues = Readonly<Record<CounterName, number>>;
 
-const names: readonly CounterName[] = ['change', 'job', 'deployment', ...jobStates];
+const names: readonly CounterName[] = ['change', 'job', 'deployment', 'compacted', ...jobStates];
 
 const zero: CounterValues = {
   change: 0,
   job: 0,
   deployment: 0,
+  compacted: 0,
   pending: 0,
   claimed: 0,
   in_progress: 0,
@@ -55,6 +59,10 @@ export class Counters {
   next(name: 'change' | 'job' | 'deployment'): number {
     this.#values[name] += 1;
     return this.#values[name];
+  }
+
+  set(name: 'compacted', value: number): void {
+    this.#values[name] = value;
   }
 
   /** A job goes from one state to another; `from` null: it is new. */

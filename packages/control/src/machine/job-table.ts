@@ -82,6 +82,7 @@ export class JobTable {
   readonly #respond: StatementSync;
   readonly #keepInboxItems: StatementSync;
   readonly #repin: StatementSync;
+  readonly #changedAfter: StatementSync;
 
   constructor(db: DatabaseSync, counters: Counters) {
     this.#counters = counters;
@@ -99,6 +100,7 @@ export class JobTable {
         AND state IN ('pending', 'claimed', 'in_progress', 'waiting') ORDER BY number`,
     );
     this.#respond = db.prepare('UPDATE content SET response = ? WHERE number = ? AND response IS NULL');
+    this.#changedAfter = db.prepare('SELECT * FROM jobs WHERE change > ? ORDER BY change LIMIT +?');
     this.#repin = db.prepare('UPDATE content SET module = ?, workflow = ? WHERE number = ?');
     this.#keepInboxItems = db.prepare('UPDATE jobs SET inbox_items = ? WHERE number = ?');
     this.#heldBy = db.prepare(
@@ -231,6 +233,11 @@ export class JobTable {
   /** Keeps a job's early response. @returns whether it is the first one */
   respond(job: number, value: string): boolean {
     return Number(this.#respond.run(value, job).changes) > 0;
+  }
+
+  /** The jobs that changed after `change`, in the order of their changes. */
+  changedAfter(change: number, count: number): readonly JobRecord[] {
+    return this.#changedAfter.all(change, count).map(jobRecord);
   }
 
   /** Pins a job to another module; the caller saves the job. */

@@ -32,6 +32,14 @@ export type Reply =
   /** `number` is the item's in the inbox; `created` false: a message with this id was there before. */
   | { readonly type: 'send-message'; readonly number: number; readonly created: boolean }
   | { readonly type: 'deploy'; readonly module: DeployedModule; readonly created: boolean }
+  /** `seen`: jobs that it looked at; sizes with what rows take, of what it packed. */
+  | {
+      readonly type: 'compact';
+      readonly seen: number;
+      readonly rows: number;
+      readonly bytesBefore: number;
+      readonly bytesAfter: number;
+    }
   | { readonly type: 'repin'; readonly results: readonly RepinResult[] }
   | { readonly type: 'join'; readonly known: boolean; readonly node: NodeRecord }
   | { readonly type: 'create-ticket'; readonly ticket: TicketRecord }

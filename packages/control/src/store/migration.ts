@@ -171,6 +171,13 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       CREATE INDEX repins_attempt ON repins (job, attempt, number);
     `,
   },
+  {
+    name: 'packed journals',
+    sql: `
+      ALTER TABLE journal ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
+      INSERT INTO counters VALUES ('compacted', 0);
+    `,
+  },
 ];
 
 /**

@@ -114,7 +114,7 @@ export class Reader {
     const job = jobRecord(row);
     const attempt = query.attempt ?? job.attempt;
     const isCurrent = attempt === job.attempt;
-    const place = { job: job.number, attempt };
+    const place = { id: job.id, job: job.number, attempt };
     const part = readPart((sql) => this.#prepared(sql), place, query.part);
     const module = isCurrent ? this.#moduleOf(job.number) : this.#repinnedModule(place);
     return { attempt, module, entries: isCurrent ? job.journalEntries : null, ...part };

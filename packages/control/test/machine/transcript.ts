@@ -141,6 +141,8 @@ export class Transcript {
         return reportCommand(line, at);
       case 'cancel':
         return { type: 'cancel', at, job: first, reason: second };
+      case 'compact':
+        return { type: 'compact', at, before: at - numberOf(line, 'after', 0), jobsMax: numberOf(line, 'jobs', 100) };
       case 'repin': {
         const [name = '', version = ''] = second.split('@');
         const attempt = numberOf(line, 'attempt', 1);
@@ -330,6 +332,8 @@ const replyText = (reply: Reply): readonly string[] => {
       return [`number ${reply.number} ${reply.created ? 'created' : 'known'}`];
     case 'deploy':
       return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
+    case 'compact':
+      return [`${reply.rows} batches packed, ${reply.seen} jobs seen`];
     case 'repin':
       return reply.results.map(({ job_id: id, result }) => `${id} ${result}`);
     case 'join':
