@@ -11,6 +11,7 @@ import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { measureClaim, measureRates } from './claims.ts';
 import { measureCrowd } from './crowd-figures.ts';
 import { measureFrames } from './frames-bound.ts';
+import { measureTurns } from './turns.ts';
 import { measureModule } from './module-fetch.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import { peersSizes } from './size.ts';
@@ -22,12 +23,14 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const { load, say } = context;
   say('the transport alone');
   const frames = await measureFrames(peersSizes[load].frames);
+  say('turns of the event loop while a large body is sent');
+  const turns = await measureTurns(peersSizes[load].moduleBytes);
   const slow = await recovery(context, 'recovery_default_s', 'with the default leases (2 s)', []);
   const fast = await recovery(context, 'recovery_fast_s', 'with fast leases (0.75 s)', fastLeases);
   const shared = await measureShared(context);
   return {
     bench: 'peers',
-    metrics: [...shared.metrics, slow.figure, fast.figure],
+    metrics: [...shared.metrics, slow.figure, fast.figure, ...turns],
     bounds: [frames],
     ...[slow.verdict, fast.verdict].reduce(addVerdicts, shared.verdict),
   };

@@ -57,6 +57,7 @@ const figures = {
       'module_10mb_s',
       'recovery_default_s',
       'recovery_fast_s',
+      'turn_p99_ms',
     ],
     bounds: ['iroh_frames_per_s'],
   },
