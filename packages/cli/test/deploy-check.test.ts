@@ -106,7 +106,7 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
 
   it('deploys nothing when it is to abort and one job would diverge', async () => {
     const report = await check(1, '--as', 'waiter@2', '--then', 'abort');
-    assert.deepEqual([report.jobs, report.compatible, report.deployed], [3, 1, false]);
+    assert.deepEqual([report.jobs, report.compatible, report.on_workers, report.deployed], [3, 1, 3, false]);
     assert.deepEqual(report.diverging.map(({ job_id: id }) => id).sort(), ['napped', 'odd']);
     assert.deepEqual(await versions(), ['1']);
     const { stdout } = await command(
@@ -120,6 +120,11 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
     );
     assert.match(stdout, /^napped +waiter@1\/wait +1 +sleep #1 of 1 ms +sleep #1 of 2 ms$/m);
     assert.match(stdout, /^odd +waiter@1\/gone +0 +workflow gone +one of wait$/m);
+  });
+
+  it('replays them in its own process when it is told to, or no worker is there', async () => {
+    const report = await check(1, '--as', 'waiter@2', '--then', 'abort', '--local');
+    assert.deepEqual([report.compatible, report.on_workers], [1, 0]);
   });
 
   it('leaves live jobs on their module unless it is told to move them', async () => {

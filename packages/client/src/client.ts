@@ -2,6 +2,7 @@ import {
   createdTicketSchema,
   deployedModuleSchema,
   isFinal,
+  jobVerdictSchema,
   journalBatchesSchema,
   nodeViewSchema,
   repinAnswerSchema,
@@ -12,6 +13,7 @@ import {
   type CreateTicket,
   type DeployedModule,
   type JobState,
+  type JobVerdict,
   type JobView,
   type JournalBatches,
   type NodeView,
@@ -127,6 +129,14 @@ export interface Client {
     job: string,
     options?: CallOptions & { readonly attempt?: number | undefined },
   ): Promise<Omit<JournalBatches, 'next'>>;
+  /**
+   * Has an idle worker replay the current attempt of a job with a module: a deployed one, or one that was kept by `keepCandidate`.
+   *
+   * @throws JOB_NOT_FOUND; UNAVAILABLE when no worker does it
+   */
+  replay(job: string, module: string, options?: CallOptions): Promise<JobVerdict>;
+  /** Keeps a module file for replays, without deploying it. @returns its hash */
+  keepCandidate(file: Uint8Array, options?: CallOptions): Promise<string>;
   /** A module's file. @throws MODULE_NOT_FOUND */
   moduleFile(hash: string, options?: CallOptions): Promise<Uint8Array>;
   /** What a job logged. @default attempt the current one */
@@ -271,6 +281,16 @@ class HttpClient implements Client {
     return { ...first, batches };
   }
 
+  replay(job: string, module: string, { signal }: CallOptions = {}): Promise<JobVerdict> {
+    const path = routePath('replay', { job }, { module });
+    return this.#connection.call(path, jobVerdictSchema, { method: 'POST', signal });
+  }
+
+  async keepCandidate(file: Uint8Array, { signal }: CallOptions = {}): Promise<string> {
+    const options = { method: 'POST', body: file, signal } as const;
+    return (await this.#connection.call(routePath('candidate'), candidateSchema, options)).hash;
+  }
+
   async moduleFile(hash: string, { signal }: CallOptions = {}): Promise<Uint8Array> {
     const response = await this.#connection.open(routePath('moduleFile', { hash }), { signal });
     return new Uint8Array(await response.arrayBuffer());
@@ -336,6 +356,8 @@ class HttpClient implements Client {
 
 type CancelOptions = CallOptions & { readonly reason?: string | undefined };
 type AttemptOptions = CallOptions & { readonly attempt?: number | undefined };
+
+const candidateSchema = z.object({ hash: z.string() });
 
 const manySchema = z.object({ jobs: z.array(publishedSchema) });
 

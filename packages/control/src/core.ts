@@ -13,6 +13,7 @@ import { ModuleRegistry, type Admit } from './modules/module-registry.ts';
 import { ConnectedPeers } from './nodes/connected-peers.ts';
 import { NodeRegistry } from './nodes/node-registry.ts';
 import { TicketOffice } from './nodes/ticket-office.ts';
+import { ErrandBoard } from './queue/errand-board.ts';
 import { Compactor } from './queue/compactor.ts';
 import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
@@ -75,7 +76,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const feed = new ChangeFeed(clock, counters.change);
   const { pendingJobsMax = controlLimits.pendingJobsMax, compactAfterMs = controlLimits.compactAfterMs } = options;
   const { leaseMs } = periods;
-  const queue = new JobQueue({ store, leases, claims, feed, clock, random, leaseMs, pendingJobsMax });
+  const errands = new ErrandBoard({ clock, random, callWorker: () => claims.nudge() });
+  const queue = new JobQueue({ store, leases, claims, feed, errands, clock, random, leaseMs, pendingJobsMax });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
   const lender = new Lender({ queue, modules, leases, lend: options.lend });
   listeners.push(
@@ -94,6 +96,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const streams = new PeerStreams();
   const endWaits = (): void => {
     lender.end();
+    errands.stop();
     claims.stop();
     feed.stop();
     streams.end();

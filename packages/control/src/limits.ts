@@ -56,6 +56,14 @@ export const controlLimits = {
   journalRowsMax: 10_000,
   /** Bytes of a journal that one answer for a replay holds; a batch is never divided. */
   journalPartBytes: 4_194_304,
+  /** Errands that wait for an idle worker; further ones are refused with UNAVAILABLE. */
+  errandsWaitingMax: 1_000,
+  /** How long an errand waits for one. */
+  errandTakeMs: 3_000,
+  /** How long the worker that took one has for it. */
+  errandMs: 60_000,
+  /** Modules that are kept for replays without being deployed; the one that came first makes room. */
+  candidatesMax: 4,
   /** How long a job must have been over before its journal is packed, unless told otherwise. */
   compactAfterMs: 60_000,
   /** Jobs that one packing looks at. */

@@ -15,6 +15,7 @@ export * from './journal/batch.ts';
 export * from './journal/secret.ts';
 export * from './api/engine-server.ts';
 export * from './api/publish.ts';
+export * from './api/errand.ts';
 export * from './api/repin.ts';
 export * from './api/call.ts';
 export * from './api/peer.ts';

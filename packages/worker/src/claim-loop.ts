@@ -15,6 +15,8 @@ export interface ClaimLoopOptions {
   readonly obstacle: () => MvmError | undefined;
   /** Begins a claimed job, which takes a slot; `sentMs` is when the claim was sent, on the monotonic clock. */
   readonly begin: (job: ClaimedJob, sentMs: number) => void;
+  /** Errands wait for an idle worker. */
+  readonly onErrands: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -43,13 +45,15 @@ export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => 
   }
 };
 
-const claim = async ({ controlPlane, incarnation, slots, begin, clock, signal }: ClaimLoopOptions): Promise<void> => {
+const claim = async (options: ClaimLoopOptions): Promise<void> => {
+  const { controlPlane, incarnation, slots, begin, onErrands, clock, signal } = options;
   const sentMs = clock.monotonicMs();
-  const { jobs } = await controlPlane.claim(
+  const { jobs, errands } = await controlPlane.claim(
     { incarnation, capacity: slots.free, waitMs: workerLimits.claimWaitMs },
     { signal, deadlineMs: workerLimits.claimWaitMs + workerLimits.requestMs },
   );
   for (const job of jobs) begin(job, sentMs);
+  if (errands) onErrands();
 };
 
 /** Resolves when nothing stands against a claim, or `signal` fires. */

@@ -2,6 +2,8 @@ import type {
   AppendRequest,
   ClaimAnswer,
   ClaimRequest,
+  ErrandAnswer,
+  ErrandRequest,
   FinishRequest,
   HeartbeatAnswer,
   HeartbeatRequest,
@@ -36,6 +38,8 @@ export interface ControlPlane {
   journal(lease: LeaseRef, options: CallOptions): Promise<JournalAnswer>;
   /** Waits for up to `request.waitMs` for items of a held job's inbox. @throws STALE_LEASE */
   inbox(request: InboxRequest, options: CallOptions): Promise<InboxAnswer>;
+  /** Says what came of the last errand, and takes the next. */
+  errand(request: ErrandRequest, options: CallOptions): Promise<ErrandAnswer>;
   /** A module's file, not yet checked against its hash. @throws MODULE_NOT_FOUND */
   module(hash: string, options: CallOptions): Promise<Uint8Array>;
 }

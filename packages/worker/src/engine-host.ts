@@ -7,7 +7,7 @@
  *      in it any more. The holder goes on from the stored journal, with another run.
  *   3. After `stop` no run goes on, and nothing of the host is left.
  */
-import type { EngineRun, JournalSink, RunEnd } from '@mvm-ci/engine';
+import type { EngineRun, JournalSink, Replayer, RunEnd } from '@mvm-ci/engine';
 import type { ClaimedJob, InboxItem, JournalEntry, MvmError } from '@mvm-ci/protocol';
 
 /** A journal to go on with. */
@@ -82,6 +82,8 @@ export interface EngineHost extends AsyncDisposable {
   readonly obstacle: MvmError | undefined;
   /** Its engines, where it chooses among several. */
   readonly engines?: readonly EngineState[];
+  /** Replays journals without any effect; undefined where the engine is elsewhere. */
+  readonly replayer?: Replayer | undefined;
   /** Drops all runs and ends what the host holds. Idempotent. */
   stop(): Promise<void>;
 }

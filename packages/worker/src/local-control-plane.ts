@@ -1,6 +1,7 @@
 /** The control plane of this very process: calls of its operations, without a connection or an encoding in between. */
 import {
   claimAnswerSchema,
+  errandAnswerSchema,
   heartbeatAnswerSchema,
   inboxAnswerSchema,
   itemsAnswerSchema,
@@ -37,6 +38,7 @@ export const localControlPlane = (peer: LocalPeer): ControlPlane => {
     append: post('append', itemsAnswerSchema),
     finish: post('finish', itemsAnswerSchema),
     inbox: post('peerInbox', inboxAnswerSchema),
+    errand: post('peerErrand', errandAnswerSchema),
     journal: ({ job, epoch }, options) =>
       call(journalAnswerSchema, { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch } }, options),
     module: async (hash, { signal }) => {

@@ -14,6 +14,7 @@ import {
   peerProtocol,
   RetryLaterError,
   type ClaimAnswer,
+  type ErrandAnswer,
   type HeartbeatAnswer,
   type InboxAnswer,
   type ItemsAnswer,
@@ -86,6 +87,10 @@ export class Membership implements Omit<ControlPlane, 'join'> {
 
   finish(...[request, options]: Parameters<ControlPlane['finish']>): Promise<ItemsAnswer> {
     return this.#call(options, (controlPlane) => controlPlane.finish(request, options));
+  }
+
+  errand(...[request, options]: Parameters<ControlPlane['errand']>): Promise<ErrandAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.errand(request, options));
   }
 
   journal(...[lease, options]: Parameters<ControlPlane['journal']>): Promise<JournalAnswer> {

@@ -9,6 +9,7 @@ import {
   decodeBody,
   decodeErrorBody,
   encodeBody,
+  errandAnswerSchema,
   heartbeatAnswerSchema,
   itemsAnswerSchema,
   joinAnswerSchema,
@@ -84,6 +85,7 @@ export const peerControlPlane = (peer: Peer, clock: Clock): ControlPlane => {
         options,
       ),
     inbox: (body, options) => call({ method: 'POST', route: 'peerInbox', body, schema: inboxAnswerSchema }, options),
+    errand: (body, options) => call({ method: 'POST', route: 'peerErrand', body, schema: errandAnswerSchema }, options),
     module: async (hash, options) => {
       const response = await request(peer, { path: routePath('peerModule', { hash }) }, options);
       return read(response);

@@ -13,6 +13,7 @@ import { mvmError, type ClaimedJob, type JoinAnswer, type MvmError } from '@mvm-
 import { runClaimLoop } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
 import type { EngineHost, EngineState } from './engine-host.ts';
+import { ErrandRunner } from './errand-runner.ts';
 import { HeldJob, type HeldJobEnd } from './held-job.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -220,12 +221,14 @@ class RunningWorker implements Worker {
     const obstacle = (): MvmError | undefined => host.obstacle;
     const signal = this.#claiming.signal;
     const begin = (job: ClaimedJob, sentMs: number): void => void this.#hold(job, sentMs);
+    const errands = host.replayer && new ErrandRunner({ controlPlane, replayer: host.replayer, logger, signal });
     await runClaimLoop({
       controlPlane,
       incarnation,
       slots: this.#slots,
       obstacle,
       begin,
+      onErrands: () => errands?.wake(),
       clock,
       random,
       logger,

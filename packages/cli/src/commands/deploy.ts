@@ -11,6 +11,7 @@ interface DeployFlags {
   readonly as?: string;
   readonly check?: boolean;
   readonly then?: Policy;
+  readonly local?: boolean;
 }
 
 const help = (server: Server): string => `
@@ -32,9 +33,11 @@ export const registerDeploy = ({ program, host, server, exit }: Registrar): void
     .option('--as <name@version>', 'deploy under this name and version (default: those that it names itself)')
     .option('--check', 'first replay all live jobs of the module with it')
     .addOption(new Option('--then <what>', 'what to do after the check (default: pin)').choices(policies))
+    .option('--local', 'replay them in this process, and leave idle workers alone')
     .addHelpText('after', help(server))
     .action(async (path: string, flags: DeployFlags) => {
-      if (flags.then !== undefined && flags.check !== true) command.error('error: --then goes with --check only');
+      if ((flags.then !== undefined || flags.local) && flags.check !== true)
+        command.error('error: --then and --local go with --check only');
       const context = server.open(flags);
       const module = await loadModule(host, path, flags.as);
       const { admitModule } = await import('@mvm-ci/engine');
@@ -43,7 +46,10 @@ export const registerDeploy = ({ program, host, server, exit }: Registrar): void
         const deployed = await deployOnly(context, module);
         return context.terminal.result(deployed, () => deployedText(deployed, context, server));
       }
-      const report = await checkedDeploy(context, module, flags.then ?? 'pin');
+      const report = await checkedDeploy(context, module, {
+        policy: flags.then ?? 'pin',
+        isLocal: flags.local === true,
+      });
       context.terminal.result(report, () => checkText(report, context.terminal));
       if (!report.deployed) exit(exitCodes.failed);
     });

@@ -4,9 +4,10 @@ import type { CheckReport } from './checked-deploy.ts';
 
 /** A check's report as people read it: the counts, what was done, and a table of the jobs that diverge. */
 export const checkText = (report: CheckReport, terminal: Terminal): string => {
-  const { name, version, jobs, compatible, diverging, entries, ms, deployed, hash } = report;
+  const { name, version, jobs, on_workers: onWorkers, compatible, diverging, entries, ms, deployed, hash } = report;
   const facts = terminal.facts([
     ['checked', `${jobs} live jobs of other versions, ${entries} journal entries in ${ms} ms`],
+    ['replayed', `${onWorkers} on workers, ${jobs - onWorkers} here`],
     ['compatible', String(compatible)],
     ['diverging', String(diverging.length)],
     [deployed ? 'deployed' : 'not deployed', `${name}@${version}`],

@@ -22,6 +22,8 @@ export interface Verdict {
   readonly compatible: boolean;
   readonly divergence: NonNullable<ReplayReport['divergence']> | null;
   readonly failure: ErrorRecord | null;
+  /** Whether a worker replayed it. */
+  readonly on_worker: boolean;
 }
 
 /** What a check works with. */
@@ -29,6 +31,8 @@ export interface CheckParts {
   readonly client: Client;
   readonly replayer: LocalReplayer;
   readonly module: NamedModule;
+  /** Whether idle workers are asked first; what they don't do is done here. */
+  readonly onWorkers: boolean;
   /** Called after every job with how many are done. @default nothing */
   readonly onProgress?: ((done: number) => void) | undefined;
 }
@@ -48,11 +52,12 @@ export const liveJobs = async (client: Client, { name, hash }: NamedModule): Pro
 /** Replays each job with the module, a few at a time. @returns the verdicts, in the jobs' order */
 export const check = async (jobs: readonly JobView[], parts: CheckParts): Promise<readonly Verdict[]> => {
   const verdicts: Verdict[] = [];
+  const asking: Asking = { ...parts, isOn: parts.onWorkers };
   let [next, done] = [0, 0];
   const work = async (): Promise<void> => {
     for (let index = next++; index < jobs.length; index = next++) {
       const job = jobs[index];
-      if (job) verdicts[index] = await verdictOn(job, parts);
+      if (job) verdicts[index] = await verdictOn(job, asking);
       parts.onProgress?.((done += 1));
     }
   };
@@ -60,7 +65,12 @@ export const check = async (jobs: readonly JobView[], parts: CheckParts): Promis
   return verdicts;
 };
 
-const verdictOn = async (job: JobView, parts: CheckParts): Promise<Verdict> => {
+/** `isOn`: until a worker didn't do what it was asked to; all are busy then, and each question would wait in vain. */
+interface Asking extends CheckParts {
+  isOn: boolean;
+}
+
+const verdictOn = async (job: JobView, parts: Asking): Promise<Verdict> => {
   const facts = { job_id: job.job_id, status: job.status, workflow: job.workflow ?? '' };
   try {
     return { ...facts, ...(await replayed(job, parts)) };
@@ -68,18 +78,44 @@ const verdictOn = async (job: JobView, parts: CheckParts): Promise<Verdict> => {
     const { code, message } = asMvmError(error).toRecord();
     if (!aboutTheJob.has(code)) throw error;
     const { attempt, journal_entries } = job;
-    return { ...facts, attempt, journal_entries, compatible: false, divergence: null, failure: { code, message } };
+    return {
+      ...facts,
+      attempt,
+      journal_entries,
+      compatible: false,
+      divergence: null,
+      failure: { code, message },
+      on_worker: false,
+    };
   }
 };
 
 /** Errors that say something of one job, and nothing of the others. */
 const aboutTheJob: ReadonlySet<string> = new Set(['JOURNAL_CORRUPT', 'JOB_NOT_FOUND']);
 
-const replayed = async (
-  job: JobView,
-  { client, replayer, module }: CheckParts,
-): Promise<Omit<Verdict, 'job_id' | 'status' | 'workflow'>> => {
+type Facts = Omit<Verdict, 'job_id' | 'status' | 'workflow'>;
+
+const replayed = async (job: JobView, parts: Asking): Promise<Facts> => {
+  const facts = parts.isOn ? await replayedByWorker(job, parts) : undefined;
+  if (facts) return facts;
+  parts.isOn = false;
+  return replayedHere(job, parts);
+};
+
+/** Undefined when no worker did it. */
+const replayedByWorker = async (job: JobView, { client, module }: CheckParts): Promise<Facts | undefined> => {
+  try {
+    const verdict = await client.replay(job.job_id, module.hash);
+    const { attempt, entries, compatible, divergence = null, failure = null } = verdict;
+    return { attempt, journal_entries: entries, compatible, divergence, failure, on_worker: true };
+  } catch (error) {
+    if (aboutTheJob.has(asMvmError(error).code)) throw error;
+    return undefined;
+  }
+};
+
+const replayedHere = async (job: JobView, { client, replayer, module }: CheckParts): Promise<Facts> => {
   const stored = await storedAttempt(client, job);
   const { compatible, divergence = null, failure = null, entries } = await replayer.replay(stored, module.hash);
-  return { attempt: stored.attempt, journal_entries: entries, compatible, divergence, failure };
+  return { attempt: stored.attempt, journal_entries: entries, compatible, divergence, failure, on_worker: false };
 };

@@ -12,6 +12,13 @@ export const policies = ['pin', 'move', 'abort'] as const;
 /** One of {@link policies}. */
 export type Policy = (typeof policies)[number];
 
+/** How a check is done, and what comes after it. */
+export interface CheckOptions {
+  readonly policy: Policy;
+  /** Whether all is replayed in this process, and idle workers are left alone. */
+  readonly isLocal: boolean;
+}
+
 /** What a check came to, and what was done. */
 export interface CheckReport {
   readonly name: string;
@@ -21,6 +28,8 @@ export interface CheckReport {
   /** Live jobs of other versions. */
   readonly jobs: number;
   readonly compatible: number;
+  /** Jobs that idle workers replayed; the others were in this process. */
+  readonly on_workers: number;
   readonly diverging: readonly Verdict[];
   /** Journal entries that were replayed, and the wall time of all of it. */
   readonly entries: number;
@@ -35,7 +44,7 @@ export interface CheckReport {
 export const checkedDeploy = async (
   { terminal, client }: CommandContext,
   module: NamedModule,
-  policy: Policy,
+  { policy, isLocal }: CheckOptions,
 ): Promise<CheckReport> => {
   const connection = client();
   await using replayer = await LocalReplayer.open((hash) =>
@@ -45,7 +54,9 @@ export const checkedDeploy = async (
   const onProgress = (done: number): void => {
     if (done % cliLimits.checksNoted === 0) terminal.note(`${done} of ${jobs.length} jobs replayed`);
   };
-  const parts: CheckParts = { client: connection, replayer, module };
+  const onWorkers = !isLocal && jobs.length > 0 && (await connection.stats()).workers > 0;
+  if (onWorkers) await connection.keepCandidate(module.bytes);
+  const parts: CheckParts = { client: connection, replayer, module, onWorkers };
   const startedMs = performance.now();
   const verdicts = await check(jobs, { ...parts, onProgress });
   const ms = Math.round(performance.now() - startedMs);
@@ -66,7 +77,9 @@ const summary = (
   const diverging = [...verdicts.filter(({ compatible }) => !compatible), ...diverged];
   const entries = verdicts.reduce((sum, { journal_entries: count }) => sum + count, 0);
   const jobs = verdicts.length;
-  return { name, version, hash, jobs, compatible: jobs - diverging.length, diverging, entries, moved, left };
+  const onWorkers = verdicts.filter((verdict) => verdict.on_worker).length;
+  const compatible = jobs - diverging.length;
+  return { name, version, hash, jobs, compatible, on_workers: onWorkers, diverging, entries, moved, left };
 };
 
 const nothingMoved: Moved = { moved: [], left: [], diverged: [] };

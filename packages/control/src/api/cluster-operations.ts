@@ -58,6 +58,18 @@ const module = operation({
   run: async ({ core, parameter }) => value(await core.modules.get(parameter)),
 });
 
+const candidate = operation({
+  method: 'POST',
+  route: 'candidate',
+  access: 'operator',
+  summary: 'Keep a module file for replays by workers, without deploying it; the last few are kept, in memory.',
+  body: rawBody,
+  bodyBytesMax: limits.moduleBytesMax,
+  search: noSearch,
+  answers: z.object({ hash: z.string() }),
+  run: ({ core, body }) => value({ hash: core.modules.keepCandidate(body) }),
+});
+
 const repin = operation({
   method: 'POST',
   route: 'repin',
@@ -122,6 +134,7 @@ const ready = operation({
 export const clusterOperations: readonly Operation[] = [
   deploy,
   modules,
+  candidate,
   repin,
   module,
   moduleFile,

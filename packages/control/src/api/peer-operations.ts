@@ -3,6 +3,8 @@ import {
   appendRequestSchema,
   claimAnswerSchema,
   claimRequestSchema,
+  errandAnswerSchema,
+  errandRequestSchema,
   finishRequestSchema,
   heartbeatAnswerSchema,
   heartbeatRequestSchema,
@@ -160,6 +162,21 @@ const inbox = operation({
     value(await core.queue.awaitInbox(workerOf(caller, body.worker), body, signal)),
 });
 
+const errand = operation({
+  method: 'POST',
+  route: 'peerErrand',
+  access: 'worker',
+  summary: 'Say what came of the last errand, and take the next replay that somebody wants, if there is one.',
+  body: bodyOf(errandRequestSchema),
+  search: noSearch,
+  answers: errandAnswerSchema,
+  run: ({ core, caller, body }) => {
+    // Whoever speaks for no worker takes no errand.
+    workerOf(caller, body.worker);
+    return value({ errand: core.queue.errand(body) });
+  },
+});
+
 const module = operation({
   method: 'GET',
   route: 'peerModule',
@@ -172,4 +189,14 @@ const module = operation({
 });
 
 /** The operations of this file. */
-export const peerOperations: readonly Operation[] = [join, claim, heartbeat, append, finish, journal, inbox, module];
+export const peerOperations: readonly Operation[] = [
+  join,
+  claim,
+  heartbeat,
+  append,
+  finish,
+  journal,
+  inbox,
+  errand,
+  module,
+];

@@ -4,6 +4,7 @@ import {
   idSchema,
   isFinal,
   jobStates,
+  jobVerdictSchema,
   journalBatchesSchema,
   limits,
   mvmError,
@@ -245,6 +246,17 @@ const journalBatches = operation({
     value(await core.queue.journalBatches(parameter, search.attempt ?? null, search.from)),
 });
 
+const replay = operation({
+  method: 'POST',
+  route: 'replay',
+  access: 'operator',
+  summary: 'Have an idle worker replay the current attempt of a job with a module, without any effect.',
+  body: noBody,
+  search: z.object({ module: z.string().regex(/^[0-9a-f]{64}$/, 'the hash of a module') }),
+  answers: jobVerdictSchema,
+  run: async ({ core, parameter, search, signal }) => value(await core.queue.replay(parameter, search.module, signal)),
+});
+
 const logs = operation({
   method: 'GET',
   route: 'logs',
@@ -273,5 +285,6 @@ export const queueOperations: readonly Operation[] = [
   children,
   journal,
   journalBatches,
+  replay,
   logs,
 ];

@@ -99,6 +99,12 @@ export class ClaimQueue {
     for (const waiter of this.#waiting) if (matches(waiter.wish)) this.#end(waiter, []);
   }
 
+  /** Answers the request that has waited longest with nothing. */
+  nudge(): void {
+    const [first] = this.#waiting;
+    if (first) this.#end(first, []);
+  }
+
   /** Answers everybody with nothing. Idempotent. */
   stop(): void {
     this.#stopped = true;

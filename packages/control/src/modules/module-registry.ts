@@ -10,6 +10,7 @@ import {
   type RepinResult,
 } from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
+import { controlLimits } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 
 /**
@@ -30,8 +31,25 @@ export interface Deployment {
 export class ModuleRegistry {
   readonly #parts: { readonly store: Store; readonly clock: Clock; readonly admit: Admit };
 
+  readonly #candidates = new Map<string, Uint8Array>();
+
   constructor(parts: { readonly store: Store; readonly clock: Clock; readonly admit: Admit }) {
     this.#parts = parts;
+  }
+
+  /**
+   * Keeps a module for replays, without deploying it: in memory, until others take its place.
+   *
+   * @returns its hash @throws MODULE_INVALID
+   */
+  keepCandidate(file: Uint8Array): string {
+    decodeModule(file);
+    const hash = moduleHash(file);
+    this.#candidates.delete(hash);
+    this.#candidates.set(hash, file);
+    const [oldest] = this.#candidates.keys();
+    if (oldest !== undefined && this.#candidates.size > controlLimits.candidatesMax) this.#candidates.delete(oldest);
+    return hash;
   }
 
   /** Admits and stores a module. @throws MODULE_EXISTS, MODULE_INVALID and what admission says */
@@ -73,6 +91,8 @@ export class ModuleRegistry {
 
   /** The module file. @throws MODULE_NOT_FOUND, MODULE_INVALID when the stored bytes are not those of the hash */
   async file(hash: string): Promise<Uint8Array> {
+    const candidate = this.#candidates.get(hash);
+    if (candidate) return candidate;
     const { file } = await this.#parts.store.read<'module-file'>({ type: 'module-file', hash });
     if (file === null) throw notFound(hash);
     if (moduleHash(file) === hash) return file;

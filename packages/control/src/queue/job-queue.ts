@@ -8,6 +8,8 @@ import {
   mvmError,
   type AppendItem,
   type ClaimAnswer,
+  type Errand,
+  type ErrandRequest,
   type FinishItem,
   type HeartbeatAnswer,
   type InboxAnswer,
@@ -15,6 +17,7 @@ import {
   type InboxRequest,
   type ItemAnswer,
   type JobState,
+  type JobVerdict,
   type JobView,
   type JournalBatches,
   type JournalEntry,
@@ -35,6 +38,7 @@ import { controlLimits } from '../limits.ts';
 import type { JournalPart, StoredJournal } from '../store/query.ts';
 import type { Store } from '../store/store.ts';
 import type { ChangeFeed, WaitOptions } from './change-feed.ts';
+import type { ErrandBoard } from './errand-board.ts';
 import { isClaimIntact } from './content-hash.ts';
 import { jobView } from './job-view.ts';
 import { journalEntries, partEntries } from './journal-view.ts';
@@ -47,6 +51,7 @@ export interface JobQueueParts {
   readonly leases: LeaseKeeper;
   readonly claims: ClaimQueue;
   readonly feed: ChangeFeed;
+  readonly errands: ErrandBoard;
   readonly clock: Clock;
   readonly random: Random;
   readonly leaseMs: number;
@@ -102,7 +107,8 @@ export class JobQueue {
       input,
       journalEntries: entries,
     }));
-    return { jobs, leaseMs: this.#parts.leaseMs };
+    const isCalled = jobs.length === 0 && this.#parts.errands.hasOpen;
+    return { jobs, leaseMs: this.#parts.leaseMs, ...(isCalled && { errands: true }) };
   }
 
   /** Gives one payload job to a client that will report without an epoch; null when there is none. */
@@ -278,6 +284,32 @@ export class JobQueue {
     if (end <= from) return { attempt: stored.attempt, module, batches: [], next: null };
     const sent = batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash }));
     return { attempt: stored.attempt, module, batches: sent, next: end === stored.entries ? null : end };
+  }
+
+  /**
+   * Has an idle worker replay the current attempt of a job with a module.
+   *
+   * @throws JOB_NOT_FOUND; INVALID_ARGUMENT when it runs no workflow; UNAVAILABLE when no worker does it, or the journal is too long for that
+   */
+  async replay(id: string, module: string, signal: AbortSignal): Promise<JobVerdict> {
+    const { row } = await this.#parts.store.read<'job'>({ type: 'job', id });
+    if (row === null) throw jobNotFound(id);
+    const workflow = row.content.entry;
+    if (workflow === null) throw mvmError('INVALID_ARGUMENT', `job "${id}" runs no workflow`, { job_id: id });
+    const { attempt, batches, next } = await this.journalBatches(id, null, 0);
+    if (next !== null)
+      throw mvmError('UNAVAILABLE', `the journal of job "${id}" is too long to be replayed by a worker`, {
+        job_id: id,
+      });
+    const verdict = await this.#parts.errands.ask({ job: id, attempt, module, workflow, batches }, signal);
+    return { attempt, ...verdict };
+  }
+
+  /** An idle worker says what came of its last errand, and takes the next one. */
+  errand(request: ErrandRequest): Errand | null {
+    const { errands } = this.#parts;
+    if (request.done) errands.settle(request.done.id, request.done.outcome);
+    return errands.take() ?? null;
   }
 
   /** The current attempt's batches, for the holder of the lease. @throws JOB_NOT_FOUND, STALE_LEASE */

@@ -73,6 +73,8 @@ export interface ClaimAnswer {
   readonly jobs: readonly ClaimedJob[];
   /** Lease of these jobs, from the moment the request was sent. */
   readonly leaseMs: number;
+  /** Whether errands wait for an idle worker (`errand.ts`). @default false */
+  readonly errands?: boolean | undefined;
 }
 
 /** A lease, named. */
@@ -182,6 +184,9 @@ const batch = {
   hash: bytesSchema.refine((hash) => hash.length === hashBytes, `a hash has ${hashBytes} bytes`),
 };
 
+/** Checks a {@link JournalBatch}. */
+export const batchSchema: z.ZodType<JournalBatch> = z.object(batch);
+
 export const joinRequestSchema: z.ZodType<JoinRequest> = z.object({
   protocol: positive,
   token: z.string().max(limits.idCharsMax).optional(),
@@ -259,6 +264,7 @@ export const claimAnswerSchema: z.ZodType<ClaimAnswer> = z.object({
     }),
   ),
   leaseMs: positive,
+  errands: z.boolean().optional(),
 });
 
 export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z.object({

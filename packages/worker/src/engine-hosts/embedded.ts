@@ -1,15 +1,18 @@
 /** Option 1: the engine lives in the worker's own process. It can't be lost without the worker: no run is interrupted. */
-import type { Engine, EngineRun } from '@mvm-ci/engine';
+import type { Engine, EngineRun, Replayer } from '@mvm-ci/engine';
 import type { ClaimedJob } from '@mvm-ci/protocol';
 import type { EngineHost, HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
 
-/** A host whose runs go to `engine`, which it stops. */
-export const embeddedHost = (engine: Engine): EngineHost => ({
+/** A host whose runs go to `engine`, which it stops, and so do replays if it does any. */
+export const embeddedHost = (engine: Engine & Partial<Replayer>): EngineHost => ({
+  replayer: isReplayer(engine) ? engine : undefined,
   obstacle: undefined,
   run: (job, ports) => new EmbeddedRun(engine, job, ports),
   stop: () => engine.stop(),
   [Symbol.asyncDispose]: () => engine.stop(),
 });
+
+const isReplayer = (engine: Engine & Partial<Replayer>): engine is Engine & Replayer => engine.replay !== undefined;
 
 class EmbeddedRun implements HostRun {
   readonly #settle = Promise.withResolvers<HostRunEnd>();

@@ -1,0 +1,109 @@
+/**
+ * Errands that wait for an idle worker, and those that one has taken. It owns both, in memory: an errand changes nothing, so one that is lost
+ * is only done again.
+ *
+ *   1. Each errand is settled once: by its outcome, or by `UNAVAILABLE` when nobody takes it in time, or whoever took it says nothing.
+ *   2. A worker takes errands when its waiting claim was answered with nothing but the word that there are some: then it is idle.
+ */
+import {
+  errorFromRecord,
+  mvmError,
+  type Clock,
+  type Errand,
+  type ErrandOutcome,
+  type ReplayVerdict,
+  type Timer,
+} from '@mvm-ci/protocol';
+import { controlLimits } from '../limits.ts';
+import { uuid, type Random } from '../random.ts';
+
+interface Posted {
+  readonly errand: Errand;
+  readonly settle: PromiseWithResolvers<ReplayVerdict>;
+  timer: Timer;
+}
+
+/** What the board needs. */
+export interface ErrandBoardParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Tells an idle worker that there is an errand. */
+  readonly callWorker: () => void;
+}
+
+/** See the head of this file. */
+export class ErrandBoard {
+  readonly #parts: ErrandBoardParts;
+  readonly #open = new Map<string, Posted>();
+  readonly #taken = new Map<string, Posted>();
+
+  constructor(parts: ErrandBoardParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether an errand waits for somebody. */
+  get hasOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /**
+   * Has an idle worker do an errand.
+   *
+   * @throws {MvmError} `UNAVAILABLE` when none takes it in time, when it never says what came of it, or too many wait; what the worker says
+   */
+  async ask(what: Omit<Errand, 'id'>, signal: AbortSignal): Promise<ReplayVerdict> {
+    const { clock, random, callWorker } = this.#parts;
+    if (this.#open.size >= controlLimits.errandsWaitingMax)
+      throw mvmError('UNAVAILABLE', `${controlLimits.errandsWaitingMax} errands wait already`);
+    const errand = { id: uuid(random), ...what };
+    const giveUp = (why: string): void => this.#fail(errand.id, why);
+    const timer = clock.after(controlLimits.errandTakeMs, () => giveUp('no worker is idle'));
+    const posted: Posted = { errand, settle: Promise.withResolvers(), timer };
+    this.#open.set(errand.id, posted);
+    const leave = (): void => giveUp('nobody waits for it any more');
+    signal.addEventListener('abort', leave, { once: true });
+    callWorker();
+    try {
+      return await posted.settle.promise;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      posted.timer.cancel();
+    }
+  }
+
+  /** Gives the oldest errand to a worker. */
+  take(): Errand | undefined {
+    const [posted] = this.#open.values();
+    if (!posted) return undefined;
+    const { id } = posted.errand;
+    this.#open.delete(id);
+    this.#taken.set(id, posted);
+    posted.timer.cancel();
+    posted.timer = this.#parts.clock.after(controlLimits.errandMs, () =>
+      this.#fail(id, 'the worker that took it says nothing'),
+    );
+    return posted.errand;
+  }
+
+  /** A worker says what came of an errand; one that nobody waits for any more means nothing. */
+  settle(id: string, outcome: ErrandOutcome): void {
+    const posted = this.#taken.get(id);
+    this.#taken.delete(id);
+    if (!posted) return;
+    if ('verdict' in outcome) posted.settle.resolve(outcome.verdict);
+    else posted.settle.reject(errorFromRecord(outcome.error));
+  }
+
+  /** Gives all of them up. Idempotent. */
+  stop(): void {
+    for (const id of [...this.#open.keys(), ...this.#taken.keys()]) this.#fail(id, 'the control plane stops');
+  }
+
+  #fail(id: string, why: string): void {
+    const posted = this.#open.get(id) ?? this.#taken.get(id);
+    this.#open.delete(id);
+    this.#taken.delete(id);
+    posted?.timer.cancel();
+    posted?.settle.reject(mvmError('UNAVAILABLE', `the replay was not done on a worker: ${why}`));
+  }
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { controlLimits } from '../../src/limits.ts';
+import { ErrandBoard } from '../../src/queue/errand-board.ts';
+import { systemRandom } from '../../src/system-random.ts';
+import { StillClock } from '../fixtures/still-clock.ts';
+
+const what = { job: 'a', attempt: 1, module: 'm', workflow: 'main', batches: [] };
+const verdict = { compatible: true, entries: 3, steps: 1 };
+const unavailable = (message: RegExp): object => ({ code: 'UNAVAILABLE', message });
+
+const open = (): {
+  board: ErrandBoard;
+  clock: StillClock;
+  calls: () => number;
+  signal: AbortSignal;
+  leave: () => void;
+} => {
+  const clock = new StillClock();
+  let called = 0;
+  const board = new ErrandBoard({ clock, random: systemRandom, callWorker: () => void (called += 1) });
+  const abort = new AbortController();
+  return { board, clock, calls: () => called, signal: abort.signal, leave: () => abort.abort() };
+};
+
+suite('errands', () => {
+  test('are given to one worker each, the oldest first, whose verdict is the answer', async () => {
+    const { board, calls, signal, clock } = open();
+    const first = board.ask(what, signal);
+    const second = board.ask({ ...what, job: 'b' }, signal);
+    assert.equal(calls(), 2);
+    const [one, two] = [board.take(), board.take()];
+    assert.deepEqual([one?.job, two?.job, board.take(), board.hasOpen], ['a', 'b', undefined, false]);
+    board.settle(two?.id ?? '', { verdict: { ...verdict, entries: 5 } });
+    board.settle(one?.id ?? '', { verdict });
+    board.settle(one?.id ?? '', { error: { code: 'INTERNAL', message: 'too late' } });
+    assert.deepEqual([(await first).entries, (await second).entries], [3, 5]);
+    assert.equal(clock.pending, 0);
+  });
+
+  test('are refused when no worker takes one in time, or whoever took it falls silent', async () => {
+    const { board, clock, signal } = open();
+    const untaken = assert.rejects(board.ask(what, signal), unavailable(/no worker is idle/));
+    clock.advance(controlLimits.errandTakeMs);
+    await untaken;
+    const lost = assert.rejects(board.ask(what, signal), unavailable(/says nothing/));
+    const errand = board.take();
+    clock.advance(controlLimits.errandMs);
+    await lost;
+    board.settle(errand?.id ?? '', { verdict });
+    assert.equal(clock.pending, 0);
+  });
+
+  test('fail as the worker says', async () => {
+    const { board, signal } = open();
+    const asked = assert.rejects(board.ask(what, signal), { code: 'JOURNAL_CORRUPT' });
+    board.settle(board.take()?.id ?? '', { error: { code: 'JOURNAL_CORRUPT', message: 'damaged' } });
+    await asked;
+  });
+
+  test('are gone when nobody waits for them any more, and at the end', async () => {
+    const { board, signal, leave, clock } = open();
+    const left = assert.rejects(board.ask(what, signal), unavailable(/nobody waits/));
+    leave();
+    await left;
+    assert.equal(board.take(), undefined);
+    const stopped = assert.rejects(board.ask(what, new AbortController().signal), unavailable(/stops/));
+    board.stop();
+    await stopped;
+    assert.equal(clock.pending, 0);
+  });
+});

@@ -1,0 +1,73 @@
+/**
+ * Does errands while the worker is idle: replays of journals that somebody wants judged. It takes no slot and holds no lease.
+ *
+ *   1. One errand at a time, in guest threads that jobs use too; a job that is claimed meanwhile runs beside it.
+ *   2. What goes wrong is the errand's outcome, or nobody's concern: whoever asked for it does it himself then.
+ */
+import type { Replayer } from '@mvm-ci/engine';
+import {
+  asMvmError,
+  chainStart,
+  readBatches,
+  type Errand,
+  type ErrandOutcome,
+  type ErrandRequest,
+} from '@mvm-ci/protocol';
+import type { ControlPlane } from './control-plane.ts';
+import type { Logger } from './logger.ts';
+
+export interface ErrandRunnerOptions {
+  readonly controlPlane: Pick<ControlPlane, 'errand'>;
+  readonly replayer: Replayer;
+  readonly logger: Logger;
+  /** Ends it: no further errand is taken. */
+  readonly signal: AbortSignal;
+}
+
+/** See the head of this file. */
+export class ErrandRunner {
+  readonly #options: ErrandRunnerOptions;
+  #isRunning = false;
+
+  constructor(options: ErrandRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** There are errands: does them until there are none, unless it does so already. */
+  wake(): void {
+    if (this.#isRunning || this.#options.signal.aborted) return;
+    this.#isRunning = true;
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const { controlPlane, logger, signal } = this.#options;
+    let done: ErrandRequest['done'];
+    try {
+      while (!signal.aborted) {
+        const { errand } = await controlPlane.errand({ done }, { signal });
+        if (!errand) break;
+        logger.debug({ job: errand.job, module: errand.module }, 'replaying for somebody');
+        done = { id: errand.id, outcome: await this.#outcome(errand) };
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ err: error }, 'an errand was given up');
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #outcome({ job, attempt, module, workflow, batches }: Errand): Promise<ErrandOutcome> {
+    const { replayer, signal } = this.#options;
+    try {
+      const journal = readBatches(chainStart(job, attempt), batches);
+      const report = await replayer.replay({ job, attempt, module, workflow, journal }, { signal });
+      const { compatible, entries, steps, divergence, failure } = report;
+      return {
+        verdict: { compatible, entries, steps, ...(divergence && { divergence }), ...(failure && { failure }) },
+      };
+    } catch (error) {
+      return { error: asMvmError(error).toRecord() };
+    }
+  }
+}
