@@ -123,6 +123,20 @@ describe('an engine server used alone', { timeout: 400_000 }, () => {
     assert.notEqual(status, 'failed');
   });
 
+  it('tells who stops waiting for a workflow how to come back to it', async () => {
+    await using server = start();
+    const url = await urlOf(server);
+    await flawless(url, 'deploy', fixture('greeter'));
+    const args = ['run', 'greeter', 'linger', '--id', 'long', '--url', url];
+    await using waiting = new CliProcess(args, { binary: binaries.flawless });
+    await waiting.logged('in_progress');
+    waiting.signal('SIGINT');
+    const { code, stderr } = await waiting.end();
+    assert.equal(code, 1);
+    assert.match(stderr, /it goes on; wait for it again with: npx flawless status long --wait/);
+    assert.equal((await createClient({ url }).status('long')).status, 'in_progress');
+  });
+
   it('leaves its folder to one process, and says so to the second', async () => {
     await using first = start();
     await first.ready();
@@ -249,6 +263,45 @@ describe('an engine server used alone', { timeout: 400_000 }, () => {
         );
         assert.deepEqual(await run.ended, { type: 'finished', outcome: { type: 'completed', result } });
       }
+    });
+
+    it('tells who waits for a response that it ends, and the workflow goes on at the next start', async () => {
+      const begin = async (): Promise<string> => {
+        await using server = start('--grace', '0');
+        const url = await urlOf(server);
+        const { code } = await flawlessModule({ commands: [{ RecvMessage: [null, []] }, { SendResponse: '7' }] });
+        await deploy(url, code, 'name="module"');
+        const waiting = post(url, '/api/workflow/start', startBody('1'));
+        await server.logged('job claimed');
+        server.signal('SIGTERM');
+        const { head: answered, body } = await waiting;
+        assert.match(answered[0] ?? '', / 503 /);
+        assert.match(
+          body,
+          /^\{"error":"UNAVAILABLE: this server is going away: workflow wkf_\w+ goes on when it is back"\}$/,
+        );
+        assert.equal((await server.end()).code, 0);
+        return /wkf_\w+/.exec(body)?.[0] ?? '';
+      };
+      const id = await begin();
+      await using server = start();
+      const url = await urlOf(server);
+      ok(await post(url, `/api/workflow/send-msg/${id}`, '{"type":"go","data":"null"}'));
+      assert.deepEqual((await createClient({ url }).wait(id)).result, 7);
+    });
+
+    it('demands the token that it was given', async () => {
+      await using server = start('--token', 'mine');
+      const url = await urlOf(server);
+      const refused = await post(url, '/api/workflow/start', startBody('1'));
+      assert.match(refused.head[0] ?? '', / 401 /);
+      assert.match(refused.body, /^\{"error":"UNAUTHENTICATED: /);
+      const body = startBody('1');
+      const withToken = head('/api/workflow/start', Buffer.byteLength(body), 'application/json').replace(
+        'accept',
+        'Authorization: Bearer mine\r\naccept',
+      );
+      assert.match((await exchange(url, withToken, body)).body, /^\{"error":"MODULE_NOT_FOUND: /);
     });
 
     it('refuses in the form that they take for an error, and loses nothing', async () => {

@@ -77,7 +77,9 @@ const noRoute = ({ req }: Context, jobs: RoutesParts['jobs']): MvmError => {
   const message = `there is no ${req.method} ${req.path} here`;
   if (jobs) return mvmError('ROUTE_NOT_FOUND', message, { routes: [...described, ...flawlessDescribed] });
   const alone = isFlawlessPath(req.path) || /^\/(?:queue|modules)\b/.test(req.path);
-  const hint = alone ? ': this engine server was started with --jobs off, and has no jobs of its own' : '';
+  const hint = alone
+    ? ': this engine server has no jobs of its own (it is beside a control plane, or was started with --jobs off)'
+    : '';
   return mvmError('ROUTE_NOT_FOUND', message + hint, { routes: [...described] });
 };
 
