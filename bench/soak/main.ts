@@ -16,7 +16,7 @@ const effectsOfJob = 3;
 const toldEveryMs = 10_000;
 const syncMs = 500;
 /** What one of the lanes asks for again and again: it keeps a guest thread busy for a good part of a second. */
-const busyRounds = 8_000_000;
+const busyRounds = 2_500_000;
 
 const measure = async ({ load, folder, signal, say }: BenchContext): Promise<Report> => {
   const size = soakSizes[load];
