@@ -113,8 +113,8 @@ export const engineLimits = {
   tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */
   moduleCacheBytesMax: 268_435_456,
-  /** Native stack of a guest thread, in MiB: larger than what the deepest permitted script needs. */
-  threadStackMib: 16,
+  /** Native stack of a guest thread, in MiB: twice what the deepest permitted script was seen to need, before V8 optimizes it and after. */
+  threadStackMib: 64,
   /** Fuel that a guest uses before the host looks whether it may go on: a few milliseconds at most. */
   fuelSlice: 2_000_000,
   /** How much of an intent a NONDETERMINISM message shows, in characters. */

@@ -70,6 +70,7 @@ export const errorCodes = {
   WORKFLOW_STUCK: { status: 422, reaction: 'terminal' },
   WORKER_KILLER: { status: 422, reaction: 'terminal' },
   GUEST_TRAPPED: { status: 422, reaction: 'terminal' },
+  STACK_OVERFLOW: { status: 422, reaction: 'terminal' },
   GUEST_PROTOCOL: { status: 422, reaction: 'terminal' },
   OUT_OF_MEMORY: { status: 422, reaction: 'terminal' },
   LIMIT_EXCEEDED: { status: 422, reaction: 'terminal' },

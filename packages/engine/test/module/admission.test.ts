@@ -60,13 +60,18 @@ describe('admission', () => {
   });
 
   it('loads programs too: one whose start function never returns or traps is refused', async () => {
-    const wasi = async (functions: string): Promise<unknown> =>
+    const wasi = async (functions: string, imports = ''): Promise<unknown> =>
       admitModule(
-        wasiModule(await wasmFromText(`(module (memory (export "memory") 1) (func (export "_start")) ${functions})`)),
+        wasiModule(
+          await wasmFromText(`(module ${imports} (memory (export "memory") 1) (func (export "_start")) ${functions})`),
+        ),
         { limits },
       );
     assert.deepEqual(await wasi('(func $fine) (start $fine)'), { workflows: ['main'] });
+    const exit = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))';
+    assert.deepEqual(await wasi('(func $end (call $exit (i32.const 3))) (start $end)', exit), { workflows: ['main'] });
     await assert.rejects(wasi('(func $loop (loop $l (br $l))) (start $loop)'), { code: 'STEP_TIMEOUT' });
+    await assert.rejects(wasi('(func $dive (call $dive)) (start $dive)'), { code: 'STACK_OVERFLOW' });
     await assert.rejects(wasi('(func $trap unreachable) (start $trap)'), { code: 'MODULE_LOAD_FAILED' });
     await assert.rejects(wasi('(data (i32.const 65536) "x")'), { code: 'MODULE_LOAD_FAILED' });
   });

@@ -12,6 +12,8 @@ export interface WasiProgramParts {
   readonly data?: Readonly<Record<string, Uint8Array | string>>;
   /** More functions, in text. */
   readonly functions?: string;
+  /** More imports, in text. */
+  readonly imports?: string;
 }
 
 const dataFrom = 8_192;
@@ -71,7 +73,12 @@ export const wasiModule = (code: Uint8Array): ModuleFile => ({
   sourceMap: new Uint8Array(),
 });
 
-const textOf = ({ main, data = {}, functions = '' }: WasiProgramParts): string => `(module${prelude}
+const textOf = ({
+  main,
+  data = {},
+  functions = '',
+  imports = '',
+}: WasiProgramParts): string => `(module${prelude}${imports}
   (memory (export "memory") 4)
   ${dataText(data)}${helpers}${functions}
   (func (export "_start") (local $a i32) (local $b i32) (local $c i32) ${main}))`;

@@ -15,9 +15,9 @@ import { engineLimits, seedBytes } from '../../limits.ts';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import type { FuelMeter } from '../fuel/metering.ts';
 import { GuestFault, type Guest } from '../guest.ts';
+import { trapFault } from '../trap-fault.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { ProgramEnd } from './program-end.ts';
-import { trapFault } from './trap-fault.ts';
 
 /** What a thread offers to a guest whose stack is suspended (`stage.ts`). */
 export interface GuestHost {

@@ -5,6 +5,7 @@ import type { Activation } from '../../run/activation.ts';
 import type { FuelMeter } from '../fuel/metering.ts';
 import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
+import { trapFault } from '../trap-fault.ts';
 import { readIntents, writeActivation } from './activation-wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
@@ -80,9 +81,7 @@ const trapped = <T>(body: () => T): T => {
   try {
     return body();
   } catch (error) {
-    if (error instanceof GuestFault) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFault({ code: 'GUEST_TRAPPED', message: `the guest's code trapped: ${reason}` });
+    throw error instanceof GuestFault ? error : trapFault(error);
   }
 };
 

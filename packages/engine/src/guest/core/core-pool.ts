@@ -9,6 +9,7 @@ import { engineLimits } from '../../limits.ts';
 import { globalExportPrefix, resettableExport } from '../../module/own-names.ts';
 import { FuelMeter, type Metering } from '../fuel/metering.ts';
 import { GuestFault } from '../guest.ts';
+import { startFault } from '../trap-fault.ts';
 import { CoreGuest, type CoreExports } from './core-guest.ts';
 
 /** An instance's state at its beginning. */
@@ -105,9 +106,7 @@ const tryStart = (module: WebAssembly.Module, meter: FuelMeter): WebAssembly.Exp
     meter.attach(exports);
     return exports;
   } catch (error) {
-    if (error instanceof GuestFault) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
+    throw startFault(error);
   }
 };
 

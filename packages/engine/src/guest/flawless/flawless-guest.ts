@@ -6,6 +6,7 @@ import type { Intent } from '@mvm-ci/protocol';
 import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
 import { GuestFault } from '../guest.ts';
+import { startFault } from '../trap-fault.ts';
 import { GuestMemory } from '../wasi/guest-memory.ts';
 import { CommandDesk } from './command-desk.ts';
 import { giveAnswer, readCommand, submitImport, type SubmitParameters, type SubmitSite } from './submit-site.ts';
@@ -86,9 +87,7 @@ const instantiate = (module: WebAssembly.Module, submit: object, calls: Coroutin
     calls.meter.attach(exports);
     return exports;
   } catch (error) {
-    if (error instanceof GuestFault) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
+    throw startFault(error);
   }
 };
 

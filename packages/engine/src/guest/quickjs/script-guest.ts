@@ -7,7 +7,7 @@ import type { Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { activationText, parseIntents } from './activation-json.ts';
 import type { StateHead } from './memory-difference.ts';
-import type { ScriptMachine } from './script-machine.ts';
+import { outOfMemory, type ScriptMachine } from './script-machine.ts';
 
 /** Whoever made the guest, and knows what is in its memory. */
 export interface GuestKeeper {
@@ -37,6 +37,7 @@ export class ScriptGuest implements Guest {
     for (const event of activation.events) if (event.type === 'start') this.#start(event.seed);
     const intents = parseIntents(this.#machine.step(activationText(activation)));
     checkIntents(intents);
+    this.#checkMemory(intents);
     this.#healthy = true;
     return intents;
   }
@@ -53,6 +54,12 @@ export class ScriptGuest implements Guest {
     if (!this.#healthy) return;
     this.#healthy = false;
     this.#keeper.release();
+  }
+
+  /** Without memory for an error object, the runtime throws one that says nothing and has no stack. */
+  #checkMemory(intents: readonly Intent[]): void {
+    if (!this.#machine.instance.outOfMemory) return;
+    if (intents.some((intent) => intent.type === 'fail' && intent.stack === '')) throw outOfMemory();
   }
 
   #start(seed: Uint8Array): void {

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { FuelStop } from '../fuel/metering.ts';
 import { GuestFault } from '../guest.ts';
+import { trapFault } from '../trap-fault.ts';
 import { hardening } from './hardening.ts';
 import type { QuickJSInstance, Thrown } from './quickjs-instance.ts';
 
@@ -137,9 +138,7 @@ export class ScriptMachine {
   }
 
   #limitFault(): GuestFault | undefined {
-    if (this.instance.outOfMemory)
-      return new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
-    return undefined;
+    return this.instance.outOfMemory ? outOfMemory() : undefined;
   }
 
   /** Calls a handle with up to one text; returns the result's place. */
@@ -230,9 +229,13 @@ export class ScriptMachine {
   }
 }
 
+/** The fault of a script that was refused memory. */
+export const outOfMemory = (): GuestFault =>
+  new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' });
+
 const thrownFault = ({ name, message, stack }: Thrown): GuestFault =>
   name === 'InternalError' && message === 'out of memory'
-    ? new GuestFault({ code: 'OUT_OF_MEMORY', message: 'the workflow needs more memory than a guest may have' })
+    ? outOfMemory()
     : new GuestFault({ code: 'GUEST_PROTOCOL', message: `the guest's step threw ${name}: ${message}`, stack });
 
 const tooLong = (limit: number, received: number): GuestFault =>
@@ -240,10 +243,4 @@ const tooLong = (limit: number, received: number): GuestFault =>
     code: 'LIMIT_EXCEEDED',
     message: `one step may ask for ${limit} bytes of intents, this one asked for ${received}`,
     details: { limit, received },
-  });
-
-const trapFault = (error: unknown): GuestFault =>
-  new GuestFault({
-    code: 'GUEST_TRAPPED',
-    message: `the guest's code trapped: ${error instanceof Error ? error.message : String(error)}`,
   });

@@ -8,6 +8,7 @@ import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent 
 import { ProgramEnd } from '../blocking/program-end.ts';
 import { engineLimits } from '../../limits.ts';
 import { GuestFault } from '../guest.ts';
+import { startFault } from '../trap-fault.ts';
 import { DescriptorTable, type Stream } from './descriptor-table.ts';
 import { fileCalls } from './file-calls.ts';
 import { FileTree } from './file-tree.ts';
@@ -50,7 +51,12 @@ class WasiProgram implements Program {
   }
 
   load(calls: Coroutine): readonly string[] {
-    this.#instantiate(nobodysStart, calls, new LogLines(() => undefined));
+    try {
+      this.#instantiate(nobodysStart, calls, new LogLines(() => undefined));
+    } catch (error) {
+      // A program may end in its start function: then there is no more to load.
+      if (!(error instanceof ProgramEnd)) throw error;
+    }
     return [];
   }
 
@@ -156,9 +162,7 @@ const instantiate = (
     calls.meter.attach(exports);
     return exports;
   } catch (error) {
-    if (error instanceof GuestFault || error instanceof ProgramEnd) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the module could not be started: ${reason}` });
+    throw error instanceof ProgramEnd ? error : startFault(error);
   }
 };
 

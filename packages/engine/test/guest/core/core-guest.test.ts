@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Intent } from '@mvm-ci/protocol';
 import { MemoryJournal } from '../../../src/index.ts';
-import { coreModule, coreWasm, i32, scriptedCore } from '@mvm-ci/testkit';
-import { EchoPerformer, failureOf, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
+import { coreModule, scriptedCore } from '@mvm-ci/testkit';
+import { EchoPerformer, openTestEngine, resultOf } from '../../fixtures/test-engine.ts';
 import { encodeWireIntents } from '@mvm-ci/testkit';
 
 const fetchOf = (call: number): Intent => ({
@@ -50,27 +50,4 @@ describe('a core guest', () => {
       assert.deepEqual(resultOf((await engine.finish('module', { journal })).end), { a: [1] }, `cut at ${cut}`);
     }
   });
-});
-
-describe('a poisonous core guest', () => {
-  const poisons: Readonly<Record<string, readonly [step: readonly number[], code: string, message?: RegExp]>> = {
-    'a trap': [[0x00], 'GUEST_TRAPPED', /unreachable/],
-    'an endless loop': [[0x03, 0x40, 0x0c, 0, 0x0b, 0x42, 0], 'STEP_TIMEOUT'],
-    'endless recursion': [[...i32(0), ...i32(0), 0x10, 1], 'GUEST_TRAPPED', /stack/],
-    'intents outside of its memory': [[0x42, 0x7f], 'GUEST_PROTOCOL', /outside of the guest's memory/],
-    'no intents at all': [[0x42, 0], 'GUEST_PROTOCOL', /0 bytes end in a value of 1 bytes/],
-    'intents of another version': [[0x42, 5], 'GUEST_PROTOCOL', /version 1/],
-  };
-
-  for (const [name, [step, code, message]] of Object.entries(poisons))
-    it(`harms only its own job: ${name}`, async () => {
-      const limits = { stepMsMax: 400, stepGraceMs: 300 };
-      const poison = coreModule(coreWasm({ step }));
-      await using engine = await openTestEngine({ modules: { module, poison }, limits });
-      const [harmed, other] = await Promise.all([engine.finish('poison', { job: 'p' }), engine.finish('module')]);
-      const failure = failureOf(harmed.end);
-      assert.equal(failure?.code, code, JSON.stringify(harmed.end));
-      if (message) assert.match(failure.message, message);
-      assert.deepEqual(resultOf(other.end), { a: [1] });
-    });
 });
