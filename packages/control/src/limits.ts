@@ -125,3 +125,9 @@ export const defaultPeriods: LeasePeriods = {
   bareLeaseMs: 300_000,
   startGraceMs: 10_000,
 };
+
+/**
+ * The periods of a control plane whose one worker is in its own process. A lease there protects from nobody: it only must not
+ * run out while the process is busy, or stopped for a while. None outlives the process, so the start waits for none.
+ */
+export const standalonePeriods: LeasePeriods = { ...defaultPeriods, leaseMs: 600_000, startGraceMs: 0 };

@@ -11,7 +11,7 @@ import { callOperations, createApi } from './api/api.ts';
 import type { Operation } from './api/operation.ts';
 import { callTable } from './api/served-call.ts';
 import { openCore, type Core } from './core.ts';
-import { defaultPeriods } from './limits.ts';
+import { standalonePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';
 import type { Random } from './random.ts';
@@ -62,7 +62,7 @@ export const openStandalone = async (options: StandaloneOptions): Promise<Standa
       admit: options.admit,
       clock,
       random,
-      periods: { ...defaultPeriods, startGraceMs: 0 },
+      periods: standalonePeriods,
       openStore: (onEffects) => openThreadStore({ path: folder.databasePath, onEffects }),
     });
     const token = folder.joinToken(random);
