@@ -46,6 +46,19 @@ const figures = {
     ],
     bounds: ['bare_step_us', 'bare_compile_ms_per_mib', 'sync_per_s'],
   },
+  journal: {
+    metrics: [
+      'entries',
+      'live_entries_per_s',
+      'stored_mib',
+      'read_entries_per_s',
+      'resume_s',
+      'replay_core_entries_per_s',
+      'replay_ts_entries_per_s',
+      'rss_mib',
+    ],
+    bounds: ['sync_per_s'],
+  },
   peers: {
     metrics: [
       'workers',

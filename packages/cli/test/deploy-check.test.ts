@@ -20,6 +20,7 @@ export async function wait({ naps }: { naps: number }): Promise<string> {
   return \`v1 \${data}\`;
 }
 export async function gone(): Promise<unknown> { return (await receive('go')).data; }
+export async function working(): Promise<void> { for (;;) await sleep(200); }
 `;
 /** Asks for the same until the message is there, unless it slept. */
 const fresh = `
@@ -30,6 +31,7 @@ export async function wait({ naps }: { naps: number }): Promise<string> {
   const { data } = await receive('go');
   return \`v2 \${data}\`;
 }
+export async function working(): Promise<void> { for (;;) await sleep(200); }
 `;
 
 describe('deploying over live jobs', { timeout: 240_000 }, () => {
@@ -71,12 +73,12 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
     writeFileSync(path, text);
     return path;
   };
-  const waiting = async (id: string): Promise<void> => {
+  const seen = async (isWanted: (job: JobView) => boolean): Promise<void> => {
     const signal = AbortSignal.timeout(60_000);
-    for await (const job of client.events({ after: 0, signal }))
-      if (job.job_id === id && job.status === 'waiting') return;
-    assert.fail(`job ${id} never waited`);
+    for await (const job of client.events({ after: 0, signal })) if (isWanted(job)) return;
+    assert.fail('no job came so far');
   };
+  const waiting = (id: string): Promise<void> => seen((job) => job.job_id === id && job.status === 'waiting');
   const command = (...args: readonly string[]): Promise<CommandResult> => runCommand([...args, '--url', url]);
   const check = async (code: number, ...args: readonly string[]): Promise<CheckReport> => {
     const result = await command('deploy', source('fresh', fresh), '--check', '--json', ...args);
@@ -119,7 +121,7 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
       'abort',
     );
     assert.match(stdout, /^napped +waiter@1\/wait +1 +sleep #1 of 1 ms +sleep #1 of 2 ms$/m);
-    assert.match(stdout, /^odd +waiter@1\/gone +0 +workflow gone +one of wait$/m);
+    assert.match(stdout, /^odd +waiter@1\/gone +0 +workflow gone +one of wait, working$/m);
   });
 
   it('replays them in its own process when it is told to, or no worker is there', async () => {
@@ -152,6 +154,16 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
     const { stdout } = await command('replay', 'straight', '--json');
     const [latest] = await client.modules();
     assert.equal((JSON.parse(stdout) as ReplayView).module, latest?.hash);
+  });
+
+  it('leaves a job alone that a worker is running, and says so', async () => {
+    await client.publish({ job_id: 'running', workflow: 'waiter@1/working' });
+    const isRunning = ({ job_id: id, journal_entries: entries }: JobView): boolean => id === 'running' && entries > 3;
+    await seen(isRunning);
+    const report = await check(0, '--as', 'waiter@2', '--then', 'move');
+    assert.deepEqual([report.compatible, report.moved, report.left], [1, [], [{ job_id: 'running', result: 'held' }]]);
+    assert.equal(await runs('running'), 'waiter@1/working');
+    await client.cancel('running');
   });
 
   it('takes --then with --check only', async () => {
