@@ -119,6 +119,10 @@ export const engineLimits = {
   fuelSlice: 2_000_000,
   /** How much of an intent a NONDETERMINISM message shows, in characters. */
   shownCharsMax: 300,
+  /** Default of the runs at the same time in an engine that serves others. */
+  servedRunsDefault: 256,
+  /** Most of them that can be asked for. */
+  servedRunsMax: 10_000,
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
   /** Steps, and about how many bytes of answers in them, that go to a guest thread in one message. */

@@ -1,9 +1,5 @@
 /** Limits of the engine server alone (I8). `docs/reference/engine-server.md` lists them. */
 export const flawlessLimits = {
-  /** Default of the runs at the same time. */
-  runsDefault: 256,
-  /** Most runs at the same time that can be asked for. */
-  runsMax: 10_000,
   /** Links that are open at the same time; further ones are refused with UNAVAILABLE. */
   linksMax: 256,
   /** Default time that a stop gives to the runs that are under way. */

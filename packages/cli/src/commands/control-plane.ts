@@ -1,4 +1,4 @@
-import { flawlessLimits } from '@mvm-ci/flawless';
+import { engineLimits } from '@mvm-ci/engine';
 import { openContext, withJson } from '../command-context.ts';
 import { defaultDataFolder, defaultFlawless, defaults } from '../config/setting.ts';
 import { examples, type Registrar } from './registrar.ts';
@@ -37,7 +37,7 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--engine <on|off>', 'lend its engine to workers that have none (MVM_CI_ENGINE; default on)')
     .option(
       '--max-runs <count>',
-      `runs at once in that engine (MVM_CI_MAX_RUNS; default ${flawlessLimits.runsDefault})`,
+      `runs at once in that engine (MVM_CI_MAX_RUNS; default ${engineLimits.servedRunsDefault})`,
     )
     .option('--threads <count>', 'threads of that engine (MVM_CI_THREADS; default: one less than processors)')
     .option('--lease-ms <ms>', `a job of a silent worker goes on elsewhere after this time (default ${leaseMs})`)

@@ -1,4 +1,4 @@
-import { flawlessLimits } from '@mvm-ci/flawless';
+import { engineLimits } from '@mvm-ci/engine';
 import { limits, MvmError } from '@mvm-ci/protocol';
 import { parseEngineSetting, workerLimits } from '@mvm-ci/worker';
 import { z } from 'zod';
@@ -207,7 +207,7 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   compactAfter: z.union([z.literal('off'), compactSeconds], 'a number of seconds from 0 to 31536000, or off'),
   flawless: z.union([z.literal('off'), socket], `${socketRule}, or off`),
   flawlessData: text,
-  maxRuns: count(flawlessLimits.runsMax),
+  maxRuns: count(engineLimits.servedRunsMax),
   logLevel: level,
   flawlessUrl: enginePlace,
   flawlessToken: text,

@@ -11,7 +11,6 @@ import { performerOf } from './kept-secrets.ts';
 import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
 import { openEngineService, type EngineService } from './engine-service.ts';
-import { openServer } from './flawless.ts';
 
 export class EngineBeside {
   readonly #context: CommandContext;
@@ -55,6 +54,8 @@ export class EngineBeside {
     if (!this.#service || config.flawless === 'off') return;
     const [context, logger] = [this.#context, this.#logger];
     try {
+      // Loaded where it is needed: most of a control plane's memory is code.
+      const { openServer } = await import('./flawless.ts');
       const folder = pathFrom(host, config.data ?? defaultDataFolder);
       this.#server = (await openServer({ context, service: this.#service, folder, logger })).server;
     } catch (error) {

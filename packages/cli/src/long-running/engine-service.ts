@@ -9,8 +9,8 @@ import {
   type EffectPerformer,
   type Engine,
   type ModuleSource,
+  engineLimits,
 } from '@mvm-ci/engine';
-import { flawlessLimits } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import type { Logger } from '@mvm-ci/protocol';
 import type { Config } from '../config/setting.ts';
@@ -58,7 +58,7 @@ export const openEngineService = async ({
   });
   const links = new LinkServer({
     engine,
-    runsMax: config.maxRuns ?? flawlessLimits.runsDefault,
+    runsMax: config.maxRuns ?? engineLimits.servedRunsDefault,
     modules: desk,
     clock: systemClock,
   });

@@ -3,9 +3,8 @@
  * its jobs in the engine of this process. Owns both; the engine belongs to whoever gave it.
  */
 import { openStandalone, type Standalone } from '@mvm-ci/control';
-import { admitModule } from '@mvm-ci/engine';
+import { admitModule, engineLimits } from '@mvm-ci/engine';
 import {
-  flawlessLimits,
   FlawlessDesk,
   type FlawlessDeskParts,
   type FlawlessService,
@@ -59,7 +58,7 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
     this.#worker = await startWorker({
       peer: this.#calls,
       openHost: () => embeddedHost(borrowed(service)),
-      slots: Math.min(config.maxRuns ?? flawlessLimits.runsDefault, workerLimits.slotsMax),
+      slots: Math.min(config.maxRuns ?? engineLimits.servedRunsDefault, workerLimits.slotsMax),
       token: this.#alone.token,
       name: 'engine',
       ...ports,

@@ -1,4 +1,4 @@
-import { flawlessLimits } from '@mvm-ci/flawless';
+import { engineLimits } from '@mvm-ci/engine';
 import { Option, type Command } from 'commander';
 import { openContext, withJson } from '../../command-context.ts';
 import { defaultFlawless, defaultFlawlessFolder, defaults } from '../../config/setting.ts';
@@ -30,7 +30,7 @@ export const registerUp = (group: Command, { host, server, exit }: Registrar): v
     .addOption(new Option('--jobs <on|off>', 'keep jobs of its own (MVM_CI_JOBS; default on)').choices(['on', 'off']))
     .option(
       '--max-runs <count>',
-      `runs at once, of workers and of its own (MVM_CI_MAX_RUNS; default ${flawlessLimits.runsDefault} each)`,
+      `runs at once, of workers and of its own (MVM_CI_MAX_RUNS; default ${engineLimits.servedRunsDefault} each)`,
     )
     .option('--threads <count>', 'engine threads (MVM_CI_THREADS; default: one less than processors)')
     .option('--grace <seconds>', `time that runs get when it ends (MVM_CI_GRACE; default ${defaults.grace})`)
