@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { canonicalizeNaN } from './module/canonical-nan.ts';
 import { meter } from './module/metering.ts';
 import { ModuleEdit } from './module/module-edit.ts';
 import { buildOf } from './guest/quickjs/quickjs-build.ts';
@@ -58,7 +59,7 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 const compile = async (packageName: string): Promise<WebAssembly.Module> => {
   const edit = new ModuleEdit(await readFile(pathOf(`${packageName}/wasm`)));
-  meter(edit);
+  meter(edit, canonicalizeNaN);
   const module = await WebAssembly.compile(edit.encode());
   buildOf(module);
   return module;

@@ -1,5 +1,6 @@
 /** A WebAssembly module on its way from bytes to a compiled module that guests may be made of. */
 import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
+import { canonicalizeNaN } from './canonical-nan.ts';
 import { exposeState } from './core-state.ts';
 import { scanCore, type MemorySection } from './core-scan.ts';
 import { meter } from './metering.ts';
@@ -13,7 +14,7 @@ const memorySection = 5;
 /**
  * Checks, caps and compiles the WebAssembly of a module: its memory may grow to `memoryBytesMax`, and beyond that
  * growth fails inside the guest, on every machine at the same size. Its tables are bounded in the same way. Its code counts what it
- * does (`metering.ts`).
+ * does (`metering.ts`), and computes the same NaN everywhere (`canonical-nan.ts`).
  *
  * @throws {MvmError} `MODULE_INVALID`, `MODULE_UNKNOWN_IMPORT`
  */
@@ -32,7 +33,7 @@ export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Pro
   // The tables come before the memory in a file: their offsets still hold.
   const capped = tables ? withTableMax(bounded, tables) : bounded;
   const edit = new ModuleEdit(file.kind === 'core' ? exposeState(capped) : capped);
-  meter(edit);
+  meter(edit, canonicalizeNaN);
   return compile(edit.encode());
 };
 

@@ -16,8 +16,8 @@ import { regionsOf, type InstructionCost } from './region-costs.ts';
 import { externKinds } from './wasm-sections.ts';
 import { leb, signedLeb } from './wasm-writer.ts';
 
-/** Changes whenever the same code is charged otherwise: states that carry a counter don't fit then. */
-export const meteringVersion = 1;
+/** Changes whenever the same code is charged otherwise, or computes otherwise: states that carry a counter don't fit then. */
+export const meteringVersion = 2;
 
 /** A function that makes no calls, has no loops and costs at most so much is charged where it is called. */
 const leafCostMax = 16;
@@ -71,8 +71,8 @@ interface Counter {
   readonly type: readonly number[];
 }
 
-/** Adds the counter, and the charges to all functions. */
-export const meter = (edit: ModuleEdit): void => {
+/** Adds the counter, and the charges to all functions. @param rewrite - whatever else each function is to become. */
+export const meter = (edit: ModuleEdit, rewrite: (body: FunctionEdit) => void = () => undefined): void => {
   const type = edit.addType([0x60, 0, 0]);
   const table = edit.addTable(oneFunction);
   const global = edit.addGlobal([i64, 1, codes.i64Const, 0, codes.end]);
@@ -82,7 +82,10 @@ export const meter = (edit: ModuleEdit): void => {
   if (start !== undefined) edit.addExport(startExport, externKinds.function, start);
   const leaves = leavesOf(edit);
   const counter = { global: leb(global), table: leb(table), type: leb(type) };
-  edit.rewriteFunctions((body) => chargeFunction(body, counter, leaves));
+  edit.rewriteFunctions((body) => {
+    chargeFunction(body, counter, leaves);
+    rewrite(body);
+  });
 };
 
 /** The functions that are charged where they are called, with their costs. */
