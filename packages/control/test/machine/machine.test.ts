@@ -40,6 +40,7 @@ const actionArbitrary = fc.oneof(
   }),
   fc.record({ type: fc.constant('expire' as const), job, epoch: offset }),
   fc.record({ type: fc.constant('cancel' as const), job }),
+  fc.record({ type: fc.constant('compact' as const), jobsMax: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant('restart' as const) }),
   fc.record({ type: fc.constant('tick' as const), ms: fc.constantFrom(1, 1_000, 40_000) }),
 );
@@ -81,6 +82,9 @@ class History implements Disposable {
         return this.#finish(action);
       case 'expire':
         this.#run({ type: 'expire', at: this.#at, leases: [{ job: action.job, epoch: this.#epochOf(action) }] });
+        return;
+      case 'compact':
+        this.#run({ type: 'compact', at: this.#at, before: this.#at, jobsMax: action.jobsMax });
         return;
       case 'cancel':
         this.#run({ type: 'cancel', at: this.#at, job: action.job, reason: 'model' });
