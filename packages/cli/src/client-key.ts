@@ -1,12 +1,11 @@
 /**
  * Keys of the commands that go over the peer plane. One key belongs to one process at a time, and commands run side by side:
- * so a folder holds several, and a command takes the first that nobody uses. The lock is one of the operating system, on an
- * SQLite file: it ends with the process, however that ends.
+ * so a folder holds several, and a command takes the first that nobody uses.
  */
+import { lockFolder, type FolderLock } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { cliLimits } from './limits.ts';
 import { nodeKey } from './node-key.ts';
 
@@ -22,27 +21,20 @@ export const clientKey = (folder: string, warn: (text: string) => void): ClientK
     const lock = lockOf(path);
     if (lock === undefined) continue;
     try {
-      return { bytes: nodeKey(path, warn), [Symbol.dispose]: () => lock.close() };
+      return { bytes: nodeKey(path, warn), [Symbol.dispose]: () => lock[Symbol.dispose]() };
     } catch (error) {
-      lock.close();
+      lock[Symbol.dispose]();
       throw error;
     }
   }
   throw mvmError('CONFIG_INVALID', `${cliLimits.clientKeysMax} commands use the keys in ${folder} already`, { folder });
 };
 
-const lockOf = (folder: string): DatabaseSync | undefined => {
+const lockOf = (folder: string): FolderLock | undefined => {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw mvmError('CONFIG_INVALID', `the folder of the commands' keys can't be made: ${String(error)}`, { folder });
   }
-  const db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 });
-  try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return db;
-  } catch {
-    db.close();
-    return undefined;
-  }
+  return lockFolder(folder);
 };

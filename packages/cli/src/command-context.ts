@@ -10,6 +10,7 @@ import type { Config } from './config/setting.ts';
 import type { CommandHost, Host } from './host.ts';
 import { PeerClient } from './peer-client.ts';
 import { Terminal } from './output/terminal.ts';
+import { ticketText } from './ticket-text.ts';
 
 /** What a running command has at hand. */
 export interface CommandContext {
@@ -39,7 +40,7 @@ const clientOf = (
     throw new ArgumentError('INVALID_ARGUMENT', 'give --url or --ticket, not both');
   if (config.clientTicket === undefined || url !== undefined)
     return createClient({ url: config.url, token: config.token ?? storedToken(config, host) });
-  const ticket = decodeTicket(config.clientTicket, { clock: systemClock });
+  const ticket = decodeTicket(ticketText(host, config.clientTicket), { clock: systemClock });
   const folder = pathFrom(host, config.clientData);
   const peer = new PeerClient({ ticket, folder, config, warn: (text) => terminal.note(text) });
   host.atEnd(() => peer.close());
@@ -61,7 +62,12 @@ export const withJson = (command: Command): Command =>
 export const withClientOptions = (command: Command): Command =>
   withJson(command)
     .addOption(new Option('--url <url>', 'the control plane (MVM_CI_URL; default http://localhost:3020)'))
-    .addOption(new ClientTicketOption('--ticket <ticket>', 'go over the peer plane, by this ticket (MVM_CI_TICKET)'))
+    .addOption(
+      new ClientTicketOption(
+        '--ticket <ticket>',
+        'go over the peer plane, by this ticket, or the file that holds it (MVM_CI_TICKET)',
+      ),
+    )
     .addOption(
       new Option(
         '--client-data <folder>',

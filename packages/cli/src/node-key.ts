@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepPrivate } from '@mvm-ci/net';
+import { keepPrivate, lockFolder, type FolderLock } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 
 const keyBytes = 32;
@@ -45,3 +45,38 @@ const newKey = (folder: string, path: string): Uint8Array => {
 };
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A node's key that this process alone has until it is disposed of. */
+export interface OwnKey extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The key of a worker, whose folder is its own: two endpoints with one key would get each other's packets. Without a folder
+ * there is nothing to share.
+ *
+ * @throws CONFIG_INVALID when another worker uses the folder, it can't be made, or its key can't be used
+ */
+export const workerKey = (folder: string | undefined, warn: (text: string) => void): OwnKey => {
+  const lock = folder === undefined ? undefined : lockOf(folder);
+  try {
+    return { bytes: nodeKey(folder, warn), [Symbol.dispose]: () => lock?.[Symbol.dispose]() };
+  } catch (error) {
+    lock?.[Symbol.dispose]();
+    throw error;
+  }
+};
+
+const lockOf = (folder: string): FolderLock => {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw mvmError('CONFIG_INVALID', `the data folder can't be made: ${reasonOf(error)}`, { folder });
+  }
+  const lock = lockFolder(folder);
+  if (lock) return lock;
+  const rule = 'a node has one key and one process';
+  throw mvmError('CONFIG_INVALID', `another worker uses the data folder ${folder}: ${rule}, give this one its own`, {
+    folder,
+  });
+};

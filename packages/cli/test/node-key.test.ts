@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { nodeKey } from '../src/node-key.ts';
+import { nodeKey, workerKey } from '../src/node-key.ts';
 
 const silent = (): void => undefined;
 
@@ -44,5 +44,21 @@ describe('nodeKey', () => {
   it('refuses a file that is no key', () => {
     writeFileSync(join(folder, 'node.key'), 'short');
     assert.throws(() => nodeKey(folder, silent), { code: 'CONFIG_INVALID', message: /has 5 bytes, a key has 32/ });
+  });
+});
+
+describe('workerKey', () => {
+  it('gives the key of a folder to one worker at a time', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mvm-ci-own-'));
+    const first = workerKey(folder, silent);
+    assert.throws(() => workerKey(folder, silent), {
+      code: 'CONFIG_INVALID',
+      message: /another worker uses the data folder/,
+    });
+    first[Symbol.dispose]();
+    const second = workerKey(folder, silent);
+    assert.deepEqual(second.bytes, first.bytes);
+    second[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
   });
 });

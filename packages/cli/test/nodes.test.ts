@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { startControlPlane, systemRandom, type ControlPlane } from '@mvm-ci/control';
 import { connectHttp3, decodeTicket, openEndpoint, type PeerClient, type PeerEndpoint } from '@mvm-ci/net';
 import { encodeBody, peerProtocol } from '@mvm-ci/protocol';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -103,5 +103,23 @@ describe('mvm-ci nodes and ticket', { timeout: 120_000 }, () => {
     assert.equal(code, 1);
     assert.match(stderr, /^error NODE_AMBIGUOUS: "twin" can be /);
     for (const { endpoint } of [one, other]) assert.ok(stderr.includes(endpoint.id));
+  });
+
+  it('says which commands there are when it is given another one, and which options they have', async () => {
+    const { code, stderr } = await run('nodes', 'bann', 'x');
+    assert.equal(code, 2);
+    assert.match(stderr, /there is no command "nodes bann": use one of list, ban, allow, rename/);
+    assert.match((await run('nodes', '--help')).stdout, /Options of each of them:\n +--json [^]* --ticket <ticket> /);
+  });
+
+  it('goes by the ticket in a file, and says what is wrong with a file that holds none', async () => {
+    const clientData = ['--client-data', join(data, 'client')];
+    const refused = await runCommand(['nodes', '--ticket', join(data, 'peer-ports.json'), ...clientData]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^error TICKET_INVALID: this is not a ticket: it begins "{/);
+    const admin = join(data, 'admin.ticket');
+    writeFileSync(admin, (await run('ticket', 'create', '--role', 'admin')).stdout);
+    const listed = await runCommand(['nodes', '--ticket', admin, ...clientData]);
+    assert.deepEqual([listed.code, listed.stderr], [0, '']);
   });
 });

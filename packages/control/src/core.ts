@@ -71,7 +71,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     for (const listener of listeners) listener(effects);
   });
   const claims = claimQueue(store, clock);
-  const leases = leaseKeeper({ store, clock, periods, claims });
+  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
+  const leases = leaseKeeper({ store, clock, periods, claims, nodes });
   const { counters } = await store.read<'counters'>({ type: 'counters' });
   const feed = new ChangeFeed(clock, counters.change);
   const { pendingJobsMax = controlLimits.pendingJobsMax, compactAfterMs = controlLimits.compactAfterMs } = options;
@@ -87,7 +88,6 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     (effects) => feed.follow(effects),
   );
   leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
-  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
   await nodes.load();
   const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
   const tickets = new TicketOffice({ store, clock, random });
@@ -135,6 +135,7 @@ const leaseKeeper = (parts: {
   readonly clock: Clock;
   readonly periods: LeasePeriods;
   readonly claims: ClaimQueue;
+  readonly nodes: NodeRegistry;
 }): LeaseKeeper =>
   new LeaseKeeper({
     clock: parts.clock,
@@ -142,6 +143,7 @@ const leaseKeeper = (parts: {
     expire: (over) => {
       const silent = new Set(over.map(({ incarnation }) => incarnation));
       parts.claims.dismiss(({ incarnation }) => silent.has(incarnation));
+      for (const node of parts.nodes.unseenFor(over, parts.periods.leaseMs)) parts.nodes.noteSilence(node);
       const leases = over.map(({ job, epoch }) => ({ job, epoch }));
       return parts.store.apply<'expire'>({ type: 'expire', at: parts.clock.wallMs(), leases });
     },

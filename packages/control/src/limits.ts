@@ -50,6 +50,10 @@ export const controlLimits = {
   pathPollMs: 5_000,
   /** How long the start waits for the relay before tickets are made without knowing that it answers. */
   relayReadyMs: 5_000,
+  /** A worker that waits for jobs is asked whether it is still there when it was not heard of for this long. */
+  rollCallQuietMs: 2_000,
+  /** How long an answer to that takes at most; a worker that gives none counts as gone. */
+  rollCallMs: 1_500,
   /** Nodes that may join. */
   nodesMax: 100_000,
   /** Log lines, or journal entries, in one answer. */

@@ -13,6 +13,7 @@ export type * from './http/byte-duplex.ts';
 export { GiveUp, type GiveUpOptions } from './give-up.ts';
 export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
+export { lockFolder, type FolderLock } from './adapters/folder-lock.ts';
 export { keepPrivate } from './adapters/private-file.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';

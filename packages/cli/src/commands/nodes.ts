@@ -1,5 +1,6 @@
 import type { NodeConnectionView, NodeView } from '@mvm-ci/protocol';
 import type { Command } from 'commander';
+import { ArgumentError } from '../argument-error.ts';
 import { openContext, withClientOptions } from '../command-context.ts';
 import { timeText } from '../output/job-view.ts';
 import type { Column, Paint } from '../output/terminal.ts';
@@ -10,8 +11,9 @@ export const registerNodes = (registrar: Registrar): void => {
   const group = registrar.program
     .command('nodes')
     .description('list, ban, allow and rename the nodes that have joined');
+  const list = registerList(group, registrar);
+  group.addHelpText('after', () => optionsText(list));
   group.addHelpText('after', examples('nodes', 'nodes ban build-7', 'nodes rename 8a88e3 build-7'));
-  registerList(group, registrar);
   registerBan(group, registrar);
   registerAllow(group, registrar);
   registerRename(group, registrar);
@@ -41,22 +43,43 @@ const pathText = (connection: NodeConnectionView | null): string => {
 };
 
 const listHelp = `
-STATE is gone when a node was not heard of for three idle heartbeats: 45 s, unless the control plane has other periods.
+STATE is gone when a node's leases ran out in silence, when it waits for jobs and does not answer this command within 1.5 s,
+or when it was not heard of for three idle heartbeats (45 s, unless the control plane has other periods).
 PATH is how packets go between the node and the control plane now, with the round trip; CHANGES how often that path was
 seen to be another one since it connected. --json has all paths, and the reasons of bans.
 ${examples('nodes list', 'nodes --json')}`;
 
-const registerList = (group: Command, { host }: Registrar): void => {
+const registerList = (group: Command, { host }: Registrar): Command => {
   const list = group.command('list', { isDefault: true });
-  withClientOptions(list.description('list all nodes that ever joined, the last seen first'))
+  return withClientOptions(list.description('list all nodes that ever joined, the last seen first'))
     .addHelpText('after', listHelp)
-    .action(async (flags: object) => {
+    .allowExcessArguments()
+    .action(async (flags: object, { args }: Command) => {
+      demandCommand(group, args[0]);
       const { terminal, client } = openContext(host, flags);
       const nodes = await client().nodes();
       const lastFirst = nodes.toSorted((one, other) => other.seen_at_ms - one.seen_at_ms);
       terminal.result(nodes, () => terminal.table(lastFirst, columns(terminal.paint), 'no nodes have joined'));
     });
 };
+
+// What begins no other command of the group reaches its default one.
+const demandCommand = (group: Command, word: string | undefined): void => {
+  if (word === undefined) return;
+  const names = group.commands.map((command) => command.name());
+  throw new ArgumentError('INVALID_ARGUMENT', `there is no command "nodes ${word}": use one of ${names.join(', ')}`);
+};
+
+/** The options that every command of the group has. */
+const optionsText = (command: Command): string => {
+  const help = command.createHelp();
+  const lines = help
+    .visibleOptions(command)
+    .map((option) => help.formatItem(help.optionTerm(option), termWidth, help.optionDescription(option), help));
+  return `\nOptions of each of them:\n${lines.join('\n')}\n`;
+};
+
+const termWidth = 22;
 
 const nodeHelp = 'NODE is a node id, the beginning of one, or the name of one node.';
 

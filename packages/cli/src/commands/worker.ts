@@ -18,7 +18,7 @@ ${examples(
 export const registerWorker = ({ program, host, exit }: Registrar): void => {
   const command = program.command('worker').description('join a control plane and run its jobs');
   withJson(command)
-    .option('--ticket <ticket>', 'the ticket of the control plane (CONTROL_PLANE_TICKET)')
+    .option('--ticket <ticket>', 'the ticket of the control plane, or the file that holds it (CONTROL_PLANE_TICKET)')
     .option('--slots <count>', `jobs at once (MVM_CI_SLOTS; default ${defaults.slots})`)
     .option('--name <name>', 'a name for people (MVM_CI_NAME; default: the first digits of the node id)')
     .option('--data <folder>', "keep the node's key here, to be the same node next time (MVM_CI_WORKER_DATA)")

@@ -2,19 +2,21 @@ import { decodeTicket, openEndpoint, systemClock, type PeerEndpoint, type Ticket
 import { mvmError } from '@mvm-ci/protocol';
 import { startWorker, type Worker } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
+import type { Host } from '../host.ts';
 import { answerInterrupts } from '../interrupt.ts';
 import { openLogger } from '../logging.ts';
-import { nodeKey } from '../node-key.ts';
+import { workerKey } from '../node-key.ts';
 import { peerOptions, reconnectingPeer } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { systemRandom } from '../system-random.ts';
+import { ticketText } from '../ticket-text.ts';
 import { openEngineHost } from './engine-host.ts';
 import { performerOf } from './kept-secrets.ts';
 
 /** Works until it is told to stop. @returns the exit code */
 export const runWorker = async (context: CommandContext): Promise<number> => {
   const { host, config } = context;
-  const ticket = readTicket(config.ticket);
+  const ticket = readTicket(host, config.ticket);
   const stop = new AbortController();
   let worker: Worker | undefined;
   const end = answerInterrupts(host, {
@@ -26,8 +28,8 @@ export const runWorker = async (context: CommandContext): Promise<number> => {
   });
   const logger = openLogger(context);
   const folder = config.workerData === undefined ? undefined : pathFrom(host, config.workerData);
-  const secretKey = nodeKey(folder, (text) => logger.warn(text));
-  const endpoint = await openEndpoint({ secretKey, ...peerOptions(config) });
+  using key = workerKey(folder, (text) => logger.warn(text));
+  const endpoint = await openEndpoint({ secretKey: key.bytes, ...peerOptions(config) });
   try {
     worker = await join(context, { ticket, endpoint, signal: stop.signal });
     return await untilClosed(context, worker);
@@ -40,8 +42,8 @@ export const runWorker = async (context: CommandContext): Promise<number> => {
   }
 };
 
-const readTicket = (text: string | undefined): Ticket => {
-  if (text !== undefined) return decodeTicket(text, { clock: systemClock });
+const readTicket = (host: Host, text: string | undefined): Ticket => {
+  if (text !== undefined) return decodeTicket(ticketText(host, text), { clock: systemClock });
   throw mvmError('TICKET_INVALID', 'a worker needs a ticket: give it with --ticket or CONTROL_PLANE_TICKET');
 };
 

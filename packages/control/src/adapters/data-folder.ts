@@ -13,11 +13,10 @@
  *
  * Owns the lock. It is a lock of the operating system on an SQLite file: it ends with the process, however that ends.
  */
-import { keepPrivate } from '@mvm-ci/net';
+import { keepPrivate, lockFolder, type FolderLock } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { Random } from '../random.ts';
 import { newToken } from '../trust/token-hash.ts';
@@ -35,10 +34,10 @@ const keyBytes = 32;
 /** See the head of this file. */
 export class DataFolder implements Disposable {
   readonly path: string;
-  readonly #lock: DatabaseSync;
+  readonly #lock: FolderLock;
   readonly #warn: (text: string) => void;
 
-  private constructor(path: string, lock: DatabaseSync, warn: (text: string) => void) {
+  private constructor(path: string, lock: FolderLock, warn: (text: string) => void) {
     this.path = path;
     this.#lock = lock;
     this.#warn = warn;
@@ -105,7 +104,7 @@ export class DataFolder implements Disposable {
 
   /** Lets go of the folder. Idempotent. */
   [Symbol.dispose](): void {
-    if (this.#lock.isOpen) this.#lock.close();
+    this.#lock[Symbol.dispose]();
   }
 
   #kept(name: string, make: () => string): string {
@@ -136,13 +135,9 @@ export class DataFolder implements Disposable {
   }
 }
 
-const lock = (folder: string): DatabaseSync => {
-  const db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 });
-  try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return db;
-  } catch (error) {
-    db.close();
-    throw mvmError('CONFIG_INVALID', `another process uses the data folder ${folder}`, { folder }, { cause: error });
-  }
+const lock = (folder: string): FolderLock => {
+  const taken = lockFolder(folder);
+  if (taken === undefined)
+    throw mvmError('CONFIG_INVALID', `another process uses the data folder ${folder}`, { folder });
+  return taken;
 };

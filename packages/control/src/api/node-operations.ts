@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { Core } from '../core.ts';
 import type { NodeRecord } from '../machine/node-table.ts';
 import { nodeViews } from '../nodes/node-view.ts';
+import { callRoll } from '../nodes/roll-call.ts';
 import { bodyOf, noBody } from './body-spec.ts';
 import { noSearch, operation, value, type Operation, type Outcome } from './operation.ts';
 
@@ -22,7 +23,10 @@ const nodes = operation({
   body: noBody,
   search: noSearch,
   answers: z.array(nodeViewSchema),
-  run: ({ core }) => value(nodeViews(core, core.nodes.list())),
+  run: async ({ core }) => {
+    await callRoll(core);
+    return value(nodeViews(core, core.nodes.list()));
+  },
 });
 
 const shown = (core: Core, node: NodeRecord): Outcome => value(nodeViews(core, [node])[0]);

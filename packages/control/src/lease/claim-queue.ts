@@ -94,6 +94,11 @@ export class ClaimQueue {
     this.#pump();
   }
 
+  /** Whose requests wait now. */
+  waitingWorkers(): ReadonlySet<string> {
+    return new Set(this.#waiting.map(({ wish }) => wish.worker));
+  }
+
   /** Answers the requests that match with nothing: whoever is alive asks again. */
   dismiss(matches: (wish: ClaimWish) => boolean): void {
     for (const waiter of this.#waiting) if (matches(waiter.wish)) this.#end(waiter, []);

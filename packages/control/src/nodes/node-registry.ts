@@ -3,6 +3,7 @@
  * memory; joins, bans and names are commands, sightings are stored rarely and many at once.
  *
  * 1. A node that is not in the copy, or is banned there, is no member; the state machine says the same at joins and claims.
+ * 2. A node whose silence was noted counts as gone until its next sign of life.
  */
 import { mvmError, type NodeRole } from '@mvm-ci/protocol';
 import type { Clock, Timer } from '@mvm-ci/protocol';
@@ -35,6 +36,8 @@ export class NodeRegistry {
   readonly #parts: NodeRegistryParts;
   readonly #nodes: Map<string, NodeRecord> = new Map();
   readonly #seen: Set<string> = new Set();
+  readonly #silent: Set<string> = new Set();
+  readonly #listeners: Set<(node: string) => void> = new Set();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -97,6 +100,8 @@ export class NodeRegistry {
     if (known.bannedAt !== null) throw bannedError(known);
     this.#nodes.set(node, { ...known, seenAt: this.#parts.clock.wallMs() });
     this.#seen.add(node);
+    this.#silent.delete(node);
+    for (const listener of this.#listeners) listener(node);
     if (!this.#stopped) this.#timer ??= this.#parts.clock.after(controlLimits.nodeTouchMs, () => void this.#flush());
     return known;
   }
@@ -107,8 +112,36 @@ export class NodeRegistry {
   }
 
   /** Whether a node was seen lately. */
-  isAlive({ seenAt, bannedAt }: NodeRecord): boolean {
-    return bannedAt === null && seenAt > this.#parts.clock.wallMs() - this.#parts.aliveMs;
+  isAlive({ node, seenAt, bannedAt }: NodeRecord): boolean {
+    return bannedAt === null && !this.#silent.has(node) && seenAt > this.#parts.clock.wallMs() - this.#parts.aliveMs;
+  }
+
+  /** A node gave no sign of life when it had to: its leases ran out, or it was asked. */
+  noteSilence(node: string): void {
+    this.#silent.add(node);
+  }
+
+  /** Holders of `leases` that have been silent for `silentMs` at least: a lease may also run out because no heartbeat named it. */
+  unseenFor(leases: readonly { readonly worker: string }[], silentMs: number): readonly string[] {
+    const before = this.#parts.clock.wallMs() - silentMs;
+    return [...new Set(leases.map(({ worker }) => worker))].filter(
+      (node) => (this.#nodes.get(node)?.seenAt ?? Infinity) <= before,
+    );
+  }
+
+  /** Waits up to `waitMs` for a sign of life of each. @returns those that gave none */
+  async heardOf(nodes: ReadonlySet<string>, waitMs: number): Promise<ReadonlySet<string>> {
+    const missing = new Set(nodes);
+    const over = Promise.withResolvers<void>();
+    const timer = this.#parts.clock.after(waitMs, () => over.resolve());
+    const listener = (node: string): void => {
+      if (missing.delete(node) && missing.size === 0) over.resolve();
+    };
+    this.#listeners.add(listener);
+    await over.promise;
+    this.#listeners.delete(listener);
+    timer.cancel();
+    return missing;
   }
 
   /** Workers that were seen lately. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import { controlLimits } from '../../src/limits.ts';
 import { column, peer, TestPlane, type Called } from './test-plane.ts';
 
 const id = (digit: string): string => digit.repeat(64);
@@ -188,5 +189,34 @@ suite('a node', () => {
     plane.clock.advance(3 * plane.core.periods.idleHeartbeatMs);
     await claim(plane, id('1'));
     assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, false]);
+  });
+
+  test('that waits for jobs is asked for a sign of life when nodes are listed, and is gone when it gives none', async () => {
+    await using plane = await twoWorkers();
+    const waiting = [claim(plane, id('1'), 20_000), claim(plane, id('2'), 20_000)];
+    await turn();
+    plane.clock.advance(controlLimits.rollCallQuietMs + 1);
+    const listed = plane.call('GET', '/nodes');
+    for (const asked of await Promise.all(waiting)) assert.deepEqual(asked.body.jobs, []);
+    const again = claim(plane, id('1'), 20_000);
+    plane.clock.advance(controlLimits.rollCallMs);
+    assert.deepEqual(column((await listed).body, 'alive'), [true, false]);
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, false]);
+    await claim(plane, id('2'));
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, true]);
+    await plane.core.stop();
+    await again;
+  });
+
+  test('is gone when its leases ran out because it was silent, until it is heard of again', async () => {
+    await using plane = await twoWorkers();
+    const publish = (job: string) =>
+      plane.call('POST', '/queue/publish', { body: { job_id: job, workflow: 'crawler' } });
+    await publish('a');
+    assert.equal((await claim(plane, id('1'))).body.jobs[0].job, 'a');
+    plane.clock.advance(plane.core.periods.leaseMs + controlLimits.expiryGranularityMs);
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [false, true]);
+    await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [] }, peer(id('1')));
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, true]);
   });
 });
