@@ -1,4 +1,4 @@
-/** The engine without its disk: replay, live effects, resuming, starting warm and cold, and what many suspended guests weigh. */
+/** The engine without its disk: replay, live effects, resuming, starting warm and cold, what many suspended guests weigh, what metering costs. */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { measureSyncs, syncBound } from '../sync-bound.ts';
 import { bareCompileMs } from './bare-guest.ts';
 import { measureEffects, measureSnapshot } from './effects.ts';
 import { largeModule, variantOf } from './large-module.ts';
+import { measureMetering } from './metering.ts';
 import { bestOf, type Figures } from './rounds.ts';
 import { secondsOf } from './single-run.ts';
 import { engineSizes, type EngineSize } from './size.ts';
@@ -31,9 +32,10 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const starts = await measureStarts(context, size, modules);
   const cold = await measureCold(context, size, modules);
   const hot = await measureHot(context, size, modules.core);
+  const metering = await measureMetering(context, size);
   return {
     bench: 'engine',
-    metrics: [...effects.metrics, ...snapshot, ...starts, ...cold.metrics, hot.figure],
+    metrics: [...effects.metrics, ...snapshot, ...starts, ...cold.metrics, hot.figure, ...metering],
     bounds: [...effects.bounds, ...cold.bounds, syncBound(syncsAtStart, measureSyncs(folder, syncMs))],
     lost: hot.lost,
     duplicated: 0,

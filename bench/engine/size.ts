@@ -16,11 +16,22 @@ export interface EngineSize {
   readonly hot: number;
   /** How often each figure of a single run is taken; the best one counts. */
   readonly rounds: number;
+  /** How often each program that is metered runs, with and without. */
+  readonly meteredTurns: number;
 }
 
 /** The sizes of each load. */
 export const engineSizes: Readonly<Record<Load, EngineSize>> = {
-  smallest: { effects: 200, resumed: 2_000, starts: 20, modules: 2, moduleBytes: 65_536, hot: 50, rounds: 1 },
+  smallest: {
+    effects: 200,
+    resumed: 2_000,
+    starts: 20,
+    modules: 2,
+    moduleBytes: 65_536,
+    hot: 50,
+    rounds: 1,
+    meteredTurns: 3,
+  },
   quick: {
     effects: 50_000,
     resumed: 100_000,
@@ -29,6 +40,7 @@ export const engineSizes: Readonly<Record<Load, EngineSize>> = {
     moduleBytes: 1_048_576,
     hot: 5_000,
     rounds: 3,
+    meteredTurns: 200,
   },
   full: {
     effects: 200_000,
@@ -38,5 +50,6 @@ export const engineSizes: Readonly<Record<Load, EngineSize>> = {
     moduleBytes: 4_194_304,
     hot: 5_000,
     rounds: 7,
+    meteredTurns: 1_000,
   },
 };

@@ -20,22 +20,29 @@ export interface BenchModule {
 
 const version = '1.0.0';
 const coreSource = new URL('./steps.as', import.meta.url);
+const computeSource = new URL('./compute.as', import.meta.url);
 const compiler = fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js'));
 const scriptSource = new URL('./steps.ts', import.meta.url);
 
 /** The guest in AssemblyScript, of the `core` kind. */
 export const buildCoreModule = async (): Promise<BenchModule> => {
-  const module = buildCore({ wasm: await compiledCore(), workflows: [...Object.values(workflows), windowWorkflow] });
+  const module = buildCore({
+    wasm: await compiled(coreSource),
+    workflows: [...Object.values(workflows), windowWorkflow],
+  });
   return named('bench-core', encodeModule(module));
 };
 
+/** WebAssembly that exports the programs of `compute.as`. */
+export const buildComputePrograms = (): Promise<Uint8Array> => compiled(computeSource);
+
 // The compiler as a program: its types, imported, would declare a `console` of their own for the whole project.
-const compiledCore = async (): Promise<Uint8Array> => {
+const compiled = async (file: URL): Promise<Uint8Array> => {
   const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-bench-'));
   try {
     const wasm = join(folder, 'steps.wasm');
     const source = join(folder, 'steps.ts');
-    await copyFile(coreSource, source);
+    await copyFile(file, source);
     const options = ['--runtime', 'stub', '--use', 'abort=', '--optimize', '--outFile', wasm];
     await promisify(execFile)(process.execPath, [compiler, source, ...options]);
     return await readFile(wasm);

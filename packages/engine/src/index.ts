@@ -13,6 +13,7 @@ export type { GuestState, Snapshot } from './guest/guest-state.ts';
 export { guestRuntime, guestRuntimes } from './system-quickjs.ts';
 export type { ModuleSource } from './module/module-cache.ts';
 export { admitModule, type AdmissionOptions, type AdmittedModule } from './module/admission.ts';
+export { meteredInstance } from './guest/fuel/metered-instance.ts';
 export { openEngine, type EngineOptions } from './open-engine.ts';
 export { MemoryJournal, type MemoryJournalOptions } from './journals/memory.ts';
 export { MemoryInbox, type ApplyEffect, type OutwardEffect } from './journals/memory-inbox.ts';

@@ -16,7 +16,7 @@ export interface GuestLimits {
   readonly memoryBytesMax: number;
   /** Stack of a script, in bytes. @default 1048576 */
   readonly stackBytesMax: number;
-  /** What the code of one attempt may use, in units of fuel (docs/internals/fuel.md). @default 1000000000000 */
+  /** What the code of one attempt may use, in units of fuel (docs/internals/fuel.md). @default 10000000000000 */
   readonly fuelMax: number;
 }
 
@@ -26,7 +26,7 @@ export const defaultGuestLimits: GuestLimits = {
   stepGraceMs: 1_000,
   memoryBytesMax: 67_108_864,
   stackBytesMax: 1_048_576,
-  fuelMax: 1_000_000_000_000,
+  fuelMax: 10_000_000_000_000,
 };
 
 /** Limits that are the same everywhere. */
@@ -115,7 +115,7 @@ export const engineLimits = {
   moduleCacheBytesMax: 268_435_456,
   /** Native stack of a guest thread, in MiB: twice what the deepest permitted script was seen to need, before V8 optimizes it and after. */
   threadStackMib: 64,
-  /** Fuel that a guest uses before the host looks whether it may go on: a few milliseconds at most. */
+  /** Fuel that a guest uses before the host looks whether it may go on: some milliseconds at most. */
   fuelSlice: 2_000_000,
   /** How much of an intent a NONDETERMINISM message shows, in characters. */
   shownCharsMax: 300,

@@ -18,6 +18,15 @@ export interface FunctionPlace {
 interface Insertion {
   readonly at: number;
   readonly code: readonly number[];
+  /** Offset in `code` of an `if` whose condition hardly ever holds. */
+  readonly unlikelyAt: number | undefined;
+}
+
+/** A body with all changes. */
+export interface EditedBody {
+  readonly bytes: Uint8Array;
+  /** Offsets in it of the `if` instructions whose condition hardly ever holds. */
+  readonly unlikely: readonly number[];
 }
 
 export class FunctionEdit {
@@ -72,22 +81,30 @@ export class FunctionEdit {
     return this.#locals + this.#added.length - 1;
   }
 
-  /** Puts `code` before the instruction at offset `at` of the file; of two at the same place the first comes first. */
-  insert(at: number, code: readonly number[]): void {
-    this.#insertions.push({ at, code });
+  /**
+   * Puts `code` before the instruction at offset `at` of the file; of two at the same place the first comes first.
+   *
+   * @param unlikelyAt - offset in `code` of an `if` whose condition hardly ever holds: V8 keeps its branch out of the way.
+   */
+  insert(at: number, code: readonly number[], unlikelyAt?: number): void {
+    this.#insertions.push({ at, code, unlikelyAt });
   }
 
-  /** The body with all changes. */
-  encode(): Uint8Array {
+  encode(): EditedBody {
     const { bytes, end } = this.#place;
     const groups = leb(this.#localGroups + this.#added.length);
     const parts = [Buffer.from(groups), bytes.subarray(this.#groupsFrom, this.codeFrom)];
     parts.push(Buffer.from(this.#added.flatMap((type) => [1, type])));
+    let length = parts.reduce((sum, part) => sum + part.length, 0);
+    const unlikely: number[] = [];
     let from = this.codeFrom;
-    for (const { at, code } of this.#insertions.toSorted((a, b) => a.at - b.at)) {
+    for (const { at, code, unlikelyAt } of this.#insertions.toSorted((a, b) => a.at - b.at)) {
       parts.push(bytes.subarray(from, at), Buffer.from(code));
+      length += at - from;
+      if (unlikelyAt !== undefined) unlikely.push(length + unlikelyAt);
+      length += code.length;
       from = at;
     }
-    return Buffer.concat([...parts, bytes.subarray(from, end)]);
+    return { bytes: Buffer.concat([...parts, bytes.subarray(from, end)]), unlikely };
   }
 }

@@ -2,10 +2,11 @@
  * Changes to a WebAssembly module that V8 accepts: what is added comes last in its index space, so nothing that the module has is
  * renumbered, and positions in its own functions are all that moves.
  *
- *   1. Types, tables, globals and exports are appended; a section that the module lacks is made.
+ *   1. Types, functions, tables, globals and exports are appended; a section that the module lacks is made.
  *   2. Function bodies are rewritten one by one (`function-edit.ts`), in the order of the file.
- *   3. Custom sections (names among them) stay as they are.
+ *   3. Custom sections (names among them) stay as they are, but for hints at branches: their offsets would be wrong.
  */
+import { branchHints, isBranchHints } from './branch-hints.ts';
 import { FunctionEdit } from './function-edit.ts';
 import { externKinds, headerBytes, readSections, sectionBytes, sectionIds, type Section } from './wasm-sections.ts';
 import { WasmReader } from './wasm-reader.ts';
@@ -49,6 +50,8 @@ export class ModuleEdit {
   readonly #added: ReadonlyMap<number, Added>;
   readonly #replaced = new Map<number, Uint8Array | undefined>();
   readonly #functions: readonly Definition[];
+  /** The section that says which branches of the changed functions are unlikely. */
+  #hints: Uint8Array = new Uint8Array();
   /** Functions that the module imports: the first ones of all. */
   readonly importedFunctions: number;
 
@@ -61,9 +64,11 @@ export class ModuleEdit {
     const space = (id: number, before = 0): [number, Added] => [id, { first: before + this.#count(id), items: [] }];
     this.#added = new Map([
       space(sectionIds.type),
+      space(sectionIds.function, imported(externKinds.function)),
       space(sectionIds.table, imported(externKinds.table)),
       space(sectionIds.global, imported(externKinds.global)),
       space(sectionIds.export),
+      space(sectionIds.code),
     ]);
     this.importedFunctions = imported(externKinds.function);
     const types = this.#read(sectionIds.type, readParameters);
@@ -88,6 +93,12 @@ export class ModuleEdit {
     return this.#add(sectionIds.global, global);
   }
 
+  /** Appends a function. @param body - its locals and instructions as in the file. @returns its index */
+  addFunction(type: number, body: readonly number[]): number {
+    this.#add(sectionIds.code, [...leb(body.length), ...body]);
+    return this.#add(sectionIds.function, leb(type));
+  }
+
   addExport(name: string, kind: number, index: number): void {
     this.#add(sectionIds.export, [...nameBytes(name), kind, ...leb(index)]);
   }
@@ -109,18 +120,22 @@ export class ModuleEdit {
   rewriteFunctions(rewrite: (edit: FunctionEdit) => void): void {
     const bodies = this.#bodies((edit) => {
       rewrite(edit);
-      const body = edit.encode();
-      return [Buffer.from(leb(body.length)), body];
+      return { index: edit.index, ...edit.encode() };
     });
-    if (bodies.length > 0)
-      this.#replaced.set(sectionIds.code, Buffer.concat([Buffer.from(leb(bodies.length)), ...bodies.flat()]));
+    if (bodies.length === 0) return;
+    const added = this.#added.get(sectionIds.code)?.items ?? [];
+    const parts = bodies.flatMap(({ bytes }) => [Buffer.from(leb(bytes.length)), bytes]);
+    const count = Buffer.from(leb(bodies.length + added.length));
+    this.#replaced.set(sectionIds.code, Buffer.concat([count, ...parts, Buffer.from(added.flat())]));
+    this.#hints = branchHints(bodies);
   }
 
   /** The module with all changes. */
   encode(): Uint8Array {
     const made = order.filter((id) => this.#isMade(id)).map((id) => ({ id, bytes: this.#made(id) }));
     const parts: Uint8Array[] = [this.#bytes.subarray(0, headerBytes)];
-    for (const section of this.#sections) {
+    for (const section of this.#sections.filter((one) => !isBranchHints(one))) {
+      if (section.id === sectionIds.code) parts.push(...made.splice(0).map(({ bytes }) => bytes), this.#hints);
       const place = order.indexOf(section.id);
       const before = made.filter(({ id }) => order.indexOf(id) < place);
       parts.push(...made.splice(0, before.length).map(({ bytes }) => bytes), this.#changed(section));

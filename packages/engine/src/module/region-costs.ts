@@ -2,7 +2,7 @@
  * What a function's code costs. A function is divided into regions: one that begins at its entry, and one at each loop's head.
  * A region ends where an inner loop begins and goes on behind it; each time control comes to its beginning, its cost is charged.
  *
- *   1. The cost of a region is the number of instructions on its longest path: as many run at most until the next charge.
+ *   1. The cost of a region is the sum of what is on its longest path: as many instructions run at most until the next charge.
  *   2. It depends on the code alone.
  */
 import type { FunctionEdit } from './function-edit.ts';
@@ -14,10 +14,16 @@ export interface Region {
   readonly at: number;
   readonly cost: number;
   readonly isLoop: boolean;
+  /** Whether something is called in it. */
+  readonly hasCalls: boolean;
 }
 
-/** What an instruction costs by itself. */
-export type InstructionCost = (instruction: Instruction) => number;
+/** What an instruction is to a region. */
+export interface InstructionRules {
+  /** What it costs by itself. */
+  readonly costOf: (instruction: Instruction) => number;
+  readonly isCall: (instruction: Instruction) => boolean;
+}
 
 interface OpenRegion {
   readonly at: number;
@@ -25,6 +31,7 @@ interface OpenRegion {
   /** Longest path from its beginning to here; `dead` where control can't come. */
   length: number;
   cost: number;
+  hasCalls: boolean;
 }
 
 /** A block that is open: where branches to its label go. */
@@ -54,23 +61,23 @@ const codes = {
 } as const;
 
 /** The regions of a function, its entry first, then its loops in the order of their heads. */
-export const regionsOf = (edit: FunctionEdit, costOf: InstructionCost): readonly Region[] => {
-  const walk = new RegionWalk(edit, costOf);
+export const regionsOf = (edit: FunctionEdit, rules: InstructionRules): readonly Region[] => {
+  const walk = new RegionWalk(edit, rules);
   edit.scan((instruction) => walk.take(instruction));
   return walk.regions;
 };
 
 class RegionWalk {
   readonly #edit: FunctionEdit;
-  readonly #costOf: InstructionCost;
+  readonly #rules: InstructionRules;
   readonly #all: OpenRegion[];
   readonly #frames: Frame[];
   #region: OpenRegion;
 
-  constructor(edit: FunctionEdit, costOf: InstructionCost) {
+  constructor(edit: FunctionEdit, rules: InstructionRules) {
     this.#edit = edit;
-    this.#costOf = costOf;
-    this.#region = { at: edit.codeFrom, isLoop: false, length: 0, cost: 0 };
+    this.#rules = rules;
+    this.#region = { at: edit.codeFrom, isLoop: false, length: 0, cost: 0, hasCalls: false };
     this.#all = [this.#region];
     this.#frames = [{ kind: 'block', region: this.#region, toEnd: dead, lengthAtStart: 0 }];
   }
@@ -80,7 +87,8 @@ class RegionWalk {
   }
 
   take(instruction: Instruction): void {
-    this.#count(this.#costOf(instruction));
+    this.#count(this.#rules.costOf(instruction));
+    this.#region.hasCalls ||= this.#rules.isCall(instruction);
     switch (instruction.opcode) {
       case codes.block:
         return this.#open('block');
@@ -135,7 +143,7 @@ class RegionWalk {
 
   #openLoop(at: number): void {
     const outer = this.#region;
-    this.#region = { at, isLoop: true, length: outer.length === dead ? dead : 0, cost: 0 };
+    this.#region = { at, isLoop: true, length: outer.length === dead ? dead : 0, cost: 0, hasCalls: false };
     this.#all.push(this.#region);
     this.#frames.push({ kind: 'loop', region: this.#region, toEnd: dead, lengthAtStart: outer.length });
   }

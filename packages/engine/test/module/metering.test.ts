@@ -81,8 +81,41 @@ describe('a metered module', () => {
     const copy = body('(memory.copy (i32.const 8) (i32.const 0) (local.get 0))');
     assert.equal((await costOf(copy, 8_000)) - (await costOf(copy, 0)), 1_000);
     const table = body('(table.init $passive (i32.const 3) (i32.const 0) (local.get 0))');
-    assert.equal((await costOf(table, 2)) - (await costOf(table, 0)), 2);
+    assert.equal((await costOf(table, 2)) - (await costOf(table, 0)), 1);
     assert.ok((await costOf(body('(drop (memory.grow (i32.const 1)))'), 0)) >= 1_000);
+  });
+
+  it('is charged the same where it holds the counter in a local', async () => {
+    // A loop that calls nothing is in it; every way out of the function and every call hands the counter on.
+    const ways = [
+      '(drop (call $far (local.get 0)))',
+      '(drop (call_indirect (type $number) (local.get 0) (i32.const 1)))',
+      '(if (local.get 0) (then (return)))',
+      '(block (br_if 1 (local.get 0)))',
+      '(block (br_table 0 1 (local.get 0)))',
+      '(block (br 1))',
+    ];
+    for (const way of ways)
+      for (const value of [0, 1, 3]) {
+        const apart = (await costOf(body(`(drop (call $far (i32.const 1))) ${way}`), value)) - 3 - 5;
+        assert.equal(await costOf(body(`${countTo('')} ${way}`), value), 7 * Math.max(1, value) + apart, way);
+      }
+  });
+
+  it('gives no fuel back for a length that no memory has', async () => {
+    for (const code of [
+      '(memory.fill (i32.const 0) (i32.const 1)',
+      '(table.init $passive (i32.const 0) (i32.const 0)',
+    ]) {
+      const { run, fuel } = await start(body(`${code} (local.get 0))`));
+      const before = fuel.left;
+      assert.throws(() => run(-1), WebAssembly.RuntimeError);
+      assert.ok(fuel.left < before - 10 ** 8);
+    }
+    const { run, fuel } = await start(body('(drop (table.grow 0 (ref.null func) (local.get 0)))'));
+    const before = fuel.left;
+    run(-1);
+    assert.ok(fuel.left < before - 10 ** 9);
   });
 
   it('is stopped at the first charge beyond its budget, wherever its slices end', async () => {

@@ -82,7 +82,7 @@ export class FuelMeter {
   refill(left: number = this.#metering.options.limits.fuelMax): void {
     const granted = Math.min(slice, left);
     this.#reserve = left - granted;
-    if (this.#counter) this.#counter.value = BigInt(granted);
+    if (this.#counter) this.#counter.value = granted;
   }
 
   /** The guest's code is about to run, and has a step's time. */
