@@ -22,6 +22,7 @@ import { uuid, type Random } from './random.ts';
 import { PeerStreams } from './nodes/peer-streams.ts';
 import type { Clock, LendEngine } from '@mvm-ci/protocol';
 import type { Effects } from './machine/effects.ts';
+import type { StoredLease } from './store/query.ts';
 import type { EffectListener, Store } from './store/store.ts';
 
 /** What a core is made of. */
@@ -32,6 +33,8 @@ export interface CoreOptions {
   readonly admit: Admit;
   /** Lends an engine to the workers. @default none */
   readonly lend?: LendEngine | undefined;
+  /** Gives back at once what is still held, and blames no job for it: its holders are gone by no fault of theirs. @default false */
+  readonly givesBack?: boolean | undefined;
   /** @default defaultPeriods */
   readonly periods?: Partial<LeasePeriods> | undefined;
   /** How long a job must have been over before its journal is packed; infinity: never. @default controlLimits.compactAfterMs */
@@ -87,7 +90,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     (effects) => claims.follow(effects),
     (effects) => feed.follow(effects),
   );
-  leases.load((await store.read<'leases'>({ type: 'leases' })).leases);
+  const { leases: stored } = await store.read<'leases'>({ type: 'leases' });
+  leases.load(options.givesBack === true ? await givenBack(store, stored, clock) : stored);
   await nodes.load();
   const peers = new ConnectedPeers({ clock, isMember: (node) => nodes.isMember(node) });
   const tickets = new TicketOffice({ store, clock, random });
@@ -148,6 +152,24 @@ const leaseKeeper = (parts: {
       return parts.store.apply<'expire'>({ type: 'expire', at: parts.clock.wallMs(), leases });
     },
   });
+
+/** Gives back all leases but those of bare claims. @returns those */
+const givenBack = async (
+  store: Store,
+  leases: readonly StoredLease[],
+  clock: Clock,
+): Promise<readonly StoredLease[]> => {
+  const outcome = { type: 'released' } as const;
+  const hash = outcomeHash(outcome);
+  for (const [worker, held] of Map.groupBy(
+    leases.filter(({ bare }) => !bare),
+    (lease) => lease.worker,
+  )) {
+    const finishes = held.map(({ job, epoch, attempt }) => ({ job, epoch, attempt, outcome, outcomeHash: hash }));
+    await store.apply<'finish'>({ type: 'finish', at: clock.wallMs(), worker, finishes, jitter: 0 });
+  }
+  return leases.filter(({ bare }) => bare);
+};
 
 const claimQueue = (store: Store, clock: Clock): ClaimQueue =>
   new ClaimQueue({

@@ -86,6 +86,8 @@ export const controlLimits = {
   strikesMax: 5,
   /** Lost leases in all after which a job is a dead letter. */
   lostLeasesMax: 100,
+  /** Processes alone that ended soon after their start, one after another, before jobs are suspected of it. */
+  shortLivesMax: 2,
   /** A job that ran for this long did not end its worker by starting. */
   suspectRunMs: 30_000,
   /** How soon a suspect that had to wait is looked at again. */

@@ -4,14 +4,15 @@
  *
  * 1. The folder's lock says that nobody else holds a lease of it: what was held when the last process ended is given out
  *    again at once.
+ * 2. A process that was killed is no job's fault, unless it happens again and again, soon after each start.
  */
-import { mvmError, type CallRequest, type Clock } from '@mvm-ci/protocol';
+import { mvmError, type CallRequest, type Clock, type Timer } from '@mvm-ci/protocol';
 import { DataFolder } from './adapters/data-folder.ts';
 import { callOperations, createApi } from './api/api.ts';
 import type { Operation } from './api/operation.ts';
 import { callTable } from './api/served-call.ts';
 import { openCore, type Core } from './core.ts';
-import { standalonePeriods } from './limits.ts';
+import { controlLimits, standalonePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';
 import type { Random } from './random.ts';
@@ -58,7 +59,10 @@ export const openStandalone = async (options: StandaloneOptions): Promise<Standa
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   const folder = DataFolder.open(options.data, (text) => logger.warn({}, text));
   try {
+    const { shortLives } = folder;
+    folder.saveShortLives(shortLives + 1);
     const core = await openCore({
+      givesBack: shortLives < controlLimits.shortLivesMax,
       admit: options.admit,
       clock,
       random,
@@ -67,7 +71,8 @@ export const openStandalone = async (options: StandaloneOptions): Promise<Standa
     });
     const token = folder.joinToken(random);
     await core.tickets.keepOwn(token);
-    return new RunningStandalone({ folder, core, token, logger });
+    const grownUp = clock.after(controlLimits.suspectRunMs, () => folder.saveShortLives(0));
+    return new RunningStandalone({ folder, core, token, logger, grownUp });
   } catch (error) {
     folder[Symbol.dispose]();
     throw error;
@@ -79,6 +84,8 @@ interface Parts {
   readonly core: Core;
   readonly token: string;
   readonly logger: Logger;
+  /** Fires when this process has lived for long enough. */
+  readonly grownUp: Timer;
 }
 
 class RunningStandalone implements Standalone {
@@ -142,7 +149,10 @@ class RunningStandalone implements Standalone {
   }
 
   async #stop(): Promise<void> {
-    await this.#parts.core.stop();
-    this.#parts.folder[Symbol.dispose]();
+    const { core, folder, grownUp } = this.#parts;
+    grownUp.cancel();
+    await core.stop();
+    folder.saveShortLives(0);
+    folder[Symbol.dispose]();
   }
 }

@@ -148,7 +148,7 @@ suite('a control plane', () => {
   test('takes its data folder for itself, and stops twice', async () => {
     using folder = new TemporaryFolder();
     const plane = await start(folder.path);
-    await assert.rejects(start(folder.path), { code: 'CONFIG_INVALID', message: /another control plane/ });
+    await assert.rejects(start(folder.path), { code: 'CONFIG_INVALID', message: /another process/ });
     await Promise.all([plane.stop(), plane.stop()]);
     await using again = await start(folder.path);
     assert.ok(again.node);

@@ -1,5 +1,7 @@
 import { claimAnswerSchema } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join as pathIn } from 'node:path';
 import { suite, test } from 'node:test';
 import { openStandalone, type Standalone } from '../src/standalone.ts';
 import { moduleFile } from './api/test-plane.ts';
@@ -34,7 +36,25 @@ suite('a control plane without peers', () => {
     await using second = await open(folder.path);
     await join(second, 'i2');
     assert.deepEqual(await claim(second, 'i2'), [{ job: 'a', epoch: 2 }]);
-    assert.equal((await second.core.queue.status('a')).lost_leases, 1);
+    assert.equal((await second.core.queue.status('a')).lost_leases, 0);
+  });
+
+  test('blames jobs only when processes end again and again, soon after their start', { timeout: 60_000 }, async () => {
+    using folder = new TemporaryFolder();
+    {
+      await using first = await open(folder.path);
+      await first.core.modules.deploy({ name: 'm', version: '1', file: moduleFile() });
+      await first.core.queue.publish([{ job_id: 'a', workflow: 'm' }]);
+      await join(first);
+      await claim(first);
+    }
+    assert.equal(readFileSync(pathIn(folder.path, 'short-lives'), 'utf8'), '0\n');
+    writeFileSync(pathIn(folder.path, 'short-lives'), '2\n');
+    await using later = await open(folder.path);
+    assert.equal(readFileSync(pathIn(folder.path, 'short-lives'), 'utf8'), '3\n');
+    await join(later, 'i2');
+    assert.deepEqual(await claim(later, 'i2'), [{ job: 'a', epoch: 2 }]);
+    assert.equal((await later.core.queue.status('a')).lost_leases, 1);
   });
 
   test('serves jobs and modules over HTTP, and no peers', async () => {

@@ -8,6 +8,7 @@
  *   operator.token    the operator's bearer token, when one was generated
  *   peer-ports.json   the UDP ports of the last start, so that tickets stay good
  *   endpoint.ticket   the ticket
+ *   short-lives       processes in a row that ended soon after their start without being asked to, of a process alone
  *
  * Secrets are for the owner alone (mode 600): what others could read is taken from them, with a warning.
  *
@@ -100,6 +101,16 @@ export class DataFolder implements Disposable {
 
   writeTicket(ticket: string): void {
     this.#write('endpoint.ticket', ticket);
+  }
+
+  /** Processes in a row that ended soon and unasked; 0 when that is not known. */
+  get shortLives(): number {
+    const count = Number(this.#read('short-lives'));
+    return Number.isSafeInteger(count) && count > 0 ? count : 0;
+  }
+
+  saveShortLives(count: number): void {
+    this.#write('short-lives', String(count));
   }
 
   /** Lets go of the folder. Idempotent. */

@@ -64,6 +64,7 @@ export interface StoredJournal {
 
 /** A lease that was current when the process ended. */
 export interface StoredLease extends LeaseEffect {
+  readonly attempt: number;
   readonly cancelReason: string | null;
 }
 

@@ -169,6 +169,7 @@ export class Reader {
 const storedLease = (job: JobRecord): StoredLease => ({
   job: job.id,
   epoch: job.epoch,
+  attempt: job.attempt,
   worker: job.worker ?? '',
   incarnation: job.incarnation ?? '',
   bare: job.bare,

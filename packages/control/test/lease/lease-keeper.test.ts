@@ -69,7 +69,7 @@ suite('the lease keeper', () => {
 
   test('ends nothing in the grace time after a start, and keeps what is extended in it', () => {
     const { keeper, clock, expired } = new Bench();
-    const stored = { ...w1, epoch: 3, bare: false, cancelReason: null };
+    const stored = { ...w1, attempt: 1, epoch: 3, bare: false, cancelReason: null };
     keeper.load([
       { ...stored, job: 'a' },
       { ...stored, job: 'b' },
@@ -84,7 +84,7 @@ suite('the lease keeper', () => {
   test('without a grace time ends all leases of the process before at once, but those of bare claims', () => {
     const bench = new Bench();
     const keeper = bench.keeperWith({ startGraceMs: 0 });
-    const stored = { ...w1, epoch: 3, cancelReason: null };
+    const stored = { ...w1, attempt: 1, epoch: 3, cancelReason: null };
     keeper.load([
       { ...stored, job: 'a', bare: false },
       { ...stored, job: 'b', bare: true },
@@ -95,7 +95,7 @@ suite('the lease keeper', () => {
 
   test('names a cancellation at every heartbeat, also after a restart, until the lease is over', () => {
     const { keeper } = new Bench();
-    keeper.load([{ ...w1, job: 'b', epoch: 1, bare: false, cancelReason: 'stored' }]);
+    keeper.load([{ ...w1, attempt: 1, job: 'b', epoch: 1, bare: false, cancelReason: 'stored' }]);
     const effects = claimed({});
     effects.cancels.push({ job: 'a', epoch: 1, reason: 'enough' }, { job: 'a', epoch: 2, reason: 'of another epoch' });
     keeper.follow(effects);
