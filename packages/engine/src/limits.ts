@@ -109,6 +109,8 @@ export const engineLimits = {
    * and rebuilt when it is needed.
    */
   residentGuestsMax: 512,
+  /** Bytes of WebAssembly that are prepared on the engine's main thread; what is larger gets a thread of its own. */
+  preparedHereBytesMax: 65_536,
   /** Elements of one table of a guest: they lie in the host's memory, not in the guest's. */
   tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */

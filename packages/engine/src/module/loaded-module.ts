@@ -3,7 +3,7 @@ import { mvmError, type ModuleFile } from '@mvm-ci/protocol';
 import type { GuestModule } from '../guest/guest-threads.ts';
 import type { GuestCode } from '../guest/thread-message.ts';
 import type { WasmKind } from './guest-shape.ts';
-import { prepareCore } from './core-module.ts';
+import { prepareModule } from './preparation.ts';
 import { stackMapper } from './source-positions.ts';
 
 /** A module that runs can use. */
@@ -45,7 +45,7 @@ const guestCode = async (file: ModuleFile, options: LoadOptions): Promise<GuestC
   if (file.kind !== 'javascript') {
     const { kind, runtime } = file;
     checkRuntime(kind, runtime);
-    const wasm = await prepareCore(file, options.memoryBytesMax);
+    const wasm = await prepareModule(file, options.memoryBytesMax);
     return { kind, wasm, variant: runtime };
   }
   const script = decodeScript(file.code);
