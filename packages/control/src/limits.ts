@@ -34,6 +34,8 @@ export const controlLimits = {
   listedTextBytesMax: 65_536,
   /** The body of a join, in bytes, also once it is unpacked: strangers send it. */
   joinBytesMax: 4_096,
+  /** Request bodies of one node that are under way, together: twice the longest one. */
+  nodeBodyBytesMax: 134_217_728,
   /** Peer streams of one node at the same time. */
   peerStreamsMax: 4,
   /** What a call takes besides its body. */

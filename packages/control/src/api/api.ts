@@ -5,8 +5,10 @@
 import { bodyTypeOf, decodeBody, mvmError, MvmError, routes } from '@mvm-ci/protocol';
 import { Hono, type Context } from 'hono';
 import type { Core } from '../core.ts';
+import { controlLimits } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 import { admit } from '../trust/access.ts';
+import { BodyBudget, freeShare, type BodyShare } from './body-budget.ts';
 import type { Caller } from './caller.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { eventOperation } from './event-operation.ts';
@@ -65,33 +67,40 @@ const jobOperations: readonly Operation[] = [
 export const createApi = (parts: ApiParts): Api => {
   const app = new Hono<Bound>();
   const served = parts.scope === 'jobs' ? [...jobOperations, openapiOperation(jobOperations)] : operations;
-  for (const one of served) app.on(one.method, routes[one.route], (context) => serve(parts, one, context));
+  const serving = { ...parts, budget: new BodyBudget(controlLimits.nodeBodyBytesMax) };
+  for (const one of served) app.on(one.method, routes[one.route], (context) => serve(serving, one, context));
   app.notFound((context) => refuse(parts, context, routeNotFound(context)));
   app.onError((error, context) => refuse(parts, context, error));
   return { fetch: async (request, caller) => app.fetch(request, { caller }) };
 };
 
-const serve = async (parts: ApiParts, one: Operation, context: Context<Bound>): Promise<Response> => {
+interface Serving extends ApiParts {
+  readonly budget: BodyBudget;
+}
+
+const serve = async (parts: Serving, one: Operation, context: Context<Bound>): Promise<Response> => {
   const { core } = parts;
   const caller = admit(core.nodes, one, context.env.caller);
   const request = context.req.raw;
+  const share = caller.kind === 'peer' ? parts.budget.share(caller.node) : freeShare;
   const outcome = await one.invoke({
     core,
     caller,
     logger: parts.logger,
     signal: request.signal,
     header: (name) => request.headers.get(name),
-    body: await bodyOf(one, request),
+    body: await bodyOf(one, request, share),
     search: context.req.query(),
     parameter: Object.values(context.req.param())[0] ?? '',
   });
   return outcomeResponse(outcome, request);
 };
 
-const bodyOf = async (one: Operation, request: Request): Promise<unknown> => {
+const bodyOf = async (one: Operation, request: Request, share: BodyShare): Promise<unknown> => {
   if (one.body.mode === 'none') return undefined;
   if (one.body.mode === 'stream') return request.body;
-  const bytes = await readBody(request, one.bodyBytesMax);
+  using held = share;
+  const bytes = await readBody(request, one.bodyBytesMax, held);
   if (one.body.mode === 'bytes') return bytes;
   // No body at all stands for an absent value; the schema says whether that will do.
   return bytes.length === 0 ? undefined : decodeBody(bytes, bodyTypeOf(request.headers.get('content-type')));

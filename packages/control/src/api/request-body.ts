@@ -1,15 +1,17 @@
 import { decodeContent } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
+import type { BodyShare } from './body-budget.ts';
 
 /**
  * A request's body, unpacked, never holding more than `bytesMax` and one chunk of it.
  *
- * @throws PAYLOAD_TOO_LARGE when it is longer, CONNECTION_LOST when it ends early; what `decodeContent` throws
+ * @throws PAYLOAD_TOO_LARGE when it is longer, UNAVAILABLE when `share` has no room for it, CONNECTION_LOST when it ends early; what `decodeContent` throws
  */
-export const readBody = async (request: Request, bytesMax: number): Promise<Uint8Array> => {
+export const readBody = async (request: Request, bytesMax: number, share: BodyShare): Promise<Uint8Array> => {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN);
   if (announced > bytesMax) throw tooLarge(bytesMax, announced);
-  const bytes = announced >= 0 ? await wholeBody(request) : await chunkedBody(request, bytesMax);
+  if (announced > 0) share.take(announced);
+  const bytes = announced >= 0 ? await wholeBody(request) : await chunkedBody(request, bytesMax, share);
   if (bytes.length > bytesMax) throw tooLarge(bytesMax, bytes.length);
   return decodeContent(bytes, request.headers.get('content-encoding'), bytesMax);
 };
@@ -23,7 +25,7 @@ const wholeBody = async (request: Request): Promise<Uint8Array> => {
   }
 };
 
-const chunkedBody = async (request: Request, bytesMax: number): Promise<Uint8Array> => {
+const chunkedBody = async (request: Request, bytesMax: number, share: BodyShare): Promise<Uint8Array> => {
   if (request.body === null) return new Uint8Array();
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
   const chunks: Uint8Array[] = [];
@@ -32,10 +34,13 @@ const chunkedBody = async (request: Request, bytesMax: number): Promise<Uint8Arr
     const chunk = await nextChunk(reader);
     if (chunk === undefined) return new Uint8Array(Buffer.concat(chunks));
     length += chunk.length;
-    if (length > bytesMax) {
+    try {
+      if (length > bytesMax) throw tooLarge(bytesMax, length);
+      share.take(chunk.length);
+    } catch (error) {
       // What is still to come is refused; whether the sender hears of that is its affair.
       reader.cancel().catch(() => undefined);
-      throw tooLarge(bytesMax, length);
+      throw error;
     }
     chunks.push(chunk);
   }
