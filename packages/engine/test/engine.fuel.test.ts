@@ -74,6 +74,24 @@ describe('a guest that computes for ever', () => {
     });
 });
 
+describe('a step that lasts too long', () => {
+  let engine: TestEngine;
+
+  before(async () => {
+    // So long a grace that it is never the thread that is ended.
+    const limits = { stepMsMax: 200, stepGraceMs: 600_000, fuelMax: Number.MAX_SAFE_INTEGER };
+    engine = await openTestEngine({ modules: await endless(), limits });
+  });
+
+  after(() => engine.stop());
+
+  for (const name of names)
+    it(`is ended without its thread: ${name}`, async () => {
+      const { end } = await engine.finish(name, { job: 'endless' });
+      assert.equal(failureOf(end)?.code, 'STEP_TIMEOUT', JSON.stringify(end));
+    });
+});
+
 describe('the budget of an attempt', () => {
   let engine: TestEngine;
   const fuelMax = 200_000_000;

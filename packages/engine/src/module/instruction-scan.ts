@@ -76,6 +76,12 @@ const vector: typeof plain = [
   [94, 255, none],
 ];
 
+/** The same by number: looking through the ranges for each instruction takes most of a scan. */
+const listed = (table: typeof plain): readonly (Skip | undefined)[] =>
+  Array.from({ length: 256 }, (_, number) => table.find(([first, last]) => number >= first && number <= last)?.[2]);
+const byOpcode = listed(plain);
+const byOperation = { bulk: listed(bulk), vector: listed(vector) };
+
 /** An instruction where it stands. */
 export interface Instruction {
   readonly opcode: number;
@@ -121,20 +127,17 @@ const skipOf = (opcode: number, operation: number, offset: number): Skip => {
     case 0xfb:
       throw refused('garbage-collected objects', offset);
     case 0xfc:
-      return found(bulk, operation) ?? unknown(opcode, offset);
+      return byOperation.bulk[operation] ?? unknown(opcode, offset);
     case 0xfd: {
       if (operation >= 0x100) throw refused('relaxed SIMD', offset);
-      return found(vector, operation) ?? unknown(opcode, offset);
+      return byOperation.vector[operation] ?? unknown(opcode, offset);
     }
     case 0xfe:
       throw refused('an atomic instruction', offset);
     default:
-      return found(plain, opcode) ?? unknown(opcode, offset);
+      return byOpcode[opcode] ?? unknown(opcode, offset);
   }
 };
-
-const found = (table: typeof plain, opcode: number): Skip | undefined =>
-  table.find(([first, last]) => opcode >= first && opcode <= last)?.[2];
 
 const unknown = (opcode: number, offset: number): never => {
   throw refused(`the instruction 0x${opcode.toString(16)}`, offset);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { zstdDecompressSync } from 'node:zlib';
 import { workflowModule } from '@mvm-ci/testkit';
 import { GuestThreads, type GuestHandle, type GuestModule, type StandingState } from '../../src/guest/guest-threads.ts';
 import { defaultGuestLimits } from '../../src/limits.ts';
@@ -24,6 +25,8 @@ const open = async (options: { residentGuestsMax?: number; threads?: number } = 
     ...options,
   });
 
+/** Where a state has what is left of its fuel (`memory-difference.ts`). */
+const fuelAt = 8;
 const seedOf = (number: number): Uint8Array => new Uint8Array(32).fill(number);
 const sleepOf = (call: number): GuestStep['recorded'] => [{ type: 'sleep', call, ms: call }];
 /** Steps of the counter, the last one not recorded yet. */
@@ -73,6 +76,24 @@ describe('the state of a guest', () => {
     assert.equal(await original.memoryHash(), hash);
     await bring(replayed, 36);
     assert.notEqual(await replayed.memoryHash(), hash);
+  });
+
+  it('has as much fuel left, whether it was lived through, replayed after the guest left memory, or resumed', async () => {
+    const fuelOf = ({ state }: StandingState): number => zstdDecompressSync(state.bytes).readDoubleLE(fuelAt);
+    await using threads = await open({ residentGuestsMax: 1 });
+    const live = threads.open(counter);
+    await bring(live, 30);
+    const half = await captured(live);
+    await bring(live, 40);
+    const left = fuelOf(await captured(live));
+    assert.ok(left < fuelOf(half) && fuelOf(half) < defaultGuestLimits.fuelMax);
+    const others = [threads.open(counter), threads.open(counter, half), threads.open(counter)];
+    // In turns, so that each is dropped from memory by the next one.
+    for (const count of [35, 40]) for (const guest of others) await bring(guest, count);
+    for (const guest of others) {
+      await bring(guest, 40);
+      assert.equal(fuelOf(await captured(guest)), left);
+    }
   });
 
   it('can be taken out of a guest that began with one', async () => {
