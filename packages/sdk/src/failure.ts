@@ -11,7 +11,7 @@ export const failIntent = (thrown: unknown): Intent => {
   const { name, message, stack } = describeThrown(thrown);
   return {
     type: 'fail',
-    code: thrown instanceof EffectError ? thrown.code : 'WORKFLOW_FAILED',
+    code: codeOf(thrown),
     name: name.slice(0, limits.errorCharsMax),
     message: message.slice(0, limits.errorCharsMax),
     stack: stack.slice(0, limits.errorCharsMax),
@@ -39,8 +39,21 @@ const stringify: (value: unknown) => string | undefined = JSON.stringify;
 const describeThrown = (
   thrown: unknown,
 ): { readonly name: string; readonly message: string; readonly stack: string } => {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: `thrown: ${textOf(thrown)}`, stack: '' };
-  return { name: textOf(thrown.name), message: textOf(thrown.message), stack: textOf(thrown.stack ?? '') };
+  try {
+    if (!(thrown instanceof Error)) return { name: 'Error', message: `thrown: ${textOf(thrown)}`, stack: '' };
+    return { name: textOf(thrown.name), message: textOf(thrown.message), stack: textOf(thrown.stack ?? '') };
+  } catch {
+    // A getter or a proxy's trap of the author's threw while it was looked at.
+    return { name: 'Error', message: 'thrown: something that throws when it is looked at', stack: '' };
+  }
+};
+
+const codeOf = (thrown: unknown): string => {
+  try {
+    return thrown instanceof EffectError ? thrown.code : 'WORKFLOW_FAILED';
+  } catch {
+    return 'WORKFLOW_FAILED';
+  }
 };
 
 // A getter or toString of the author's can throw again; the attempt must still end.
