@@ -12,8 +12,8 @@ interface ChargeRule {
 /** A function without loops, calls and bulk instructions that costs at most so much is charged where it is called. */
 export const leafCostMax = 16;
 
-/** What a call of a host function counts for more; as part of a long path it costs 1,000. */
-export const hostCallCost = 16_000;
+/** What a call of a host function counts for more; as part of a long path it costs 4,000. */
+export const hostCallCost = 64_000;
 
 const bulkPrefix = 0xfc;
 const free: ChargeRule = { kind: 'plain', cost: 0 };

@@ -20,7 +20,7 @@ import { externKinds } from './wasm-sections.ts';
 import { leb } from './wasm-writer.ts';
 
 /** Changes whenever the same code is charged otherwise, or computes otherwise: states that carry a counter don't fit then. */
-export const meteringVersion = 3;
+export const meteringVersion = 4;
 
 /** So that few functions are looked at twice. */
 const leafBytesMax = 64;
