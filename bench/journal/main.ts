@@ -25,17 +25,18 @@ const measure = async (context: BenchContext): Promise<Report> => {
   const path = join(folder, 'journals.db');
   const syncsAtStart = measureSyncs(folder, syncMs);
   say(`${2 * effects} entries, live`);
-  const liveS = await runLive(path, modules.core, effects);
+  const liveS = await runLive(path, modules.core, { effects, signal });
   const storedMib = statSync(path).size / mib;
   signal.throwIfAborted();
   say('read back, and resumed');
-  const { entries, readS, resumeS } = await readAndResume(path, modules.core, effects);
+  const { entries, readS, resumeS } = await readAndResume(path, modules.core, { effects, signal });
   signal.throwIfAborted();
   say('replayed');
-  const core = await replayed(modules.core, entries);
+  const core = await replayed(modules.core, entries, signal);
   const script = await replayed(
     modules.script,
     recordedJournal({ job, module: modules.script, kind: 'javascript', effects }),
+    signal,
   );
   return {
     bench: 'journal',
@@ -73,8 +74,20 @@ const perS = (name: string, value: number, what: string): Figure => ({ name, val
 const requestOf = ({ hash }: BenchModule, effects: number) =>
   ({ job, module: hash, workflow: workflows.sequence, input: String(effects) }) as const;
 
-const runLive = async (path: string, module: BenchModule, effects: number): Promise<number> => {
-  await using engine = await openBenchEngine([module]);
+interface Work {
+  readonly effects: number;
+  readonly signal: AbortSignal;
+}
+
+/** An engine that ends with all that runs in it when `signal` fires. */
+const openEngine = async (module: BenchModule, signal: AbortSignal): ReturnType<typeof openBenchEngine> => {
+  const engine = await openBenchEngine([module]);
+  signal.addEventListener('abort', () => void engine.stop(), { once: true });
+  return engine;
+};
+
+const runLive = async (path: string, module: BenchModule, { effects, signal }: Work): Promise<number> => {
+  await using engine = await openEngine(module, signal);
   await using journals = new SqliteJournals(path);
   const { sink } = await journals.hold(job, 1);
   return await secondsOf(engine, { ...requestOf(module, effects), sink });
@@ -83,9 +96,9 @@ const runLive = async (path: string, module: BenchModule, effects: number): Prom
 const readAndResume = async (
   path: string,
   module: BenchModule,
-  effects: number,
+  { effects, signal }: Work,
 ): Promise<{ readonly entries: readonly JournalEntry[]; readonly readS: number; readonly resumeS: number }> => {
-  await using engine = await openBenchEngine([module]);
+  await using engine = await openEngine(module, signal);
   await using journals = new SqliteJournals(path);
   let entries: readonly JournalEntry[] = [];
   const readS = await timed(async () => {
@@ -100,8 +113,9 @@ const readAndResume = async (
 const replayed = async (
   module: BenchModule,
   journal: readonly JournalEntry[],
+  signal: AbortSignal,
 ): Promise<{ readonly report: ReplayReport; readonly perS: number }> => {
-  await using engine = await openBenchEngine([module]);
+  await using engine = await openEngine(module, signal);
   const startMs = performance.now();
   const report = await engine.replay({ job, attempt: 1, module: module.hash, workflow: workflows.sequence, journal });
   return { report, perS: (report.entries * 1_000) / (performance.now() - startMs) };
