@@ -4,6 +4,8 @@
  */
 import { connectHttp3, decodeTicket, http3Alpn, openEndpoint } from '@mvm-ci/net';
 import type { BidirectionalStream, PeerClient, PeerConnection, PeerEndpoint, Ticket } from '@mvm-ci/net';
+import { peerProtocol, routes } from '@mvm-ci/protocol';
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 
 /** A variable-length integer of 4 bytes (RFC 9000 section 16). */
@@ -40,6 +42,10 @@ export const head = (method: string, path: string, more: Readonly<Record<string,
   return frame(0x01, Uint8Array.from([0, 0, ...Object.entries(lines).flatMap(([name, value]) => line(name, value))]));
 };
 
+/** What a node says that wants to join by a token. */
+export const joinBody = (token: string): string =>
+  JSON.stringify({ protocol: peerProtocol, token, incarnation: 'attacker', name: 'attacker' });
+
 /** A node that attacks. */
 export class Attacker implements AsyncDisposable {
   /** What the user would paste. */
@@ -63,6 +69,19 @@ export class Attacker implements AsyncDisposable {
   /** A client that follows the rules of HTTP/3, from a fresh node. */
   async client(): Promise<PeerClient> {
     return connectHttp3(await this.#open(), this.ticket.address);
+  }
+
+  /** The same when it has joined, as a worker would. */
+  async member(): Promise<PeerClient> {
+    const client = await this.client();
+    const headers = { 'content-type': 'application/json' };
+    const answer = await client.fetch(routes.join, {
+      method: 'POST',
+      headers,
+      body: joinBody(this.ticket.token ?? ''),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    return client;
   }
 
   /** Opens a stream, writes to it, and leaves it so. */

@@ -7,11 +7,14 @@
  * that is yet to be collected; a leak of one attack (30,000 bytes on each of 10,000 streams) would pass it.
  */
 import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { zstdCompressSync } from 'node:zlib';
-import { peerProtocol, routes } from '@mvm-ci/protocol';
-import { Attacker, frame, head } from './attacker.ts';
+import { limits, routes } from '@mvm-ci/protocol';
+import { Attacker, frame, head, joinBody } from './attacker.ts';
 import { Receiver } from './receiver.ts';
 import { Scene } from './scene.ts';
 
@@ -31,8 +34,6 @@ const times = <T>(count: number, work: (index: number) => Promise<T>): Promise<T
   Promise.all(Array.from({ length: count }, (_, index) => work(index)));
 const count = (outcomes: readonly boolean[]): number => outcomes.filter(Boolean).length;
 const garbage = (index: number): Uint8Array => Uint8Array.from({ length: 5_000 }, (_, at) => (at * 7 + index) & 0xff);
-const joinBody = (token: string): string =>
-  JSON.stringify({ protocol: peerProtocol, token, incarnation: 'attacker', name: 'attacker' });
 const json = { 'content-type': 'application/json' };
 
 const codeOf = async (response: Response): Promise<string> => {
@@ -40,16 +41,30 @@ const codeOf = async (response: Response): Promise<string> => {
   return body.error?.code ?? String(response.status);
 };
 
-/** A peer that has joined, as a worker would. */
-const joined = async (attacker: Attacker) => {
-  const client = await attacker.client();
-  const answer = await client.fetch(routes.join, {
-    method: 'POST',
-    headers: json,
-    body: joinBody(attacker.ticket.token ?? ''),
-  });
-  assert.equal(answer.status, 200, await answer.text());
-  return client;
+/** The head of a frame of a peer stream (`docs/internals/peer-stream.md`), and what follows. */
+const channelFrame = (typeAndFlags: number, number: number, payload: readonly number[], length = payload.length) =>
+  Uint8Array.from([typeAndFlags, length >>> 8, length & 0xff, 0, 0, 0, number >>> 8, number & 0xff, ...payload]);
+const hello = channelFrame(0x10, 0, [...Buffer.from('mvmf'), 0, 1, 0, 0, 4, 0, 2, 0, 0, 0]);
+const tooManyOpened = Array.from({ length: 10_000 }, (_, index) => channelFrame(0x21, index * 2 + 1, [1]));
+
+/** What breaks a peer stream, each in another way. */
+const brokenChannels: readonly Uint8Array[] = [
+  garbage(3),
+  Buffer.concat([hello, channelFrame(0x23, 1, [1], 65_535), garbage(1)]),
+  // A message that says that it unpacks to 4 GB.
+  Buffer.concat([hello, channelFrame(0x27, 1, [255, 255, 255, 255, 1, 2, 3])]),
+  Buffer.concat([hello, ...tooManyOpened]),
+];
+
+/** Processes that vanished without a word; the frozen ones are still there. */
+const silenced: ChildProcess[] = [];
+
+const vanish = async (ticket: string, signal: NodeJS.Signals): Promise<boolean> => {
+  const program = fileURLToPath(new URL('vanishing-peer.ts', import.meta.url));
+  const child = spawn(process.execPath, [program, ticket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  silenced.push(child);
+  const [said] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as readonly unknown[];
+  return String(said) === 'there\n' && child.kill(signal);
 };
 
 const attacks: readonly Attack[] = [
@@ -179,9 +194,9 @@ const attacks: readonly Attack[] = [
           await send.finish();
           return receive.read(100);
         },
-        async (one) => joined(one),
+        async (one) => one.member(),
         async (one) => {
-          const client = await joined(one);
+          const client = await one.member();
           const body = JSON.stringify({ incarnation: 'attacker', capacity: 1, waitMs: 20_000 });
           // It gets no job before it vanishes, or gives that job back by its silence.
           client.fetch(routes.claim, { method: 'POST', headers: json, body }).catch(() => undefined);
@@ -194,6 +209,47 @@ const attacks: readonly Attack[] = [
         return true;
       });
       return count(vanished);
+    },
+  },
+  {
+    name: 'peers that are killed or frozen without a word, in the middle of everything',
+    hits: 2,
+    run: async (attacker) =>
+      count(await Promise.all([vanish(attacker.text, 'SIGKILL'), vanish(attacker.text, 'SIGSTOP')])),
+  },
+  {
+    name: 'members that say what is none in their stream, or too much',
+    hits: brokenChannels.length,
+    run: async (attacker) =>
+      count(
+        await Promise.all(
+          brokenChannels.map(async (bytes) => {
+            const member = await attacker.member();
+            const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes) });
+            const answer = await member.fetch(routes.peerStream, { method: 'POST', body });
+            // The other side says why, and ends.
+            const said = await answer.text();
+            return said.includes('CONNECTION_LOST') || said.includes('broke a rule');
+          }),
+        ),
+      ),
+  },
+  {
+    name: 'a member that lets a hundred long bodies trickle in',
+    hits: 90,
+    run: async (attacker) => {
+      const { connection } = await attacker.member();
+      const long = head('POST', routes.append, { 'content-length': String(limits.requestBytesMax) });
+      const start = frame(0, Uint8Array.of(1), 1_000);
+      for (let index = 0; index < 10; index += 1) await attacker.write(connection, long, start);
+      const refusals = await times(90, async () => {
+        const { receive } = await attacker.write(connection, long, start);
+        let said = '';
+        for (let bytes = await receive.read(4_096); bytes.length > 0; bytes = await receive.read(4_096))
+          said += Buffer.from(bytes).toString('latin1');
+        return said.includes('UNAVAILABLE');
+      });
+      return count(refusals);
     },
   },
   {
@@ -234,17 +290,17 @@ const attacks: readonly Attack[] = [
     name: 'tickets that are used up or revoked, played again and again',
     hits: 40,
     run: async (attacker, scene) => {
-      const once = await scene.client.createTicket({ uses: 1 });
+      const single = await scene.client.createTicket({ uses: 1 });
       const revoked = await scene.client.createTicket();
       await scene.client.revokeTicket(revoked.id);
-      await using first = new Attacker(once.ticket);
-      await joined(first);
+      await using first = new Attacker(single.ticket);
+      await first.member();
       const replay = async (ticket: string, code: string): Promise<boolean> => {
         const client = await attacker.client();
         const body = joinBody(new Attacker(ticket).ticket.token ?? '');
         return (await codeOf(await client.fetch(routes.join, { method: 'POST', headers: json, body }))) === code;
       };
-      const usedUp = await times(20, () => replay(once.ticket, 'TICKET_USED_UP'));
+      const usedUp = await times(20, () => replay(single.ticket, 'TICKET_USED_UP'));
       return count([...usedUp, ...(await times(20, () => replay(revoked.ticket, 'TICKET_REVOKED')))]);
     },
   },
@@ -287,6 +343,7 @@ describe('a control plane under attack', () => {
     rssBytesBefore = await rssBytes();
   });
   after(async () => {
+    for (const child of silenced) child.kill('SIGKILL');
     await scene[Symbol.asyncDispose]();
     await receiver[Symbol.asyncDispose]();
   });
