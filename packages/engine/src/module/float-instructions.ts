@@ -70,10 +70,15 @@ const vector: readonly Range<FloatInstruction>[] = [
   [240, 245, computing(binary, 'f64x2')],
 ];
 
+/** The ranges by number: looking through them for each instruction takes longer than all else. */
+const listed = <T>(ranges: readonly Range<T>[]): readonly (T | undefined)[] =>
+  Array.from({ length: 256 }, (_, number) => ranges.find(([first, last]) => number >= first && number <= last)?.[2]);
+const byNumber = { scalar: listed(scalar), saturating: listed(saturating), vector: listed(vector) };
+
 /** Undefined: an instruction that doesn't compute with floats, though it may move them. */
 export const floatOf = ({ opcode, operation }: Instruction): FloatInstruction | undefined => {
-  if (opcode === 0xfd) return found(vector, operation);
-  return opcode === 0xfc ? found(saturating, operation) : found(scalar, opcode);
+  if (opcode === 0xfd) return byNumber.vector[operation];
+  return opcode === 0xfc ? byNumber.saturating[operation] : byNumber.scalar[opcode];
 };
 
 const moves: readonly Range<Operands>[] = [
@@ -107,8 +112,7 @@ const moves: readonly Range<Operands>[] = [
   [0xa7, 0xc4, unary],
 ];
 
-/** Of an instruction that goes on to the next one; undefined for those that branch, call, or are rare. */
-export const operandsOf = ({ opcode }: Instruction): Operands | undefined => found(moves, opcode);
+const movesByNumber = listed(moves);
 
-const found = <T>(ranges: readonly Range<T>[], number: number): T | undefined =>
-  ranges.find(([first, last]) => number >= first && number <= last)?.[2];
+/** Of an instruction that goes on to the next one; undefined for those that branch, call, or are rare. */
+export const operandsOf = ({ opcode }: Instruction): Operands | undefined => movesByNumber[opcode];
