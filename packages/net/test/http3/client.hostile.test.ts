@@ -6,7 +6,7 @@ import { MvmError } from '@mvm-ci/protocol';
 import { http3CodeName } from '../../src/http3/error.ts';
 import { frame, frameHead, frameTypes } from '../../src/http3/frame.ts';
 import type { BidirectionalStream } from '../../src/index.ts';
-import { latch } from '../fixtures/peers.ts';
+import { endOf, latch } from '../fixtures/peers.ts';
 import { data, grease, headers, openRawServer, openStream, type RawServer } from '../fixtures/raw-peer.ts';
 
 const answering =
@@ -85,7 +85,7 @@ test('a server that opens a bidirectional stream, or pushes, loses the connectio
   ] as readonly (readonly [string, (pair: RawServer) => Promise<unknown>])[]) {
     await using pair = await openRawServer(async () => undefined);
     const held = await violate(pair);
-    const { by, code: number } = await pair.connection.closed;
+    const { by, code: number } = await endOf(pair.connection);
     assert.deepEqual([by, http3CodeName(number ?? -1)], ['peer', code]);
     assert.notEqual(held, null);
   }

@@ -9,14 +9,14 @@ import { StreamFailure } from '../../src/peer-connection.ts';
 import type { PeerConnection } from '../../src/index.ts';
 import { bodyOf, framesOf } from '../fixtures/frames.ts';
 import { data, exchange, grease, openControl, openRawClient, openStream, requestHead } from '../fixtures/raw-peer.ts';
-import { latch } from '../fixtures/peers.ts';
+import { endOf, latch } from '../fixtures/peers.ts';
 
 const echo = { handler: async (request: Request) => new Response(await request.text()) };
 const nothing = new Uint8Array(0);
 
 /** The code with which the server closes the connection. */
 const closedWith = async (connection: PeerConnection): Promise<string> => {
-  const { by, code, text } = await connection.closed;
+  const { by, code, text } = await endOf(connection);
   assert.equal(by, 'peer', text);
   return http3CodeName(code ?? -1);
 };

@@ -8,6 +8,7 @@ import { netLimits } from '../../src/limits.ts';
 import { varint } from '../../src/http3/varint.ts';
 import { joinBytes } from '../../src/bytes.ts';
 import { StreamFailure, type PeerConnection } from '../../src/peer-connection.ts';
+import { endOf } from '../fixtures/peers.ts';
 import { bodyOf } from '../fixtures/frames.ts';
 import { data, exchange, headers, openControl, openRawClient, openStream, requestHead } from '../fixtures/raw-peer.ts';
 
@@ -283,7 +284,7 @@ const echo = { handler: async (request: Request) => new Response(await request.t
 const closedWith = async (violate: Violation, triesLeft = 3): Promise<string> => {
   await using pair = await openRawClient(echo);
   const held = await violate(pair.connection).catch((thrown: unknown) => thrown);
-  const { by, code, text } = await pair.connection.closed;
+  const { by, code, text } = await endOf(pair.connection);
   if (by === 'transport' && triesLeft > 1) return await closedWith(violate, triesLeft - 1);
   assert.equal(by, 'peer', text);
   // What is collected is finished: the streams live until here.
