@@ -6,10 +6,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { canonicalizeNaN } from './module/canonical-nan.ts';
-import { meter } from './module/metering.ts';
-import { ModuleEdit } from './module/module-edit.ts';
 import { buildOf } from './guest/quickjs/quickjs-build.ts';
+import { meteredRuntime } from './system-metered-runtime.ts';
 
 const packageNames = ['@jitl/quickjs-ng-wasmfile-release-sync', 'quickjs-ng-0.31'] as const;
 
@@ -50,17 +48,19 @@ export const guestRuntime: string = guestRuntimes[0] ?? '';
  * @throws {MvmError} `INTERNAL` when the package has a build that the engine doesn't know
  */
 export const compileQuickjs = (runtime: string = guestRuntime): Promise<WebAssembly.Module> => {
-  const known = compiled.get(runtime) ?? compile(packages.get(runtime) ?? packageNames[0]);
+  const known = compiled.get(runtime) ?? compile(runtime);
   compiled.set(runtime, known);
   return known;
 };
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-const compile = async (packageName: string): Promise<WebAssembly.Module> => {
-  const edit = new ModuleEdit(await readFile(pathOf(`${packageName}/wasm`)));
-  meter(edit, canonicalizeNaN);
-  const module = await WebAssembly.compile(edit.encode());
+/** A runtime's binary, as its package has it. */
+export const runtimeBinary = async (runtime: string): Promise<Uint8Array> =>
+  new Uint8Array(await readFile(pathOf(`${packages.get(runtime) ?? packageNames[0]}/wasm`)));
+
+const compile = async (runtime: string): Promise<WebAssembly.Module> => {
+  const module = await WebAssembly.compile(await meteredRuntime(runtime, () => runtimeBinary(runtime)));
   buildOf(module);
   return module;
 };
