@@ -28,7 +28,10 @@ POST /queue/cancel/:job           | ok     401       | join      no      ok     
 POST /queue/send/:job             | ok     401       | join      no      ok         ok     no
 GET  /queue/children/:job         | ok     401       | join      no      ok         ok     no
 GET  /queue/journal/:job          | ok     401       | join      no      no         ok     no
+GET  /queue/journal-batches/:job  | ok     401       | join      no      no         ok     no
+POST /queue/replay/:job           | ok     401       | join      no      no         ok     no
 GET  /queue/logs/:job             | ok     401       | join      no      no         ok     no
+GET  /queue/logs/:job/events      | ok     401       | join      no      no         ok     no
 GET  /queue/events                | ok     401       | join      no      ok         ok     no
 POST /peer/join                   | no     401       | ok        ok      ok         ok     no
 POST /peer/claim                  | ok     401       | join      ok      no         ok     no
@@ -37,6 +40,7 @@ POST /peer/append                 | ok     401       | join      ok      no     
 POST /peer/finish                 | ok     401       | join      ok      no         ok     no
 GET  /peer/journal/:job           | ok     401       | join      ok      no         ok     no
 POST /peer/inbox                  | ok     401       | join      ok      no         ok     no
+POST /peer/errand                 | ok     401       | join      ok      no         ok     no
 GET  /peer/module/:hash           | ok     401       | join      ok      no         ok     no
 POST /peer/stream                 | no     401       | join      ok      ok         ok     no
 POST /engine/link                 | no     401       | join      ok      no         ok     no
@@ -48,8 +52,11 @@ GET  /tickets                     | ok     401       | join      no      no     
 POST /tickets                     | ok     401       | join      no      no         ok     no
 POST /tickets/:ticket/revoke      | ok     401       | join      no      no         ok     no
 POST /modules                     | ok     401       | join      no      no         ok     no
+POST /modules/candidate           | ok     401       | join      no      no         ok     no
+POST /modules/repin               | ok     401       | join      no      no         ok     no
 GET  /modules                     | ok     401       | join      no      no         ok     no
 GET  /modules/:hash               | ok     401       | join      no      no         ok     no
+GET  /modules/:hash/file          | ok     401       | join      no      no         ok     no
 GET  /                            | ok     401       | join      ok      ok         ok     no
 GET  /healthz                     | ok     ok        | join      ok      ok         ok     no
 GET  /readyz                      | ok     ok        | join      ok      ok         ok     no
