@@ -34,6 +34,19 @@ export async function wait({ naps }: { naps: number }): Promise<string> {
 export async function working(): Promise<void> { for (;;) await sleep(200); }
 `;
 
+/** `version` makes it another module. */
+const talker = (version: number): string => `
+import { log, receive, sleep } from '@mvm-ci/sdk';
+export async function talk(steps: number): Promise<number> {
+  for (let step = 0; step < steps; step++) {
+    for (let line = 0; line < 100; line++) log.info('x'.repeat(8_000));
+    await sleep(1);
+  }
+  await receive('go');
+  return ${version};
+}
+`;
+
 describe('deploying over live jobs', { timeout: 240_000 }, () => {
   let folder: string;
   let plane: CliProcess;
@@ -164,6 +177,18 @@ describe('deploying over live jobs', { timeout: 240_000 }, () => {
     assert.deepEqual([report.compatible, report.moved, report.left], [1, [], [{ job_id: 'running', result: 'held' }]]);
     assert.equal(await runs('running'), 'waiter@1/working');
     await client.cancel('running');
+  });
+
+  it('replays a journal that is too long for workers itself, and leaves the others to them', async () => {
+    assert.equal((await command('deploy', source('talk', talker(1)), '--as', 'talker@1')).code, 0);
+    const short = Array.from({ length: 20 }, (_, index) => `short-${index}`);
+    await client.publishMany(short.map((id) => ({ job_id: id, workflow: 'talker', input: 0 })));
+    // The last one is looked at first.
+    await client.publish({ job_id: 'long', workflow: 'talker', input: 6 });
+    for (const id of ['long', ...short]) await waiting(id);
+    const { stdout } = await command('deploy', source('talk', talker(2)), '--as', 'talker@2', '--check', '--json');
+    const { jobs, compatible, on_workers: onWorkers } = JSON.parse(stdout) as CheckReport;
+    assert.deepEqual({ jobs, compatible, onWorkers }, { jobs: 21, compatible: 21, onWorkers: 20 });
   });
 
   it('takes --then with --check only', async () => {

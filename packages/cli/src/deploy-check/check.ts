@@ -97,19 +97,20 @@ type Facts = Omit<Verdict, 'job_id' | 'status' | 'workflow'>;
 
 const replayed = async (job: JobView, parts: Asking): Promise<Facts> => {
   const facts = parts.isOn ? await replayedByWorker(job, parts) : undefined;
-  if (facts) return facts;
-  parts.isOn = false;
-  return replayedHere(job, parts);
+  return facts ?? replayedHere(job, parts);
 };
 
 /** Undefined when no worker did it. */
-const replayedByWorker = async (job: JobView, { client, module }: CheckParts): Promise<Facts | undefined> => {
+const replayedByWorker = async (job: JobView, parts: Asking): Promise<Facts | undefined> => {
   try {
-    const verdict = await client.replay(job.job_id, module.hash);
+    const verdict = await parts.client.replay(job.job_id, parts.module.hash);
     const { attempt, entries, compatible, divergence = null, failure = null } = verdict;
     return { attempt, journal_entries: entries, compatible, divergence, failure, on_worker: true };
   } catch (error) {
-    if (aboutTheJob.has(asMvmError(error).code)) throw error;
+    const { code } = asMvmError(error);
+    if (aboutTheJob.has(code)) throw error;
+    // A journal that is too long for workers says nothing of the workers.
+    parts.isOn &&= code === 'LIMIT_EXCEEDED';
     return undefined;
   }
 };

@@ -289,7 +289,7 @@ export class JobQueue {
   /**
    * Has an idle worker replay the current attempt of a job with a module.
    *
-   * @throws JOB_NOT_FOUND; INVALID_ARGUMENT when it runs no workflow; UNAVAILABLE when no worker does it, or the journal is too long for that
+   * @throws JOB_NOT_FOUND; INVALID_ARGUMENT when it runs no workflow; UNAVAILABLE when no worker does it; LIMIT_EXCEEDED when the journal is too long for that
    */
   async replay(id: string, module: string, signal: AbortSignal): Promise<JobVerdict> {
     const { row } = await this.#parts.store.read<'job'>({ type: 'job', id });
@@ -298,8 +298,9 @@ export class JobQueue {
     if (workflow === null) throw mvmError('INVALID_ARGUMENT', `job "${id}" runs no workflow`, { job_id: id });
     const { attempt, batches, next } = await this.journalBatches(id, null, 0);
     if (next !== null)
-      throw mvmError('UNAVAILABLE', `the journal of job "${id}" is too long to be replayed by a worker`, {
+      throw mvmError('LIMIT_EXCEEDED', `the journal of job "${id}" is too long to be replayed by a worker`, {
         job_id: id,
+        limit: controlLimits.journalPartBytes,
       });
     const verdict = await this.#parts.errands.ask({ job: id, attempt, module, workflow, batches }, signal);
     return { attempt, ...verdict };
