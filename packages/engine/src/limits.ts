@@ -109,8 +109,11 @@ export const engineLimits = {
    * and rebuilt when it is needed.
    */
   residentGuestsMax: 512,
-  /** Bytes of WebAssembly that are prepared on the engine's main thread; what is larger gets a thread of its own. */
-  preparedHereBytesMax: 65_536,
+  /**
+   * Bytes of WebAssembly that are prepared on the engine's main thread, some 0.1 s; what is larger gets a thread of its own, whose start
+   * takes longer than that.
+   */
+  preparedHereBytesMax: 1_048_576,
   /** Elements of one table of a guest: they lie in the host's memory, not in the guest's. */
   tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */
