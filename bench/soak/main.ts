@@ -1,6 +1,7 @@
 /** An hour of full load (45 s with --quick): no lease may be lost, no effect repeated, no job missing. */
 import { createClient, type Client } from '@mvm-ci/client';
 import type { JobView } from '@mvm-ci/protocol';
+import { EffectServer } from '../effect-server.ts';
 import { buildScriptModule } from '../guest/modules.ts';
 import { busyWorkflow, workflows } from '../guest/workflows.ts';
 import { runLanes } from '../lanes.ts';
@@ -8,7 +9,6 @@ import { startCluster } from '../quiet-cluster.ts';
 import type { Report } from '../report.ts';
 import { runBench, type BenchContext } from '../run-bench.ts';
 import { measureSyncs, syncBound } from '../sync-bound.ts';
-import { Receiver } from './receiver.ts';
 import { soakSizes, type SoakSize } from './size.ts';
 
 const workerCount = 2;
@@ -22,7 +22,7 @@ const measure = async ({ load, folder, signal, say }: BenchContext): Promise<Rep
   const size = soakSizes[load];
   const syncsAtStart = measureSyncs(folder, syncMs);
   await using cluster = await startCluster(folder);
-  await using receiver = await Receiver.start();
+  await using receiver = await EffectServer.start();
   for (let worker = 0; worker < workerCount; worker += 1) await cluster.addWorker();
   const client = createClient({ url: cluster.url });
   const { name: module } = await client.deploy(await buildScriptModule());
@@ -34,7 +34,7 @@ const measure = async ({ load, folder, signal, say }: BenchContext): Promise<Rep
 
 interface SoakParts {
   readonly client: Client;
-  readonly receiver: Receiver;
+  readonly receiver: EffectServer;
   readonly size: SoakSize;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
@@ -74,7 +74,7 @@ class Soak {
       { name: 'effects', value: effects, what: 'requests that arrived' },
       { name: 'leases_lost', value: leasesLost, what: 'leases that ran out though every worker was alive' },
     ];
-    const late = this.#parts.receiver.late;
+    const { count: late } = this.#parts.receiver.settleAll();
     const counts = { lost: Math.max(0, jobs + busy - completed), duplicated: repeated + late };
     return { bench: 'soak', metrics, bounds: [syncs], ...counts, objection: this.#objection(minutes) };
   }
@@ -98,7 +98,7 @@ class Soak {
 
   #note({ job_id: id, status, lost_leases, error }: JobView, isBusy: boolean): void {
     if (status !== 'completed') throw new Error(`job ${id} is ${status}: ${JSON.stringify(error)}`);
-    const { requests, repeated } = this.#parts.receiver.settle(id);
+    const { count: requests, repeated } = this.#parts.receiver.settle(id);
     if (!isBusy && requests - repeated !== effectsOfJob)
       throw new Error(`job ${id} completed with ${requests} requests`);
     this.#count[isBusy ? 'busy' : 'jobs'] += 1;

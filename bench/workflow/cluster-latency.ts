@@ -7,7 +7,7 @@ import { Dispenser, timed, type Amount } from '../lanes.ts';
 import { startCluster } from '../quiet-cluster.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';
 import { addVerdicts, Tally, type Verdict } from '../tally.ts';
-import { EffectServer } from './effect-server.ts';
+import { EffectServer } from '../effect-server.ts';
 
 const restMs = 20;
 const warmUps = 20;
@@ -41,7 +41,7 @@ export const measureClusterLatency = async (
   }
   await tallyJournals(client, parts.tally, signal);
   const verdict = parts.tally.judge(await readCompleted(client));
-  return { waitsMs, verdict: addVerdicts(verdict, { lost: 0, duplicated: server.duplicated }) };
+  return { waitsMs, verdict: addVerdicts(verdict, { lost: 0, duplicated: server.settleAll().repeated }) };
 };
 
 interface RunParts {

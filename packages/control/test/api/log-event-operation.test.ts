@@ -1,28 +1,16 @@
-import type { JournalEntry, LogIntent } from '@mvm-ci/protocol';
+import type { LogIntent } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { EventReader } from '../fixtures/event-reader.ts';
-import { firstBatch, TestPlane } from './test-plane.ts';
+import { firstBatch, startedEntry, TestPlane } from './test-plane.ts';
 
 const log = (text: string): LogIntent => ({ type: 'log', level: 'info', text });
-
-const started = (job: string): JournalEntry => ({
-  kind: 'started',
-  at: 1_000,
-  job,
-  attempt: 1,
-  module: 'm',
-  runtime: 'r',
-  workflow: 'main',
-  input: '1',
-  seed: new Uint8Array(32),
-});
 
 /** A job whose journal has three lines in two entries. */
 const logged = async (plane: TestPlane): Promise<{ job: string; epoch: number }> => {
   const { job, epoch } = await plane.claimOne();
   const batch = firstBatch(job, [
-    started(job),
+    startedEntry(job),
     { kind: 'intents', intents: [log('one'), log('two')] },
     { kind: 'answered', at: 2_000, call: 1, answer: { type: 'slept' } },
     { kind: 'intents', intents: [log('three')] },

@@ -2,7 +2,7 @@ import { limits } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
-import { column, firstBatch, moduleFile, TestPlane } from './test-plane.ts';
+import { column, firstBatch, moduleFile, startedEntry, TestPlane } from './test-plane.ts';
 
 const publish = (plane: TestPlane, body: unknown): ReturnType<TestPlane['call']> =>
   plane.call('POST', '/queue/publish', { body });
@@ -218,17 +218,7 @@ suite('journal and logs', () => {
     const { job, epoch } = await plane.claimOne();
     const response = { status: 200, statusText: 'OK', url: 'http://x/', redirected: false, headers: [] };
     const batch = firstBatch(job, [
-      {
-        kind: 'started',
-        at: 1_000,
-        job,
-        attempt: 1,
-        module: 'm',
-        runtime: 'r',
-        workflow: 'main',
-        input: '1',
-        seed: new Uint8Array(32),
-      },
+      startedEntry(job),
       { kind: 'intents', intents: [{ type: 'log', level: 'info', text: 'hello' }] },
       {
         kind: 'answered',

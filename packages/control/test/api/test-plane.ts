@@ -162,6 +162,19 @@ export class TestPlane implements AsyncDisposable {
   }
 }
 
+/** The first entry of a first attempt's journal. */
+export const startedEntry = (job: string): JournalEntry => ({
+  kind: 'started',
+  at: 1_000,
+  job,
+  attempt: 1,
+  module: 'm',
+  runtime: 'r',
+  workflow: 'main',
+  input: '1',
+  seed: new Uint8Array(32),
+});
+
 /** A batch of entries that begins an attempt's journal. */
 export const firstBatch = (
   job: string,

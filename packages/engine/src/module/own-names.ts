@@ -10,7 +10,7 @@ export const isOwnName = (name: string): boolean => name.startsWith(ownPrefix);
 export const resettableExport: string = `${ownPrefix}resettable`;
 /** What begins the name of each mutable global's export. */
 export const globalExportPrefix: string = `${ownPrefix}global:`;
-/** The counter of a metered module: an i64 global. */
+/** The counter of a metered module: a mutable i32 global. */
 export const fuelExport: string = `${ownPrefix}fuel`;
 /** The table with the function that a metered module calls when its counter is below 0. */
 export const tickExport: string = `${ownPrefix}tick`;

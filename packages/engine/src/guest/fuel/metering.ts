@@ -27,17 +27,13 @@ export class FuelStop extends GuestFault {}
 /** What all meters of a thread share. */
 export class Metering {
   readonly options: MeteringOptions;
-  readonly #tick: () => unknown = tickFunction({ tick: () => this.inUse?.tick() });
+  /** What metered code calls. */
+  readonly tick: unknown = tickFunction(() => this.inUse?.tick());
   /** The meter of the guest whose code runs (3). */
   inUse: FuelMeter | undefined;
 
   constructor(options: MeteringOptions) {
     this.options = options;
-  }
-
-  /** What metered code calls. */
-  get tick(): () => unknown {
-    return this.#tick;
   }
 }
 

@@ -27,8 +27,7 @@ export type ExportName =
   | 'resolveException'
   | 'evaluate'
   | 'typeOf'
-  | 'globalObject'
-  | 'enableInterrupts';
+  | 'globalObject';
 
 /** The host functions that a build calls, by the C functions behind them; `…32` takes a 64-bit number in two halves. */
 export type HostName =
@@ -89,7 +88,6 @@ const builds: Readonly<Record<string, QuickJSBuild>> = {
       evaluate: 'qa',
       typeOf: 'sa',
       globalObject: 'va',
-      enableInterrupts: 'Ga',
     },
     imports: {
       assertFail: 'b',
@@ -136,7 +134,6 @@ const builds: Readonly<Record<string, QuickJSBuild>> = {
       evaluate: 'oa',
       typeOf: 'qa',
       globalObject: 'ta',
-      enableInterrupts: 'Ea',
     },
     imports: {
       assertFail: 'b',
