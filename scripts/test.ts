@@ -1,5 +1,6 @@
 /**
- * `npm test [-- PATH…]`: the checks, then every test file. With paths, only the test files under them and no checks.
+ * `npm test [-- PATH…]`: the checks, then every test file but those of containers. With paths, only the test files under them
+ * and no checks.
  *
  * Files run two at a time, those in tests/e2e (clusters of real processes) one at a time. The last lines are the totals
  * of all, in the form of Node's own summary.
@@ -23,12 +24,17 @@ const fileKillMs = fileTimeoutMs + 15_000;
 /** The checks that are not test files themselves: tests/tidy is among the files. */
 const checks = ['types', 'lint', 'unused', 'dependencies', 'format'];
 
+/** They need a Docker engine: `npm run test:containers` runs them. */
+const containerTests = resolve(root, 'tests/containers');
+
 const isUnder = (file: string, path: string): boolean => file === path || file.startsWith(path + sep);
 
 const findFiles = (filters: readonly string[]): readonly string[] => {
   const paths = filters.map((filter) => resolve(filter));
   const files = globSync(testGlobs, { cwd: root, exclude: ['**/node_modules/**'] }).map((file) => resolve(root, file));
-  return files.filter((file) => paths.length === 0 || paths.some((path) => isUnder(file, path))).toSorted();
+  const isChosen = (file: string): boolean =>
+    paths.length === 0 ? !isUnder(file, containerTests) : paths.some((path) => isUnder(file, path));
+  return files.filter(isChosen).toSorted();
 };
 
 /** Runs the files, each in a process of its own, prints them as they end, and resolves with the counts. */
@@ -83,7 +89,8 @@ const main = async (filters: readonly string[]): Promise<boolean> => {
     filters.length > 0 ||
     spawnSync(process.execPath, [resolve(root, 'scripts/check.ts'), ...checks], { stdio: 'inherit' }).status === 0;
 
-  const isCluster = (file: string): boolean => isUnder(file, resolve(root, 'tests/e2e'));
+  const isCluster = (file: string): boolean =>
+    isUnder(file, resolve(root, 'tests/e2e')) || isUnder(file, containerTests);
   const parts = [
     await runFiles(
       files.filter((file) => !isCluster(file)),

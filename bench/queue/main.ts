@@ -9,6 +9,7 @@ import { addVerdicts, Tally, type Verdict } from '../tally.ts';
 import { HttpCaller } from '../http-caller.ts';
 import { PeerCaller } from './peer-caller.ts';
 import { readCompleted, tallyJournals } from '../read-back.ts';
+import { measureHandlers } from './handlers.ts';
 import { queueSizes } from './size.ts';
 import { measureStoreCycle } from './store-cycle.ts';
 import { measureCycles, measureEmptyRequests, measurePublishing, singleLanes } from './wires.ts';
@@ -45,14 +46,16 @@ const measureCluster = async ({ load, folder, signal, say }: BenchContext): Prom
   const [direct, worked] = [new Tally(), new Tally()];
   const parts = { cluster, http, client, size: queueSizes[load], signal, say };
   const wires = await measureWires({ ...parts, tally: direct });
+  const handled = new Tally();
+  const handlers = await measureHandlers({ ...parts, tally: handled });
   const workers = await measureWorkers({ ...parts, tally: worked });
   say('reading all jobs back');
   await tallyJournals(client, worked, signal);
   const completed = await readCompleted(client);
   return {
-    metrics: [...workers, ...wires.metrics],
+    metrics: [...handlers, ...workers, ...wires.metrics],
     bounds: wires.bounds,
-    verdict: addVerdicts(direct.judge(completed), worked.judge(completed)),
+    verdict: [direct, handled, worked].map((tally) => tally.judge(completed)).reduce(addVerdicts),
   };
 };
 

@@ -14,20 +14,22 @@ export interface PublishOptions {
   readonly batch: number;
   /** Requests at a time. */
   readonly lanes: number;
+  /** Of plain jobs. @default workflows are published */
+  readonly handler?: string;
   readonly tally: Tally;
   readonly signal: AbortSignal;
 }
 
 /** @returns jobs per second */
 export const measurePublish = async (options: PublishOptions): Promise<number> => {
-  const { http, prefix, jobs, batch, lanes, tally, signal } = options;
+  const { http, prefix, jobs, batch, lanes, handler, tally, signal } = options;
   const dispenser = new Dispenser(jobs);
   const seconds = await timed(() =>
     runLanes(lanes, async () => {
       for (let numbers = dispenser.take(batch); numbers.length > 0; numbers = dispenser.take(batch)) {
         signal.throwIfAborted();
         const ids = numbers.map((number) => `${prefix}-${number}`);
-        await publishOverHttp(http, ids);
+        await publishOverHttp(http, ids, handler);
         tally.published(ids);
       }
     }),

@@ -28,9 +28,10 @@ const reference: string = `bench-core/${workflows.nothing}`;
 
 const holder = 'bench';
 
-/** Publishes over HTTP: one job by the route for one, several by the route for many. */
-export const publishOverHttp = async (http: HttpCaller, ids: readonly string[]): Promise<void> => {
-  const jobs = ids.map((id) => ({ job_id: id, workflow: reference, input: null }));
+/** Publishes over HTTP: one job by the route for one, several by the route for many. @param handler - @default a workflow */
+export const publishOverHttp = async (http: HttpCaller, ids: readonly string[], handler?: string): Promise<void> => {
+  const what = handler === undefined ? { workflow: reference, input: null } : { handler };
+  const jobs = ids.map((id) => ({ job_id: id, ...what }));
   if (jobs.length === 1) await http.post(routePath('publish'), jobs[0]);
   else await http.post(routePath('publishMany'), { jobs });
 };

@@ -20,6 +20,8 @@ export interface QueueSize {
   readonly publishBulk: number;
   /** Jobs that worker processes drain. */
   readonly drain: number;
+  /** Jobs that plain handlers drain. */
+  readonly handlerDrain: number;
   /** Jobs whose way to an idle worker is timed. */
   readonly pickUps: number;
 }
@@ -36,6 +38,7 @@ export const queueSizes: Readonly<Record<Load, QueueSize>> = {
     publish64: 64,
     publishBulk: 100,
     drain: 50,
+    handlerDrain: 200,
     pickUps: 5,
   },
   quick: {
@@ -48,6 +51,7 @@ export const queueSizes: Readonly<Record<Load, QueueSize>> = {
     publish64: 5_000,
     publishBulk: 20_000,
     drain: 2_000,
+    handlerDrain: 20_000,
     pickUps: 100,
   },
   full: {
@@ -60,6 +64,7 @@ export const queueSizes: Readonly<Record<Load, QueueSize>> = {
     publish64: 50_000,
     publishBulk: 100_000,
     drain: 10_000,
+    handlerDrain: 100_000,
     pickUps: 1_000,
   },
 };

@@ -112,7 +112,7 @@ const completedIds = async (store: Store): Promise<readonly string[]> => {
 
 /** Adds a page's ids. @returns where the next page begins, undefined after the last */
 const readPage = async (store: Store, before: number | null, ids: string[]): Promise<number | undefined> => {
-  const { rows } = await store.read<'jobs'>({ type: 'jobs', state: 'completed', before, limit: pageRows });
+  const { rows } = await store.read<'jobs'>({ type: 'jobs', filter: { state: 'completed' }, before, limit: pageRows });
   ids.push(...rows.map((row) => row.id));
   return rows.at(-1)?.number;
 };

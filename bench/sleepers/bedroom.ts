@@ -62,7 +62,8 @@ const putBatch = async (
     Array.from({ length: count }, (_, index) => ({ job_id: `${prefix}-${first + index}`, workflow, input })),
   );
   const { signal } = new AbortController();
-  const claimed = await queue.claim({ worker, incarnation: worker, capacity: count, waitMs: 0, signal });
+  const able = { kinds: ['workflow'], tags: [], queues: null, modules: [] };
+  const claimed = await queue.claim({ worker, incarnation: worker, capacity: count, waitMs: 0, ...able, signal });
   const results = await queue.finish(
     worker,
     claimed.jobs.map(({ job, epoch, attempt }) => ({

@@ -143,7 +143,9 @@ const kill = (
   audit: EffectAudit,
 ): Promise<() => Promise<void>> => {
   board.say(
-    pc.red(`kill -9 ${victim.process.pid}: ${victim.name} dies with ${victim.jobs.length} jobs in the middle.\n`),
+    pc.red(
+      `kill -9 ${victim.process.pid}: ${victim.name} dies in the middle of ${victim.jobs.length} jobs at least.\n`,
+    ),
   );
   return takeDown({ victim, cluster, client, audit, isEngineElsewhere: options.engine === 'peer' });
 };

@@ -90,6 +90,19 @@ const figures = {
     ],
     bounds: ['sync_per_s'],
   },
+  depth: {
+    metrics: [
+      'finished_jobs',
+      'pending_jobs',
+      'stored_mib',
+      ...['few', 'full'].flatMap((store) =>
+        ['publish_per_s', 'drain_per_s', 'start_ms', 'list_ms', 'rss_mib'].map((name) => `${store}_${name}`),
+      ),
+      'publish_ratio',
+      'drain_ratio',
+    ],
+    bounds: ['sync_per_s'],
+  },
   soak: { metrics: ['minutes', 'jobs', 'jobs_per_s', 'busy_jobs', 'effects'], bounds: ['sync_per_s'] },
 } as const;
 

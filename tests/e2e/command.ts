@@ -10,10 +10,14 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `mvm-ci` with `args` to its end. */
-export const mvmCi = (args: readonly string[], signal: AbortSignal): Promise<CommandResult> =>
+/** Runs `mvm-ci` with `args` to its end, with `env` on top of the caller's. */
+export const mvmCi = (
+  args: readonly string[],
+  signal: AbortSignal,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args], { signal }, (error, stdout, stderr) => {
+    execFile(process.execPath, [cli, ...args], { signal, env: { ...process.env, ...env } }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr });
     });
   });

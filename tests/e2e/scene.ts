@@ -1,5 +1,6 @@
 /** What most of these tests start from: a cluster of processes, a client of its API, and modules deployed to it. */
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { buildWorkflow, type BuiltModule } from '@mvm-ci/build';
 import { createClient, type Client } from '@mvm-ci/client';
 import { isFinal, type JobView, type PublishJob } from '@mvm-ci/protocol';
@@ -26,6 +27,8 @@ export type ModuleName =
   | 'c-library'
   | 'probe'
   | 'journey'
+  | 'family'
+  | 'blobs'
   | 'changed-v1'
   | 'changed-v2';
 
@@ -43,6 +46,8 @@ const folders: Readonly<Record<ModuleName, string>> = {
   'c-library': 'fixtures/c-library',
   probe: 'fixtures/probe',
   journey: 'fixtures/journey',
+  family: 'fixtures/family',
+  blobs: 'fixtures/blobs',
   'changed-v1': 'fixtures/changed-v1',
   'changed-v2': 'fixtures/changed-v2',
 };
@@ -97,6 +102,12 @@ export class Scene implements AsyncDisposable {
     return this.until(id, (job) => isFinal(job.status), signal);
   }
 
+  /** How many jobs are over. */
+  async countOver(): Promise<number> {
+    const { completed, failed, cancelled } = await this.client.stats();
+    return completed + failed + cancelled;
+  }
+
   /** Waits until all these jobs are over. @returns their last views, in the order of `ids` */
   async allEnded(ids: readonly string[], signal: AbortSignal): Promise<readonly JobView[]> {
     const open = new Set(ids);
@@ -106,6 +117,10 @@ export class Scene implements AsyncDisposable {
       open.delete(job.job_id);
       views.set(job.job_id, job);
       if (open.size === 0) break;
+    }
+    for (const id of open) {
+      const why = inspect(await this.client.why(id), { depth: 9 });
+      throw new Error(`${open.size} of ${ids.length} jobs are not over, such as ${why}`);
     }
     return ids.map((id) => views.get(id)).filter((job) => job !== undefined);
   }

@@ -56,6 +56,40 @@ describe('a bundled workflow in QuickJS', () => {
     ]);
   });
 
+  it('asks for the same with a URL alone as with a request made of it, and takes options over those of a request', async () => {
+    using guest = await load(`export const flow = async () => {
+      const url = 'http://site/a?b=c';
+      const post = new Request(url, { method: 'POST', body: 'x', headers: { a: 'b' }, timeoutMs: 9, idempotencyKey: 'k' });
+      const calls = [fetch(url), fetch(new Request(url)), fetch(url, {}), fetch(post), fetch(post, { timeoutMs: 10, body: 'y' })];
+      return (await Promise.all(calls)).length;
+    };`);
+    const asked = guest.start('flow', null).map((intent) => ({ ...intent, call: 0 }));
+    const plain = {
+      type: 'fetch',
+      call: 0,
+      method: 'GET',
+      url: 'http://site/a?b=c',
+      headers: [],
+      body: null,
+      redirect: 'follow',
+      timeoutMs: 120_000,
+      idempotent: null,
+      key: null,
+    };
+    const headers = [
+      ['a', 'b'],
+      ['content-type', 'text/plain;charset=UTF-8'],
+    ];
+    const post = { ...plain, method: 'POST', headers, key: 'k' };
+    assert.deepEqual(asked, [
+      plain,
+      plain,
+      plain,
+      { ...post, timeoutMs: 9, body: { utf8: 'x' } },
+      { ...post, timeoutMs: 10, body: { utf8: 'y' } },
+    ]);
+  });
+
   it('asks for the same again when it is told the same again', async () => {
     const code = await bundleText(`import { sleep } from '@mvm-ci/sdk';
       export const flow = async () => {

@@ -15,11 +15,35 @@ export const wholeNumber =
     throw new InvalidArgumentError(`it must be a whole number ${range}, received "${text}".`);
   };
 
+/** Reads an option as a number above 0 and at most `max`; anything else is a usage error. */
+export const positiveNumber =
+  (max: number): ((text: string) => number) =>
+  (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value <= max) return value;
+    throw new InvalidArgumentError(`it must be a number above 0 and at most ${max}, received "${text}".`);
+  };
+
 /** Reads an option as a job id; anything else is a usage error. */
 export const jobId = (text: string): string => {
   if (idSchema.safeParse(text).success) return text;
   const rule = `letters, digits and . _ : - only, at most ${limits.idCharsMax}, starting with a letter or digit`;
   throw new InvalidArgumentError(`it must be ${rule}, received "${text}".`);
+};
+
+/** Reads an option as a short text that is not empty; anything else is a usage error. */
+export const shortText = (text: string): string => {
+  if (text !== '' && text.length <= limits.idCharsMax) return text;
+  throw new InvalidArgumentError(`it must have from 1 to ${limits.idCharsMax} characters, received ${text.length}.`);
+};
+
+/** Reads an option as tags, comma-separated; anything else is a usage error. */
+export const tagList = (text: string): readonly string[] => {
+  const tags = text.split(',').map((tag) => tag.trim());
+  const wrong = tags.find((tag) => !idSchema.safeParse(tag).success);
+  if (wrong === undefined && tags.length <= limits.tagsMax) return tags;
+  const rule = `at most ${limits.tagsMax} of letters, digits and . _ : -, starting with a letter or digit, comma-separated`;
+  throw new InvalidArgumentError(`it must be ${rule}, received "${wrong ?? `${tags.length} of them`}".`);
 };
 
 /** Where a job's input comes from. */

@@ -7,7 +7,7 @@
  */
 import type { ClientOptions } from '@mvm-ci/client';
 import { openEndpoint, type PeerEndpoint, type PeerFetcher, type ReconnectingPeer, type Ticket } from '@mvm-ci/net';
-import { decodeErrorBody, mvmError, peerProtocol, RetryLaterError, routePath } from '@mvm-ci/protocol';
+import { decodeErrorBody, mvmError, peerProtocols, RetryLaterError, routePath } from '@mvm-ci/protocol';
 import { clientKey } from './client-key.ts';
 import type { Config } from './config/setting.ts';
 import { cliLimits } from './limits.ts';
@@ -46,7 +46,7 @@ export class PeerClient {
     return peer.fetch(url.slice(this.url.length), {
       method,
       headers,
-      ...(typeof body === 'string' || body instanceof Uint8Array ? { body } : {}),
+      ...(typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream ? { body } : {}),
       ...(signal && { signal }),
       deadlineMs: cliLimits.peerRequestMs,
     });
@@ -83,7 +83,14 @@ const join = async (peer: PeerFetcher, { token, cluster }: Ticket): Promise<void
   const response = await peer.fetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ protocol: peerProtocol, token, cluster, incarnation, roles: ['publisher', 'admin'] }),
+    body: JSON.stringify({
+      protocol: peerProtocols.oldest,
+      protocolNewest: peerProtocols.newest,
+      token,
+      cluster,
+      incarnation,
+      roles: ['publisher', 'admin'],
+    }),
     deadlineMs: cliLimits.joinMs,
   });
   const body: unknown = await response.json().catch(() => undefined);

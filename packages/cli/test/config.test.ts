@@ -52,8 +52,46 @@ describe('readConfig', () => {
     assert.deepEqual([http, ticket, logLevel], ['127.0.0.1:4000', 'mvm1x', 'warn']);
   });
 
+  it('reads the standard variables of OpenTelemetry', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%3Db, x-team = one',
+      OTEL_SERVICE_NAME: 'builds',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+      OTEL_SDK_DISABLED: 'TRUE',
+    };
+    const { otlp, otlpHeaders, otelService, tracesSampler, tracesSamplerArg, otelDisabled } = read({}, env);
+    assert.deepEqual(
+      [otlp, otlpHeaders, otelService, tracesSampler, tracesSamplerArg, otelDisabled],
+      [
+        'http://localhost:4318',
+        { authorization: 'Bearer a=b', 'x-team': 'one' },
+        'builds',
+        'parentbased_traceidratio',
+        0.25,
+        'true',
+      ],
+    );
+    assert.throws(() => read({}, { OTEL_EXPORTER_OTLP_HEADERS: 'no pair' }), /OTEL_EXPORTER_OTLP_HEADERS/);
+    assert.throws(() => read({}, { OTEL_TRACES_SAMPLER: 'jaeger_remote' }), /parentbased_always_on/);
+  });
+
   it('takes an empty variable as an unset one', () => {
     assert.equal(read({}, { MVM_CI_URL: '' }).url, 'http://localhost:3020');
+  });
+
+  it('reads a token from the file that a variable names, unless a variable or a flag holds one', () => {
+    writeFileSync(join(cwd, 'operator.token'), 'from a file\n');
+    const env = { MVM_CI_TOKEN_FILE: join(cwd, 'operator.token'), FLAWLESS_TOKEN_FILE: 'operator.token' };
+    const { token, flawlessToken } = read({}, env, { token: 'from mvm-ci.json' });
+    assert.deepEqual([token, flawlessToken], ['from a file', 'from a file']);
+    assert.equal(read({}, { ...env, MVM_CI_TOKEN: 'from a variable' }).token, 'from a variable');
+    assert.equal(read({ token: 'from a flag' }, env).token, 'from a flag');
+    assert.throws(() => read({}, { MVM_CI_TOKEN_FILE: 'missing' }), {
+      code: 'CONFIG_INVALID',
+      message: /^MVM_CI_TOKEN_FILE names .*missing, which can't be read: /,
+    });
   });
 
   it('reads lists from a flag and from the file', () => {

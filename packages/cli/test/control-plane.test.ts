@@ -56,6 +56,17 @@ describe('mvm-ci control-plane', { timeout: 120_000 }, () => {
     assert.equal(statSync(join(data, 'operator.token')).mode & 0o777, 0o600);
   });
 
+  it('writes its ticket to a second file, for workers that do not see its data', async () => {
+    const copy = join(data, 'shared.ticket');
+    await using plane = start('--ticket-copy', copy);
+    const { ticket } = await plane.ready();
+    assert.equal(readFileSync(copy, 'utf8').trim(), ticket);
+    await using refused = start('--data', join(data, 'other'), '--ticket-copy', join(data, 'missing', 'shared.ticket'));
+    const { code, stderr } = await refused.end();
+    assert.equal(code, 2);
+    assert.match(stderr, /"CONFIG_INVALID","message":"the copy of the ticket can't be written: /);
+  });
+
   it('says that another process uses the folder, and what to do', async () => {
     await using first = start();
     await first.ready();

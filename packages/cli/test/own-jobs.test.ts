@@ -48,7 +48,7 @@ describe('an engine server used alone', { timeout: 400_000 }, () => {
     assert.match(metrics, /^mvm_ci_engine_runs_max 256$/m);
     assert.match(metrics, /^mvm_ci_journal_bytes_total [1-9]/m);
     assert.match(metrics, /^mvm_ci_jobs_claimed_total 1$/m);
-    assert.match(metrics, /^mvm_ci_effects_total\{outcome="answered"\} 0$/m);
+    assert.match(metrics, /^mvm_ci_effects_total\{class="idempotent",outcome="answered"\} 0$/m);
     const failed = await flawless(url, 'run', 'greeter', 'fail');
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /the workflow is failed: WORKFLOW_FAILED: Error: as it was told/);

@@ -1,5 +1,6 @@
 /** Schemas of the control plane's answers. Prose: `docs/reference/http-api.md`. */
 import {
+  defaultQueue,
   deployedModuleSchema,
   jobStates,
   logLevels,
@@ -40,6 +41,14 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   run_at_ms: number.nullable(),
   parent: text.nullable().default(null),
   response: z.object({ value: z.unknown() }).nullable().default(null),
+  // A control plane of the release before says nothing of these.
+  queue: z.string().default(defaultQueue),
+  priority: number.default(0),
+  key: z.string().nullable().default(null),
+  tags: z.array(z.string()).default([]),
+  requires: z.array(z.string()).default([]),
+  after: z.array(z.string()).default([]),
+  deadline_at_ms: number.nullable().default(null),
   change: number,
 });
 

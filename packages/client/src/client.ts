@@ -1,46 +1,37 @@
-import {
-  createdTicketSchema,
-  deployedModuleSchema,
-  isFinal,
-  jobVerdictSchema,
-  journalBatchesSchema,
-  nodeViewSchema,
-  repinAnswerSchema,
-  routePath,
-  sentMessageSchema,
-  ticketViewSchema,
-  type CreatedTicket,
-  type CreateTicket,
-  type DeployedModule,
-  type JobState,
-  type JobVerdict,
-  type JobView,
-  type JournalBatches,
-  type NodeView,
-  type Published,
-  type PublishJob,
-  type QueueStats,
-  type RepinRequest,
-  type RepinResult,
-  type SendMessage,
-  type SentMessage,
-  type TicketView,
+import type {
+  BackfillRequest,
+  BlobRef,
+  CancelRequest,
+  MoveRequest,
+  CreatedTicket,
+  CreateTicket,
+  DeployedModule,
+  JobFilter,
+  JobVerdict,
+  JobView,
+  JournalBatches,
+  NodeView,
+  Published,
+  PublishJob,
+  QueueChange,
+  QueueStats,
+  QueueView,
+  RepinRequest,
+  RepinResult,
+  ScheduleSpec,
+  ScheduleView,
+  SendMessage,
+  SentMessage,
+  TicketView,
+  WebhookSpec,
+  WebhookView,
+  WhyView,
 } from '@mvm-ci/protocol';
-import { z } from 'zod';
-import {
-  jobViewSchema,
-  journalViewSchema,
-  logLinesSchema,
-  modulesSchema,
-  publishedSchema,
-  queueStatsSchema,
-  type JournalView,
-  type LogLine,
-} from './answer.ts';
+import type { JournalView, LogLine } from './answer.ts';
 import { Connection, type Fetch } from './connection.ts';
-import { jobEvents, type EventsOptions } from './job-events.ts';
-import { clientLimits } from './limits.ts';
-import { logEvents, type LogEventsOptions } from './log-events.ts';
+import { HttpClient } from './http-client.ts';
+import type { EventsOptions } from './job-events.ts';
+import type { LogEventsOptions } from './log-events.ts';
 
 /** Which control plane, and how to reach it. */
 export interface ClientOptions {
@@ -57,12 +48,29 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** In which trace a publish is (W3C Trace Context): the headers of the request. */
+export interface PublishOptions extends CallOptions {
+  /** @default the control plane begins a trace, if it tells of any */
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+/** Which bytes of a blob: from `from` up to, not including, `to`. @default all */
+export interface BlobOptions extends CallOptions {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+/** What became of many jobs. */
+export interface ManyJobs {
+  /** Ids of those that were changed. */
+  readonly jobs: readonly string[];
+  /** Whether there are more that fit: call again. */
+  readonly more: boolean;
+}
+
 /** Which jobs to list. */
-export interface ListOptions extends CallOptions {
-  /** `live`: not over yet. */
-  readonly state?: JobState | 'live' | undefined;
-  /** Only runs of modules of this name. */
-  readonly module?: string | undefined;
+export interface ListOptions extends JobFilter, CallOptions {
   /** @default 100 */
   readonly limit?: number | undefined;
   /** `next` of the page before. */
@@ -91,9 +99,9 @@ export interface Deployment {
 export interface Client {
   readonly url: string;
   /** Publishes a job. Its id is made here unless given, so that a try whose answer got lost is repeated harmlessly. */
-  publish(job: PublishJob, options?: CallOptions): Promise<Published>;
+  publish(job: PublishJob, options?: PublishOptions): Promise<Published>;
   /** Publishes up to `limits.publishJobsMax` jobs at once: all or none. Answers are in the jobs' order. */
-  publishMany(jobs: readonly PublishJob[], options?: CallOptions): Promise<readonly Published[]>;
+  publishMany(jobs: readonly PublishJob[], options?: PublishOptions): Promise<readonly Published[]>;
   /** @throws JOB_NOT_FOUND */
   status(job: string, options?: CallOptions): Promise<JobView>;
   /** Waits until the job is over, however long that takes. @throws JOB_NOT_FOUND */
@@ -107,12 +115,56 @@ export interface Client {
    * @throws JOB_NOT_FOUND; INVALID_TRANSITION when the job is over; QUEUE_FULL when its inbox is full
    */
   send(job: string, message: SendMessage, options?: CallOptions): Promise<SentMessage>;
+  /**
+   * Asks a live job: what its workflow's `query` handler of this name returns. The job doesn't notice.
+   *
+   * @throws QUERY_NOT_FOUND; QUERY_FAILED; INVALID_TRANSITION when the job is over; UNAVAILABLE when no worker answers; JOB_NOT_FOUND
+   * @default args null
+   */
+  query(job: string, name: string, args?: unknown, options?: CallOptions): Promise<unknown>;
   /** The jobs that a job started, oldest first. */
   children(job: string, options?: CallOptions): Promise<readonly JobView[]>;
   list(options?: ListOptions): Promise<JobPage>;
   stats(options?: CallOptions): Promise<QueueStats>;
   /** Asks for the end of a job; one that runs ends soon after. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
-  cancel(job: string, options?: CallOptions & { readonly reason?: string | undefined }): Promise<JobView>;
+  cancel(job: string, options?: CallOptions & CancelRequest): Promise<JobView>;
+  /**
+   * Asks the worker of a running job to give it back once it is at rest, for another worker to go on with it.
+   *
+   * @throws JOB_NOT_FOUND, NODE_NOT_FOUND, NODE_AMBIGUOUS, WORKER_UNSUITABLE, INVALID_TRANSITION when no worker runs it, or this one does
+   */
+  move(job: string, options: CallOptions & MoveRequest): Promise<JobView>;
+  /** Cancels up to 1,000 jobs that are not over and fit a filter. */
+  cancelMany(filter: JobFilter, options?: CallOptions & CancelRequest): Promise<ManyJobs>;
+  /** Tries a job again that failed or was cancelled, with all its attempts. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
+  retry(job: string, options?: CallOptions): Promise<JobView>;
+  /** Tries up to 1,000 jobs again that fit a filter. @default state 'failed' */
+  retryMany(filter: JobFilter, options?: CallOptions): Promise<ManyJobs>;
+  /** By name. */
+  schedules(options?: CallOptions): Promise<readonly ScheduleView[]>;
+  /** @throws SCHEDULE_NOT_FOUND */
+  schedule(name: string, options?: CallOptions): Promise<ScheduleView>;
+  /** Sets a schedule, or replaces what it does. @throws INVALID_ARGUMENT, QUEUE_FULL */
+  setSchedule(name: string, spec: ScheduleSpec, options?: CallOptions): Promise<ScheduleView>;
+  /** Its jobs stay. @throws SCHEDULE_NOT_FOUND */
+  deleteSchedule(name: string, options?: CallOptions): Promise<void>;
+  /** Publishes its job now. Sent once: what gets lost is a job that nobody waits for. @throws SCHEDULE_NOT_FOUND */
+  triggerSchedule(name: string, options?: CallOptions): Promise<Published>;
+  /** Publishes the jobs of all times of a span. @throws SCHEDULE_NOT_FOUND, INVALID_ARGUMENT above 1,000 of them */
+  backfillSchedule(name: string, span: BackfillRequest, options?: CallOptions): Promise<readonly Published[]>;
+  /** By name. */
+  webhooks(options?: CallOptions): Promise<readonly WebhookView[]>;
+  /** Sets a webhook, or replaces one. @throws INVALID_ARGUMENT, QUEUE_FULL */
+  setWebhook(name: string, spec: WebhookSpec, options?: CallOptions): Promise<WebhookView>;
+  /** @throws WEBHOOK_NOT_FOUND */
+  deleteWebhook(name: string, options?: CallOptions): Promise<void>;
+  /** Why a job is where it is. @throws JOB_NOT_FOUND */
+  why(job: string, options?: CallOptions): Promise<WhyView>;
+  /** Queues that have settings, or jobs that are ready or running, and the default one. */
+  queues(options?: CallOptions): Promise<readonly QueueView[]>;
+  queue(queue: string, options?: CallOptions): Promise<QueueView>;
+  /** Changes what is set for a queue: what is left out stays, null takes a setting back. @throws QUEUE_FULL */
+  setQueue(queue: string, change: QueueChange, options?: CallOptions): Promise<QueueView>;
   /** A job's journal. @default attempt the current one */
   journal(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<JournalView>;
   /**
@@ -139,6 +191,10 @@ export interface Client {
   keepCandidate(file: Uint8Array, options?: CallOptions): Promise<string>;
   /** A module's file. @throws MODULE_NOT_FOUND */
   moduleFile(hash: string, options?: CallOptions): Promise<Uint8Array>;
+  /** The bytes of a blob, or one range of them. @throws BLOB_NOT_FOUND */
+  blob(hash: string, options?: BlobOptions): Promise<ReadableStream<Uint8Array>>;
+  /** Keeps bytes as a blob, which is forgotten after a week in which no job refers to it. @throws PAYLOAD_TOO_LARGE */
+  putBlob(body: ReadableStream<Uint8Array> | Uint8Array, options?: CallOptions): Promise<BlobRef>;
   /** What a job logged. @default attempt the current one */
   logs(job: string, options?: CallOptions & { readonly attempt?: number | undefined }): Promise<readonly LogLine[]>;
   /** What a job logs, line by line, until it is over. @throws JOB_NOT_FOUND @default attempt from the current one on */
@@ -151,6 +207,13 @@ export interface Client {
   repin(request: RepinRequest, options?: CallOptions): Promise<readonly RepinResult[]>;
   modules(options?: CallOptions): Promise<readonly DeployedModule[]>;
   nodes(options?: CallOptions): Promise<readonly NodeView[]>;
+  /**
+   * Asks a worker to take no more jobs, finish or give back those that it holds, and end. By id, beginning of an id, or name.
+   *
+   * @param options.graceMs what its jobs get; @default its own setting
+   * @throws NODE_NOT_FOUND, NODE_AMBIGUOUS, INVALID_ARGUMENT for a node that runs no jobs, INVALID_TRANSITION for one that is not here
+   */
+  drainNode(node: string, options?: CallOptions & { readonly graceMs?: number | undefined }): Promise<NodeView>;
   /** Shuts a node out: by its id, the beginning of its id, or its name. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
   banNode(node: string, options?: CallOptions & { readonly reason?: string | undefined }): Promise<NodeView>;
   /** Ends a ban. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
@@ -177,191 +240,3 @@ export const createClient = (options: ClientOptions): Client => {
   const fetchOption = options.fetch ?? ((url, init): Promise<Response> => fetch(url, init));
   return new HttpClient(new Connection({ url: options.url, token: options.token, fetch: fetchOption }));
 };
-
-class HttpClient implements Client {
-  readonly #connection: Connection;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  get url(): string {
-    return this.#connection.url;
-  }
-
-  publish(job: PublishJob, { signal }: CallOptions = {}): Promise<Published> {
-    return this.#connection.call(routePath('publish'), publishedSchema, { method: 'POST', body: named(job), signal });
-  }
-
-  async publishMany(jobs: readonly PublishJob[], { signal }: CallOptions = {}): Promise<readonly Published[]> {
-    const body = { jobs: jobs.map(named) };
-    const answer = await this.#connection.call(routePath('publishMany'), manySchema, { method: 'POST', body, signal });
-    return answer.jobs;
-  }
-
-  status(job: string, { signal }: CallOptions = {}): Promise<JobView> {
-    return this.#connection.call(routePath('status', { job }), jobViewSchema, { signal });
-  }
-
-  async wait(job: string, { signal }: CallOptions = {}): Promise<JobView> {
-    const path = routePath('status', { job }, { wait_ms: clientLimits.waitMs });
-    for (;;) {
-      const view = await this.#connection.call(path, jobViewSchema, { signal });
-      if (isFinal(view.status)) return view;
-    }
-  }
-
-  async waitForResponse(job: string, { signal }: CallOptions = {}): Promise<JobView> {
-    const path = routePath('status', { job }, { wait_ms: clientLimits.waitMs, wait_for: 'response' });
-    for (;;) {
-      const view = await this.#connection.call(path, jobViewSchema, { signal });
-      if (isFinal(view.status) || view.response !== null) return view;
-    }
-  }
-
-  send(job: string, message: SendMessage, { signal }: CallOptions = {}): Promise<SentMessage> {
-    const body = { ...message, message_id: message.message_id ?? randomId() };
-    return this.#connection.call(routePath('send', { job }), sentMessageSchema, { method: 'POST', body, signal });
-  }
-
-  children(job: string, { signal }: CallOptions = {}): Promise<readonly JobView[]> {
-    return this.#connection.call(routePath('children', { job }), z.array(jobViewSchema), { signal });
-  }
-
-  async list({ state, module, limit, after, signal }: ListOptions = {}): Promise<JobPage> {
-    const path = routePath('list', {}, { state, module, limit, after });
-    const response = await this.#connection.open(path, { signal });
-    const jobs = await this.#connection.read(response, z.array(jobViewSchema), path);
-    return { jobs, next: response.headers.get('x-next') ?? undefined };
-  }
-
-  stats({ signal }: CallOptions = {}): Promise<QueueStats> {
-    return this.#connection.call(routePath('stats'), queueStatsSchema, { signal });
-  }
-
-  cancel(job: string, { reason, signal }: CancelOptions = {}): Promise<JobView> {
-    const body = reason === undefined ? {} : { reason };
-    return this.#connection.call(routePath('cancel', { job }), jobViewSchema, { method: 'POST', body, signal });
-  }
-
-  async journal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<JournalView> {
-    const limit = clientLimits.journalPageEntries;
-    const page = (from: number, of = attempt): Promise<JournalView> =>
-      this.#connection.call(routePath('journal', { job }, { attempt: of, from, limit }), journalViewSchema, { signal });
-    const first = await page(0);
-    const entries = [...first.entries];
-    while (entries.length > 0 && entries.length % limit === 0) {
-      // The attempt is named: the next one may have begun between two pages.
-      const { entries: more } = await page(entries.length, first.attempt);
-      if (more.length === 0) break;
-      entries.push(...more);
-    }
-    return { ...first, entries };
-  }
-
-  async checkJournal(job: string, { attempt, signal }: AttemptOptions = {}): Promise<void> {
-    // All of it is checked, whatever part is asked for.
-    const path = routePath('journal', { job }, { attempt, limit: 1 });
-    await this.#connection.call(path, journalViewSchema, { signal });
-  }
-
-  async journalBatches(job: string, options: AttemptOptions = {}): Promise<Omit<JournalBatches, 'next'>> {
-    const { attempt, signal } = options;
-    const part = (from: number, of = attempt): Promise<JournalBatches> => {
-      const path = routePath('journalBatches', { job }, { attempt: of, from });
-      return this.#connection.call(path, journalBatchesSchema, { signal });
-    };
-    const { next: second, ...first } = await part(0);
-    const batches = [...first.batches];
-    for (let from = second; from !== null;) {
-      const more = await part(from, first.attempt);
-      for (const batch of more.batches) batches.push(batch);
-      from = more.next;
-    }
-    return { ...first, batches };
-  }
-
-  replay(job: string, module: string, { signal }: CallOptions = {}): Promise<JobVerdict> {
-    const path = routePath('replay', { job }, { module });
-    return this.#connection.call(path, jobVerdictSchema, { method: 'POST', signal });
-  }
-
-  async keepCandidate(file: Uint8Array, { signal }: CallOptions = {}): Promise<string> {
-    const options = { method: 'POST', body: file, signal } as const;
-    return (await this.#connection.call(routePath('candidate'), candidateSchema, options)).hash;
-  }
-
-  async moduleFile(hash: string, { signal }: CallOptions = {}): Promise<Uint8Array> {
-    const response = await this.#connection.open(routePath('moduleFile', { hash }), { signal });
-    return new Uint8Array(await response.arrayBuffer());
-  }
-
-  logs(job: string, { attempt, signal }: AttemptOptions = {}): Promise<readonly LogLine[]> {
-    return this.#connection.call(routePath('logs', { job }, { attempt }), logLinesSchema, { signal });
-  }
-
-  logEvents(job: string, options: LogEventsOptions = {}): AsyncIterable<LogLine> {
-    return logEvents(this.#connection, job, options);
-  }
-
-  events(options: EventsOptions = {}): AsyncIterable<JobView> {
-    return jobEvents(this.#connection, options);
-  }
-
-  deploy({ name, version, file }: Deployment, { signal }: CallOptions = {}): Promise<DeployedModule> {
-    const path = routePath('modules', {}, { name, version });
-    return this.#connection.call(path, deployedModuleSchema, { method: 'POST', body: file, signal });
-  }
-
-  async repin(body: RepinRequest, { signal }: CallOptions = {}): Promise<readonly RepinResult[]> {
-    const options = { method: 'POST', body, signal } as const;
-    return (await this.#connection.call(routePath('repin'), repinAnswerSchema, options)).results;
-  }
-
-  modules({ signal }: CallOptions = {}): Promise<readonly DeployedModule[]> {
-    return this.#connection.call(routePath('modules'), modulesSchema, { signal });
-  }
-
-  nodes({ signal }: CallOptions = {}): Promise<readonly NodeView[]> {
-    return this.#connection.call(routePath('nodes'), z.array(nodeViewSchema), { signal });
-  }
-
-  banNode(node: string, { reason, signal }: CancelOptions = {}): Promise<NodeView> {
-    const body = reason === undefined ? {} : { reason };
-    return this.#connection.call(routePath('nodeBan', { node }), nodeViewSchema, { method: 'POST', body, signal });
-  }
-
-  allowNode(node: string, { signal }: CallOptions = {}): Promise<NodeView> {
-    return this.#connection.call(routePath('nodeAllow', { node }), nodeViewSchema, { method: 'POST', signal });
-  }
-
-  renameNode(node: string, name: string, { signal }: CallOptions = {}): Promise<NodeView> {
-    const body = { name };
-    return this.#connection.call(routePath('nodeRename', { node }), nodeViewSchema, { method: 'POST', body, signal });
-  }
-
-  createTicket(body: CreateTicket = {}, { signal }: CallOptions = {}): Promise<CreatedTicket> {
-    const options = { method: 'POST', body, signal, repeatable: false } as const;
-    return this.#connection.call(routePath('tickets'), createdTicketSchema, options);
-  }
-
-  tickets({ signal }: CallOptions = {}): Promise<readonly TicketView[]> {
-    return this.#connection.call(routePath('tickets'), z.array(ticketViewSchema), { signal });
-  }
-
-  revokeTicket(ticket: string, { signal }: CallOptions = {}): Promise<TicketView> {
-    return this.#connection.call(routePath('ticketRevoke', { ticket }), ticketViewSchema, { method: 'POST', signal });
-  }
-}
-
-type CancelOptions = CallOptions & { readonly reason?: string | undefined };
-type AttemptOptions = CallOptions & { readonly attempt?: number | undefined };
-
-const candidateSchema = z.object({ hash: z.string() });
-
-const manySchema = z.object({ jobs: z.array(publishedSchema) });
-
-const named = (job: PublishJob): PublishJob => ({ ...job, job_id: job.job_id ?? randomId() });
-
-// `crypto.randomUUID` exists in secure contexts only; random bytes are everywhere.
-const randomId = (): string => crypto.getRandomValues(new Uint8Array(16)).toHex();

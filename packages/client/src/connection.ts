@@ -4,7 +4,7 @@
  *   1. A call that is marked `repeatable` is sent again when the connection fails; any other is sent once.
  *   2. A refusal is an answer: it is never sent again here.
  */
-import { decodeErrorBody, MvmError, mvmError, parseAs, RetryLaterError } from '@mvm-ci/protocol';
+import { decodeErrorBody, MvmError, mvmError, parseAs } from '@mvm-ci/protocol';
 import type { ZodType } from 'zod';
 import { clientLimits } from './limits.ts';
 
@@ -14,12 +14,14 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** What a request takes besides its path. */
 export interface RequestOptions {
   readonly method?: 'GET' | 'POST';
-  /** Sent as JSON; bytes as they are. */
+  /** Sent as JSON; bytes as they are, and a stream of them as they come. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   /** Whether sending it twice does no harm. @default true */
   readonly repeatable?: boolean;
   readonly accept?: string;
+  /** Further ones. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One control plane, reached over HTTP. */
@@ -27,6 +29,7 @@ export class Connection {
   readonly url: string;
   readonly #token: string | undefined;
   readonly #fetch: Fetch;
+  #hasAnswered = false;
 
   constructor(options: { readonly url: string; readonly token?: string | undefined; readonly fetch: Fetch }) {
     this.url = checkedUrl(options.url);
@@ -42,16 +45,22 @@ export class Connection {
 
   /** The response of a request, when it is no refusal. */
   async open(path: string, options: RequestOptions = {}): Promise<Response> {
-    const triesMax = (options.repeatable ?? true) ? clientLimits.triesMax : 1;
     for (let tried = 1; ; tried += 1) {
       try {
         return await this.#send(path, options);
       } catch (error) {
-        const isLost = error instanceof RetryLaterError && error.code === 'CONNECTION_LOST';
-        if (!isLost || tried >= triesMax || options.signal?.aborted) throw error;
+        if (!this.#isWorthAnother(error, tried, options)) throw error;
         await pause(clientLimits.retryMs * 2 ** (tried - 1), options.signal);
       }
     }
+  }
+
+  #isWorthAnother(error: unknown, tried: number, { repeatable = true, signal }: RequestOptions): boolean {
+    if (!repeatable || signal?.aborted || !(error instanceof MvmError)) return false;
+    const isEnding = error.code === 'UNAVAILABLE' && this.#hasAnswered;
+    const isLost = error.code === 'CONNECTION_LOST';
+    const triesMax = this.#hasAnswered ? clientLimits.triesMaxOnceThere : clientLimits.triesMax;
+    return (isLost || isEnding) && tried < triesMax;
   }
 
   /** The body of `response`, checked. */
@@ -67,16 +76,25 @@ export class Connection {
 
   async #send(path: string, options: RequestOptions): Promise<Response> {
     const response = await this.#reach(path, options);
+    this.#hasAnswered ||= response.ok;
     if (response.ok) return response;
     const fallback = `${this.url} answered ${path} with status ${response.status}`;
     throw decodeErrorBody(await jsonOf(response).catch(() => undefined), fallback);
   }
 
-  async #reach(path: string, { method = 'GET', body, signal, accept }: RequestOptions): Promise<Response> {
-    const headers: Record<string, string> = { accept: accept ?? 'application/json' };
+  async #reach(
+    path: string,
+    { method = 'GET', body, signal, accept, headers: more }: RequestOptions,
+  ): Promise<Response> {
+    const headers: Record<string, string> = { accept: accept ?? 'application/json', ...more };
     if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
     if (body !== undefined) headers['content-type'] = contentType(body);
-    const init = { method, headers, ...(body !== undefined && { body: encoded(body) }), ...(signal && { signal }) };
+    const init = {
+      method,
+      headers,
+      ...(body !== undefined && { body: encoded(body), duplex: 'half' as const }),
+      ...(signal && { signal }),
+    };
     try {
       return await this.#fetch(`${this.url}${path}`, init);
     } catch (error) {
@@ -111,10 +129,12 @@ const checkedUrl = (text: string): string => {
 };
 
 const contentType = (body: unknown): string =>
-  body instanceof Uint8Array ? 'application/octet-stream' : 'application/json';
+  body instanceof Uint8Array || body instanceof ReadableStream ? 'application/octet-stream' : 'application/json';
 
-const encoded = (body: unknown): Uint8Array<ArrayBuffer> | string =>
-  body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
+const encoded = (body: unknown): Uint8Array<ArrayBuffer> | ReadableStream | string => {
+  if (body instanceof ReadableStream) return body;
+  return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
+};
 
 const jsonOf = async (response: Response): Promise<unknown> => {
   const text = await response.text();

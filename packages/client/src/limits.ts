@@ -2,6 +2,8 @@
 export const clientLimits = {
   /** Tries of one idempotent call while the control plane can't be reached. */
   triesMax: 4,
+  /** The same once it has answered: it may be starting again, which takes some seconds. */
+  triesMaxOnceThere: 8,
   /** Wait before the second try; doubles with each further one. */
   retryMs: 100,
   /** How long `wait` lets the control plane hold one request open. */

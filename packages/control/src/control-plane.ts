@@ -3,15 +3,22 @@
  */
 import { isLoopback, listenHttp, operatorGate, type HttpListener } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
+import { archiveFolder } from './adapters/archive-folder.ts';
+import { blobFolder } from './adapters/blob-folder.ts';
 import { DataFolder } from './adapters/data-folder.ts';
+import { webhookPost } from './adapters/webhook-post.ts';
 import { listenPeers, type PeerListener, type PeerListenerOptions } from './adapters/peer-listener.ts';
+import { localBlobs } from './blobs/local-blobs.ts';
 import { createApi, type Api } from './api/api.ts';
+import { shortQueueOperations } from './api/queue-operations.ts';
 import { answerType, errorResponse } from './api/response.ts';
+import { shortRoutes } from './api/short-routes.ts';
 import { openCore, type Core } from './core.ts';
-import type { Clock, LendEngine, TicketView } from '@mvm-ci/protocol';
+import type { BlobPort, Clock, LendEngine, TicketView, Tracer } from '@mvm-ci/protocol';
 import { controlLimits, type LeasePeriods } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import type { Admit } from './modules/module-registry.ts';
+import type { Retention } from './queue/pruner.ts';
 import type { Random } from './random.ts';
 import { openThreadStore } from './store/thread-store.ts';
 import { systemClock } from './system-clock.ts';
@@ -35,10 +42,16 @@ export interface ControlPlaneOptions {
   readonly periods?: Partial<LeasePeriods> | undefined;
   /** How long a job must have been over before its journal is packed; infinity: never. @default controlLimits.compactAfterMs */
   readonly compactAfterMs?: number | undefined;
+  /** Which jobs are kept after their end. @default all */
+  readonly retention?: Retention | undefined;
+  /** Folder to which the others are written before they are forgotten. @default none */
+  readonly archive?: string | undefined;
   /** @default controlLimits.pendingJobsMax */
   readonly pendingJobsMax?: number | undefined;
   /** @default none */
   readonly logger?: Logger | undefined;
+  /** Takes spans of what is done here. @default none are made */
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
 }
@@ -55,6 +68,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly cluster: string;
   /** The token that the HTTP API demands, when it demands one. */
   readonly operatorToken: string | undefined;
+  /** For an engine in the same process. */
+  readonly blobs: BlobPort;
   /** Stops listening, ends long polls and streams, stores what is left. Idempotent. */
   stop(): Promise<void>;
 }
@@ -85,16 +100,19 @@ const start = async (options: ControlPlaneOptions, undo: AsyncDisposableStack): 
   const folder = undo.use(DataFolder.open(options.data, (text) => logger.warn({}, text)));
   const core = await openCore({
     ...options,
+    archive: options.archive === undefined ? undefined : archiveFolder(options.archive, clock),
+    post: webhookPost,
+    blobs: blobFolder(folder.blobsPath),
     clock,
     random,
-    openStore: (onEffects) => openThreadStore({ path: folder.databasePath, onEffects }),
+    openStore: (onEffects, onGroup) => openThreadStore({ path: folder.databasePath, onEffects, onGroup }),
   });
   undo.defer(() => core.stop());
   const api = createApi({ core, logger });
   const peers = await openPeerPlane(options, { folder, core, api, random, logger });
   undo.defer(() => peers.listener.stop(0));
   const token = tokenOf(options, folder, random);
-  const http = await openHttp(options, api, token);
+  const http = await openHttp(options, { api, core, logger }, token);
   logger.info({ http: http.url, node: peers.listener.node, cluster: core.cluster }, 'the control plane is up');
   return new RunningControlPlane({ folder, core, http, peers, token, logger });
 };
@@ -143,7 +161,11 @@ const tokenOf = (options: ControlPlaneOptions, folder: DataFolder, random: Rando
   return isLoopback(options.http?.host ?? defaultHost) ? null : folder.operatorToken(random);
 };
 
-const openHttp = (options: ControlPlaneOptions, api: Api, token: string | null): Promise<HttpListener> => {
+const openHttp = (
+  options: ControlPlaneOptions,
+  { api, core, logger }: { readonly api: Api; readonly core: Core; readonly logger: Logger },
+  token: string | null,
+): Promise<HttpListener> => {
   const { host = defaultHost, port = defaultPort } = options.http ?? {};
   const gate = operatorGate({ host, token });
   const fetch = async (request: Request): Promise<Response> => {
@@ -154,7 +176,7 @@ const openHttp = (options: ControlPlaneOptions, api: Api, token: string | null):
     }
     return api.fetch(request, { kind: 'operator' });
   };
-  return listenHttp({ host, port, fetch });
+  return listenHttp({ host, port, fetch, short: shortRoutes({ core, logger, gate }, shortQueueOperations) });
 };
 
 interface RunningParts {
@@ -196,6 +218,10 @@ class RunningControlPlane implements ControlPlane {
 
   get operatorToken(): string | undefined {
     return this.#parts.token ?? undefined;
+  }
+
+  get blobs(): BlobPort {
+    return localBlobs(this.#parts.core.blobs);
   }
 
   stop(): Promise<void> {

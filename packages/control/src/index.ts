@@ -1,3 +1,7 @@
+export { backupData, restoreData, type BackupFacts, type BackupOptions } from './adapters/backup.ts';
+export { examineData, type DataExamination } from './adapters/examine-data.ts';
+export type { Finding } from './store/examination.ts';
+export type { Keep, Retention } from './queue/pruner.ts';
 export { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export type { Clock, Timer } from '@mvm-ci/protocol';

@@ -8,14 +8,70 @@ export const controlLimits = {
   pendingJobsMax: 10_000_000,
   /** Commands that wait for the store; further ones are refused with UNAVAILABLE. */
   commandsWaitingMax: 50_000,
+  /** Deployments that the state machine remembers after it has looked them up. */
+  modulesRemembered: 1_000,
   /** Commands in one transaction. */
   groupCommandsMax: 4_096,
+  /** What a step of priority is worth, as waiting time. */
+  priorityStepMs: 600_000,
+  /** How often a webhook of which nothing is heard looks for changes. */
+  webhookLookMs: 60_000,
+  /** Time for the answer to a webhook's request. */
+  webhookMs: 30_000,
+  /** The longest such answer, in bytes. */
+  webhookAnswerBytesMax: 65_536,
+  /** First wait before a request is sent again; doubles each time. */
+  webhookRetryMs: 1_000,
+  /** Longest such wait. */
+  webhookRetryMsMax: 300_000,
+  /** Tries of one request before it is given up. */
+  webhookTriesMax: 20,
+  /** Jobs that are forgotten at once. */
+  pruneJobs: 500,
+  /** Pause after that while there are more. */
+  prunePauseMs: 250,
+  /** The same when there were no more. */
+  pruneIdleMs: 10_000,
+  /** A time of a schedule is missed when it is so long ago. */
+  missedMs: 60_000,
+  /** Workers of which it is remembered what they can do. */
+  abilitiesMax: 10_000,
+  /** How long after its last claim a worker that holds nothing counts as there. */
+  abilityMs: 90_000,
+  /** How long a job that was given back to be moved is kept for the worker that it is meant for. */
+  moveReserveMs: 5_000,
+  /** Jobs that one reason names. */
+  whyJobsMax: 20,
+  /** Entries of a journal that is read to say what its job waits for. */
+  whyEntriesMax: 10_000,
+  /** How far the jobs before another one are counted. */
+  aheadCounted: 100_000,
+  /** Combinations of queue, key, kind and required tags that jobs which are not over have. */
+  lanesMax: 100_000,
+  /** Queues that have settings. */
+  queuesMax: 10_000,
+  /** Jobs that one claim makes ready, as their time has come. */
+  promotedPerClaim: 1_000,
+  /** Flows that a claim looks at to count what it left. */
+  flowsCounted: 1_000,
+  /** Classes of jobs of which it is estimated how many there are; with more, claims that wait are tried in turn. */
+  classesEstimated: 1_000,
+  /** Suspects among which a claim looks for one that it may take. */
+  suspectsRead: 16,
+  /** Longest time between two looks at deadlines, for a clock that is set. */
+  deadlineLookMs: 60_000,
+  /** Jobs whose deadline has passed that one command looks at. */
+  deadlinesPerCommand: 1_000,
   /** Inputs in the answer to one claim, in characters; one job is given in any case. */
   claimInputCharsMax: 4_194_304,
   /** Rows that a claim reads at once. */
-  claimRowsRead: 64,
+  claimRowsRead: 256,
+  /** Jobs that are held whose records are kept in memory; those of others are read again. */
+  heldRecordsMax: 20_000,
   /** Claims that wait for a job; further ones are refused with UNAVAILABLE. */
   claimsWaitingMax: 10_000,
+  /** Among how many workers that wait one is looked for that has the module at hand. */
+  localityWaitersMax: 64,
   /** Items that may come into one job's inbox in all. */
   inboxNumbersMax: 1_000_000,
   /** Questions to inboxes that wait for an item; further ones are refused with UNAVAILABLE. */
@@ -42,6 +98,18 @@ export const controlLimits = {
   callHeadBytesMax: 4_096,
   /** A piece of an answer that is too long for one message. */
   callPieceBytes: 262_144,
+  /** Blobs that one job refers to. */
+  blobsPerJobMax: 10_000,
+  /** Uploads of blobs in parts that are under way at the same time. */
+  blobUploadsMax: 256,
+  /** An upload of which nothing is heard for this long is given up. */
+  blobUploadIdleMs: 120_000,
+  /** How long a blob is kept that no job refers to: a week. */
+  blobUnreferencedMs: 604_800_000,
+  /** How often such blobs are looked for. */
+  blobSweepMs: 60_000,
+  /** Blobs that are forgotten at once. */
+  blobSweepCount: 100,
   /** Tickets that are kept; dead ones make room. */
   ticketsMax: 10_000,
   /** Time that a connection gets to become a member's: a stranger's ends after it. */
@@ -86,6 +154,8 @@ export const controlLimits = {
   journalRowBytes: 80,
   /** Leases lost one after another, without the job getting on, after which it is a dead letter. */
   strikesMax: 5,
+  /** Leases that one holder loses at once of which any may be to blame. */
+  blamedJobsMax: 64,
   /** Lost leases in all after which a job is a dead letter. */
   lostLeasesMax: 100,
   /** Processes alone that ended soon after their start, one after another, before jobs are suspected of it. */

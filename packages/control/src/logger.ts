@@ -1,7 +1,7 @@
 import type { Logger as BaseLogger } from '@mvm-ci/protocol';
 
 /** Where the control plane's own log lines go. */
-export type Logger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /** Says nothing. */
-export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -6,8 +6,10 @@
  *    again at once.
  * 2. A process that was killed is no job's fault, unless it happens again and again, soon after each start.
  */
-import { mvmError, type CallRequest, type Clock, type Timer } from '@mvm-ci/protocol';
+import { mvmError, type BlobPort, type CallRequest, type Clock, type Timer, type Tracer } from '@mvm-ci/protocol';
+import { blobFolder } from './adapters/blob-folder.ts';
 import { DataFolder } from './adapters/data-folder.ts';
+import { localBlobs } from './blobs/local-blobs.ts';
 import { callOperations, createApi } from './api/api.ts';
 import type { Operation } from './api/operation.ts';
 import { callTable } from './api/served-call.ts';
@@ -29,6 +31,8 @@ export interface StandaloneOptions {
   readonly admit: Admit;
   /** @default none */
   readonly logger?: Logger | undefined;
+  /** Takes spans of what is done here. @default none are made */
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
 }
@@ -38,6 +42,8 @@ export interface Standalone extends AsyncDisposable {
   readonly core: Core;
   /** The join token of its worker. */
   readonly token: string;
+  /** For the engine of its worker. */
+  readonly blobs: BlobPort;
   /** Answers an operator's request for jobs and modules. Never rejects. */
   fetch(request: Request): Promise<Response>;
   /** Serves a call of the one worker. @throws the refusal */
@@ -66,8 +72,11 @@ export const openStandalone = async (options: StandaloneOptions): Promise<Standa
       admit: options.admit,
       clock,
       random,
+      logger,
+      tracer: options.tracer,
+      blobs: blobFolder(folder.blobsPath),
       periods: standalonePeriods,
-      openStore: (onEffects) => openThreadStore({ path: folder.databasePath, onEffects }),
+      openStore: (onEffects, onGroup) => openThreadStore({ path: folder.databasePath, onEffects, onGroup }),
     });
     const token = folder.joinToken(random);
     await core.tickets.keepOwn(token);
@@ -107,6 +116,10 @@ class RunningStandalone implements Standalone {
     return this.#parts.token;
   }
 
+  get blobs(): BlobPort {
+    return localBlobs(this.#parts.core.blobs);
+  }
+
   fetch(request: Request): Promise<Response> {
     return this.#api.fetch(request, { kind: 'operator' });
   }
@@ -124,7 +137,9 @@ class RunningStandalone implements Standalone {
         return outcome.bytes;
       case 'nothing':
         return undefined;
+      case 'text':
       case 'events':
+      case 'stream':
       case 'frames':
         throw mvmError(
           'INTERNAL',

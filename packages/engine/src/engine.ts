@@ -1,4 +1,4 @@
-import type { FinishOutcome, InboxItem, JournalEntry } from '@mvm-ci/protocol';
+import type { FinishOutcome, InboxItem, JournalEntry, TraceContext } from '@mvm-ci/protocol';
 import type { Snapshot } from './guest/guest-state.ts';
 import type { JournalSink } from './journal.ts';
 
@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly inbox?: readonly InboxItem[] | undefined;
   /** A state of the guest to go on from, as an earlier holder had it saved. One that doesn't fit is ignored. @default none */
   readonly snapshot?: Snapshot | undefined;
+  /** The span that its effects are below, and what goes along with its requests. @default the run is not traced */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** What a run needs from whoever holds the job. */
@@ -58,6 +60,8 @@ export interface EngineRun {
   cancel(reason: string): void;
   /** Gives the job back: no new effects; what has been answered is shipped, and `finish` gets `released`. */
   release(): void;
+  /** The same once the guest is at rest with no effect in flight: what has begun ends, and its answers are shipped. @default `release` */
+  handOver?(): void;
   /** Stops at once and says nothing more: the lease is lost. */
   drop(): void;
 }

@@ -91,10 +91,16 @@ export const engineLimits = {
   pooledCoreBytesMax: 2_097_152,
   /** Entries since the last snapshot after which the next one is taken. */
   snapshotEntries: 1_000,
+  /** One in so many snapshots is audited: the guest's steps are taken again from the first one, and the memories compared. */
+  snapshotsPerAudit: 64,
+  /** Entries since the last snapshot from which on a run that is given back leaves another one behind. */
+  snapshotRestEntries: 64,
   /** Bytes of the journal since the last snapshot after which the next one is taken. */
   snapshotJournalBytes: 1_048_576,
   /** Log lines that a replay gives back, the last ones. */
   replayLogLinesMax: 10_000,
+  /** Fuel of one query: about a second of a handler that never ends; the time of a step bounds it too. */
+  queryFuelMax: 10_000_000_000,
   /** How often a replay begins again because its guest's thread was lost. */
   replayTriesMax: 3,
   /** From so many steps on that would have to be taken again, the state of a guest that is dropped from memory is kept. */
@@ -113,7 +119,7 @@ export const engineLimits = {
    * Bytes of WebAssembly that are prepared on the engine's main thread, some 0.1 s; what is larger gets a thread of its own, whose start
    * takes longer than that.
    */
-  preparedHereBytesMax: 1_048_576,
+  preparedHereBytesMax: 2_097_152,
   /** Elements of one table of a guest: they lie in the host's memory, not in the guest's. */
   tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */
@@ -136,7 +142,7 @@ export const engineLimits = {
   /** Lists of requests that a SQLite journal store has out at its thread: one being committed, one that waits. */
   journalListsMax: 2,
   /** Bytes of a stored journal that are read at once; a batch is never divided. */
-  journalPieceBytes: 1_048_576,
+  journalPieceBytes: 262_144,
   /** Attempts of which a SQLite journal store keeps in memory where their next entries go. */
   journalStandingsMax: 4_096,
   /** How long a drain waits for runs that are to be given back, before they are dropped. */

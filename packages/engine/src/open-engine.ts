@@ -1,13 +1,15 @@
 /** Puts an engine together: threads, modules, and the runs in progress. */
-import type { Clock } from '@mvm-ci/protocol';
+import type { Clock, Tracer } from '@mvm-ci/protocol';
 import type { EffectPerformer } from './effects/performer.ts';
 import { systemFetch } from './effects/system-fetch.ts';
+import type { EngineStats, Measured } from './engine-stats.ts';
 import type { Engine, EngineRun, RunPorts, RunRequest } from './engine.ts';
 import { GuestThreads } from './guest/guest-threads.ts';
 import { defaultGuestLimits, type GuestLimits } from './limits.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import { ModuleCache, type ModuleSource } from './module/module-cache.ts';
 import type { Random } from './random.ts';
+import { query, type QueryRequest } from './run/query.ts';
 import { replay, type Replayer, type ReplayReport, type ReplayRequest } from './run/replay.ts';
 import { RunShell, type RunParts } from './run/run-shell.ts';
 import { defaultThreads } from './system-cores.ts';
@@ -32,6 +34,8 @@ export interface EngineOptions {
   readonly suspendAfterMs?: number | undefined;
   /** @default a logger that keeps nothing */
   readonly logger?: Logger | undefined;
+  /** Takes spans of the effects of runs that are traced. @default none are made */
+  readonly tracer?: Tracer | undefined;
 }
 
 /**
@@ -41,9 +45,9 @@ export interface EngineOptions {
  * await using engine = await openEngine({ modules, clock: systemClock, random: systemRandom });
  * const { ended } = engine.run(request, { sink: new MemoryJournal().hold(), mayStartEffect: () => true });
  */
-export const openEngine = async (options: EngineOptions): Promise<Engine & Replayer> => {
+export const openEngine = async (options: EngineOptions): Promise<Engine & Replayer & Measured> => {
   const limits = { ...defaultGuestLimits, ...options.limits };
-  const { clock, random, performer = systemFetch, logger = silentLogger } = options;
+  const { clock, random, performer = systemFetch, logger = silentLogger, tracer } = options;
   const suspendAfterMs = options.suspendAfterMs ?? Number.POSITIVE_INFINITY;
   const threads = options.threads ?? defaultThreads();
   const guests = new GuestThreads({ threads, quickjs: await compileQuickjs(), limits, clock });
@@ -54,16 +58,21 @@ export const openEngine = async (options: EngineOptions): Promise<Engine & Repla
     memoryBytesMax: limits.memoryBytesMax,
     onEvicted: ({ id }) => guests.unload(id),
   });
-  return new EmbeddedEngine({ guests, modules, performer, clock, random, logger, suspendAfterMs });
+  const counts = { replays: 0, replayedEntries: 0, replaySeconds: 0 };
+  return new EmbeddedEngine({ guests, modules, performer, clock, random, logger, tracer, suspendAfterMs, counts });
 };
 
-class EmbeddedEngine implements Engine, Replayer {
+class EmbeddedEngine implements Engine, Replayer, Measured {
   readonly #parts: RunParts & { readonly guests: GuestThreads };
   readonly #runs = new Set<EngineRun>();
   readonly #stopped = new AbortController();
 
   constructor(parts: RunParts & { readonly guests: GuestThreads }) {
     this.#parts = parts;
+  }
+
+  get stats(): EngineStats {
+    return { runs: this.#runs.size, ...this.#parts.guests.stats, ...this.#parts.counts };
   }
 
   run(request: RunRequest, ports: RunPorts): EngineRun {
@@ -80,6 +89,11 @@ class EmbeddedEngine implements Engine, Replayer {
   ): Promise<ReplayReport> {
     const ended = signal ? AbortSignal.any([signal, this.#stopped.signal]) : this.#stopped.signal;
     return replay(request, this.#parts, ended);
+  }
+
+  query(request: QueryRequest, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<string> {
+    const ended = signal ? AbortSignal.any([signal, this.#stopped.signal]) : this.#stopped.signal;
+    return query(request, this.#parts, ended);
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import type { ModuleFile } from '@mvm-ci/protocol';
 import { coreModule, flawlessModule, wasiModule, wasmFromText, workflowModule } from '@mvm-ci/testkit';
+import { MemoryJournal } from '../src/journals/memory.ts';
 import { defaultGuestLimits } from '../src/limits.ts';
 import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
@@ -127,7 +128,37 @@ describe('the budget of an attempt', () => {
     for (const { end } of lives) assert.equal(failureOf(end)?.code, 'FUEL_EXHAUSTED');
   });
 
+  it('is counted for the whole engine, each unit once', async () => {
+    const atFirst = engine.stats.fuel;
+    await engine.finish('a loop in WebAssembly', { job: 'endless' });
+    const used = engine.stats.fuel - atFirst;
+    assert.ok(used > fuelMax && used < fuelMax * 1.1, `${used} units for a budget of ${fuelMax}`);
+  });
+
   it('is the same everywhere unless a limit is set', () => {
     assert.equal(defaultGuestLimits.fuelMax, 10 ** 13);
+  });
+});
+
+describe('a core guest that has used its fuel', () => {
+  it('ends at the same entry when its steps are taken again from any of them on, fed one by one or in pieces', async () => {
+    // Each step computes for a while and asks for a sleep of 0 ms under the next number.
+    const step = `(global.set $i (i32.const 300))
+      (loop $l (global.set $i (i32.sub (global.get $i) (i32.const 1))) (br_if $l (global.get $i)))
+      (global.set $call (i32.add (global.get $call) (i32.const 1)))
+      (i32.store (i32.const 2054) (global.get $call))
+      (return (i64.const ${(2048n << 32n) | 18n}))`;
+    const state = `(global $i (mut i32) (i32.const 0)) (global $call (mut i32) (i32.const 0))
+      (data (i32.const 2048) "\\01\\01\\00\\00\\00\\01")`;
+    const modules = { long: await core(step, state) };
+    await using engine = await openTestEngine({ modules, limits: { fuelMax: 200_000 } });
+    const { end, entries } = await engine.finish('long');
+    assert.equal(failureOf(end)?.code, 'FUEL_EXHAUSTED');
+    assert.ok(entries.length > 60 && entries.length < 400, `it ended after ${entries.length} entries`);
+    for (const kept of [9, 50, entries.length - 1]) {
+      const again = await engine.finish('long', { journal: new MemoryJournal(entries.slice(0, kept)) });
+      assert.equal(failureOf(again.end)?.code, 'FUEL_EXHAUSTED');
+      assert.equal(again.entries.length, entries.length, `from ${kept} entries on`);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { workflowModule } from '@mvm-ci/testkit';
-import { MemoryJournal, type Snapshot } from '../src/index.ts';
+import { MemoryJournal, type JournalSink, type Snapshot } from '../src/index.ts';
 import type { JournalEntry } from '@mvm-ci/protocol';
 import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
@@ -91,6 +91,39 @@ describe('a snapshot', () => {
       assert.equal(changed?.code, 'NONDETERMINISM', `${what}: it must not be used`);
     }
   });
+
+  for (const leave of ['release', 'handOver'] as const)
+    it(`is left behind by a run that is given back (${leave}), and spares its next holder the steps`, async () => {
+      const snapshots: Snapshot[] = [];
+      const saveSnapshot = (snapshot: Snapshot): Promise<void> => {
+        snapshots.push(snapshot);
+        return Promise.resolve();
+      };
+      const journal = new MemoryJournal(whole.entries.slice(0, 201));
+      const hold = journal.hold();
+      let appends = 0;
+      const given = Promise.withResolvers<void>();
+      const sink: JournalSink = {
+        ...hold,
+        append: (entries, extras) => {
+          appends += 1;
+          if (appends === 50) given.resolve();
+          return hold.append(entries, extras);
+        },
+      };
+      const { run } = engine.start('collector', { journal, ports: { saveSnapshot, sink } });
+      await given.promise;
+      run[leave]?.();
+      const end = await run.ended;
+      assert.deepEqual(end, { type: 'finished', outcome: { type: 'released' } });
+      const [snapshot] = snapshots;
+      assert.ok(snapshot && snapshot.entries > 201 && snapshot.entries <= journal.entries.length);
+      assert.ok(journal.entries.length - snapshot.entries <= 1, 'at most an answer is behind it');
+      const replayedBefore = engine.stats.replayedEntries;
+      const next = await engine.finish('collector', { journal: new MemoryJournal(journal.entries), snapshot });
+      assert.deepEqual(resultOf(next.end), whole.result);
+      assert.equal(engine.stats.replayedEntries - replayedBefore, journal.entries.length - snapshot.entries);
+    });
 
   it('that can not be kept harms nothing', async () => {
     const saveSnapshot = (): Promise<void> => Promise.reject(new Error('the disk is full'));

@@ -9,6 +9,7 @@
  * 3. Beyond loopback nobody gets in without the token.
  */
 import type { LinkServer } from '@mvm-ci/engine';
+import type { EffectCounts, EngineCounts } from '@mvm-ci/metrics';
 import {
   isLoopback,
   listenHttp,
@@ -20,8 +21,7 @@ import {
   type HttpListener,
 } from '@mvm-ci/net';
 import { linkVersion, mvmError, type EngineStatus, type Logger, type MvmError } from '@mvm-ci/protocol';
-import type { EffectCounts } from './counted-effects.ts';
-import { EngineMetrics } from './engine-metrics.ts';
+import { engineMetrics } from './engine-metrics.ts';
 import { flawlessLimits } from './limits.ts';
 import type { OwnJobs } from './own-jobs.ts';
 import { engineApi } from './routes.ts';
@@ -44,6 +44,8 @@ export interface EngineServerOptions {
   readonly jobs?: OwnJobs | undefined;
   /** What became of effects, for the metrics. @default nobody counts them */
   readonly effects?: (() => EffectCounts) | undefined;
+  /** How the engine behind the links does, for the metrics. @default nobody says */
+  readonly engine?: (() => EngineCounts) | undefined;
   /** The release that it tells, such as `0.1.0`. */
   readonly version: string;
   readonly logger: Logger;
@@ -100,10 +102,11 @@ class RunningServer implements EngineServer {
       status: () => this.#status(),
       linkObstacle: () => this.#linkObstacle(),
       jobs,
-      metrics: new EngineMetrics({
+      metrics: engineMetrics({
         status: () => this.#status(),
         links: () => this.#channels.size,
         effects: this.#options.effects,
+        engine: this.#options.engine,
         jobs,
       }),
       logger,

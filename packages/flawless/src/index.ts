@@ -2,5 +2,5 @@ export { startEngineServer, type EngineLinks, type EngineServer, type EngineServ
 export { flawlessLimits } from './limits.ts';
 export { FlawlessDesk, type FlawlessDeskParts } from './flawless-desk.ts';
 export type { DeployedName, FlawlessService } from './flawless-api.ts';
-export { CountedEffects, type EffectCounts } from './counted-effects.ts';
+export { CountedEffects } from './counted-effects.ts';
 export type { JournalCounts, OwnJobs, WorkCounts } from './own-jobs.ts';

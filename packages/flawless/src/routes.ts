@@ -14,7 +14,7 @@ import {
   type MvmError,
 } from '@mvm-ci/protocol';
 import { Hono, type Context } from 'hono';
-import type { EngineMetrics } from './engine-metrics.ts';
+import type { MetricSet } from '@mvm-ci/metrics';
 import { flawlessRefusal, flawlessRoutes, isFlawlessPath, mountFlawless } from './flawless-api.ts';
 import { flawlessLimits } from './limits.ts';
 import type { OwnJobs } from './own-jobs.ts';
@@ -28,7 +28,7 @@ export interface RoutesParts {
   readonly linkObstacle: () => MvmError | undefined;
   /** Jobs of its own. @default none: it runs those of others alone */
   readonly jobs?: Pick<OwnJobs, 'flawless' | 'fetch'> | undefined;
-  readonly metrics: Pick<EngineMetrics, 'contentType' | 'text'>;
+  readonly metrics: Pick<MetricSet, 'contentType' | 'text'>;
   readonly logger: Logger;
 }
 

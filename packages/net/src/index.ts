@@ -9,6 +9,7 @@ export { openHttpAgents, type HttpAgents } from './http/adapters/http-agents.ts'
 export { openHttpDuplex, type HttpDuplexOptions } from './http/adapters/http-duplex.ts';
 export { requestHttp, type HttpAnswer, type HttpRequestOptions } from './http/adapters/http-request.ts';
 export { listenHttp, type HttpListener, type HttpListenerOptions } from './http/adapters/http-listener.ts';
+export type { ShortAnswer, ShortRequest, ShortRoutes } from './http/adapters/short-exchange.ts';
 export type * from './http/byte-duplex.ts';
 export { GiveUp, type GiveUpOptions } from './give-up.ts';
 export * from './http/operator-gate.ts';

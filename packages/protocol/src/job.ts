@@ -6,7 +6,10 @@ export const jobStates = ['pending', 'claimed', 'in_progress', 'waiting', 'compl
 /** One of {@link jobStates}. */
 export type JobState = (typeof jobStates)[number];
 
-/** Whether a job in this state is over: final states never change. */
+/** The states of jobs that are over: they never change. */
+export const finalStates: readonly ['completed', 'failed', 'cancelled'] = ['completed', 'failed', 'cancelled'];
+
+/** Whether a job in this state is over. */
 export const isFinal = (state: JobState): boolean =>
   state === 'completed' || state === 'failed' || state === 'cancelled';
 
@@ -83,6 +86,18 @@ export interface JobView {
   readonly parent: string | null;
   /** What the workflow responded with while it goes on; null when it hasn't. `value` is null in a list when it is long. */
   readonly response: { readonly value: unknown } | null;
+  /** The queue that it is in. */
+  readonly queue: string;
+  readonly priority: number;
+  /** Whom it is for, such as a tenant. */
+  readonly key: string | null;
+  readonly tags: readonly string[];
+  /** Tags that a worker must have. */
+  readonly requires: readonly string[];
+  /** Ids of the jobs that it waits for, or waited for. */
+  readonly after: readonly string[];
+  /** When a timeout ends it, or its attempt, unless it gets on; Unix ms. */
+  readonly deadline_at_ms: number | null;
   /** Number of this job's last change, for resuming an event stream. */
   readonly change: number;
 }

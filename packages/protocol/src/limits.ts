@@ -4,6 +4,8 @@
  */
 
 export const limits = {
+  /** Longest grace time that a drain can ask for. */
+  drainGraceMsMax: 86_400_000,
   /** A job's input, as JSON text. */
   inputBytesMax: 1_048_576,
   /** A job's result, as JSON text. */
@@ -30,6 +32,8 @@ export const limits = {
   journalEntriesMax: 2_000_000,
   /** Bytes of one attempt's journal. */
   journalBytesMax: 268_435_456,
+  /** Bytes of a stored snapshot, compressed; a guest that needs more replays. */
+  snapshotBytesMax: 8_388_608,
   /** Job ids, worker names, module names, versions, reasons, tags: characters. */
   idCharsMax: 128,
   /** Free text such as a cancellation's reason or a progress note: characters. */
@@ -52,6 +56,42 @@ export const limits = {
   inboxPageItems: 1_000,
   /** Internal effects in one append of one job. */
   internalEffectsMax: 10_000,
+  /** Priorities reach from minus this to this. */
+  priorityMax: 100,
+  /** Longest delay or timeout: ten years, in ms. */
+  durationMsMax: 315_360_000_000,
+  /** Latest time, in Unix ms: the end of the year 9999. */
+  timeMsMax: 253_402_300_799_999,
+  /** Jobs that one job waits for. */
+  dependenciesMax: 1_000,
+  /** Jobs, or claims, that a limit of a queue allows. */
+  queueCountMax: 1_000_000_000,
+  /** Keys of one queue that have limits of their own. */
+  queueKeysMax: 10_000,
+  /** Webhooks. */
+  webhooksMax: 100,
+  /** A URL that somebody sets: characters. */
+  urlCharsMax: 2_048,
+  /** Schedules. */
+  schedulesMax: 10_000,
+  /** Missed times of one schedule that are made up for. */
+  catchUpTimesMax: 100,
+  /** Times of one backfill. */
+  backfillTimesMax: 1_000,
+  /** Queues that one claim names. */
+  claimQueuesMax: 64,
+  /** Handlers that a claim names. */
+  claimHandlersMax: 256,
+  /** Modules that a claim names as being at hand. */
+  claimModulesMax: 64,
+  /** The largest blob: 4 GiB. */
+  blobBytesMax: 4_294_967_296,
+  /** Bytes of a blob in one message. */
+  blobPartBytesMax: 1_048_576,
+  /** A `tracestate`: characters, as the specification demands at least (W3C Trace Context, section 3.3.1.5). */
+  tracestateCharsMax: 512,
+  /** Its members (section 3.3.1.1). */
+  tracestateMembersMax: 32,
   /** Rows in one page of a list. */
   listRowsMax: 1_000,
 } as const;

@@ -29,6 +29,8 @@ export interface Fetched {
   readonly redirected: boolean;
   readonly headers: readonly HeaderPair[];
   readonly body: Body;
+  /** Where the body went when the fetch asked for that. */
+  readonly blob?: { readonly hash: string; readonly bytes: number } | undefined;
 }
 
 /** How a call failed. */

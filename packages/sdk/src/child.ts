@@ -10,6 +10,24 @@ export interface StartOptions {
   readonly attempts?: number | undefined;
   /** Whether it goes on when this attempt ends. @default false: it is cancelled then, and so are those that it started */
   readonly detached?: boolean | undefined;
+  /** @default 'default' */
+  readonly queue?: string | undefined;
+  /** -100 to 100, higher first. @default 0 */
+  readonly priority?: number | undefined;
+  /** Whom it is for: the keys of a queue take turns, and limits count by key. @default none */
+  readonly key?: string | undefined;
+  /** Tags that its worker must have. @default none */
+  readonly requires?: readonly string[] | undefined;
+  /** For searching. @default none */
+  readonly tags?: readonly string[] | undefined;
+  /** Not before so many milliseconds. @default 0 */
+  readonly delayMs?: number | undefined;
+  /** It fails when no worker has begun it for so long after it could run. @default never */
+  readonly startTimeoutMs?: number | undefined;
+  /** An attempt fails so long after its first claim. @default never */
+  readonly attemptTimeoutMs?: number | undefined;
+  /** It fails so long after it was started. @default never */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Options of {@link Child.join}. */
@@ -89,11 +107,39 @@ export class Child<Result = unknown> {
 export const start = async <Result = unknown>(
   workflow: string,
   input: unknown = null,
-  { id, attempts = 1, detached = false }: StartOptions = {},
+  options: StartOptions = {},
 ): Promise<Child<Result>> => {
-  const { started } = await call({ type: 'start', job: id ?? null, workflow, input, attemptsMax: attempts, detached });
+  const { id = null, attempts = 1, detached = false } = options;
+  const queued = queueOptions(options);
+  const { started } = await call({
+    type: 'start',
+    job: id,
+    workflow,
+    input,
+    attemptsMax: attempts,
+    detached,
+    ...(queued && { options: queued }),
+  });
   if (!started) throw new TypeError('the host answered a start with something else');
   return new Child<Result>(started.job);
+};
+
+/** The options as the control plane names them; undefined: none is given. */
+const queueOptions = (options: StartOptions): Readonly<Record<string, unknown>> | undefined => {
+  const { queue, priority, key, requires, tags, delayMs, startTimeoutMs, attemptTimeoutMs, timeoutMs } = options;
+  const named = Object.entries({
+    queue,
+    priority,
+    key,
+    requires,
+    tags,
+    delay_ms: delayMs,
+    start_timeout_ms: startTimeoutMs,
+    attempt_timeout_ms: attemptTimeoutMs,
+    timeout_ms: timeoutMs,
+  });
+  const given = named.filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 };
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The first import of every bundle: installs the prelude before any line of the author's runs, and then lets the bundle
- * hand over the author's module. It owns the three functions on `globalThis` that the host calls.
+ * hand over the author's module. It owns the functions on `globalThis` that the host calls.
  */
 import { machine } from './machine.ts';
 import { installPrelude } from './prelude/prelude.ts';
@@ -30,4 +30,5 @@ Object.assign(globalThis, {
   mvm_workflows: () => machine.workflows(),
   mvm_step: (text: string) => machine.step(text),
   mvm_flush: () => machine.flush(),
+  mvm_query: (text: string) => machine.queries.answer(text),
 });

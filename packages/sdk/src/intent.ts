@@ -22,6 +22,10 @@ export interface FetchEffect {
   readonly idempotent: boolean | null;
   /** The author's own `Idempotency-Key`; null: the host's. */
   readonly key: string | null;
+  /** Where the response's body goes. @default into the answer */
+  readonly into?: 'blob';
+  /** The blob that is the request's body. */
+  readonly bodyBlob?: string;
 }
 
 /** A durable timer. */
@@ -45,6 +49,8 @@ interface StartEffect {
   readonly input: unknown;
   readonly attemptsMax: number;
   readonly detached: boolean;
+  /** Left out when there is none. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** Waits for the end of a child job. */

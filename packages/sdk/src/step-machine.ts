@@ -20,6 +20,7 @@ import {
 } from './activation.ts';
 import { failIntent, resultText } from './failure.ts';
 import type { Effect, Intent, Note } from './intent.ts';
+import { QueryDesk } from './query-desk.ts';
 
 /** A workflow's entry point. */
 export type Workflow = (input: unknown) => unknown;
@@ -39,6 +40,8 @@ export type StartListener = (start: StartEvent, now: number) => void;
 
 /** See the top of this file. */
 export class StepMachine {
+  /** What others may ask between two steps. */
+  readonly queries: QueryDesk = new QueryDesk();
   readonly #workflows = new Map<string, Workflow>();
   readonly #waiting = new Map<number, Settle>();
   readonly #startListeners: StartListener[] = [];
@@ -105,6 +108,7 @@ export class StepMachine {
     if (!this.#job) {
       throw new TypeError(`${effect.type} was called while the module was loaded: call it inside a workflow`);
     }
+    if (this.queries.isAsked) throw this.queries.forbid(effect.type);
     if (this.#isEnded) return 0;
     this.#lastCall += 1;
     this.#waiting.set(this.#lastCall, settle);
@@ -114,11 +118,16 @@ export class StepMachine {
 
   /** Gives up on a call: its answer will not come. Nothing happens if it has settled already. */
   abandon(call: number): void {
+    if (this.queries.isAsked) throw this.queries.forbid('the end of a call');
     if (this.#waiting.delete(call) && !this.#isEnded) this.#intents.push({ type: 'abandon', call });
   }
 
   /** Records an intent that has no answer. */
   note(intent: Note): void {
+    if (this.queries.isAsked) {
+      if (intent.type === 'log') return;
+      throw this.queries.forbid(intent.type);
+    }
     if (!this.#isEnded) this.#intents.push(intent);
   }
 

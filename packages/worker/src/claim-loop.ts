@@ -1,4 +1,11 @@
-import { CancelledError, type ClaimedJob, type MvmError } from '@mvm-ci/protocol';
+import {
+  CancelledError,
+  limits,
+  type ClaimedJob,
+  type ClaimRequest,
+  type DrainOrder,
+  type MvmError,
+} from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
 import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -11,10 +18,16 @@ export interface ClaimLoopOptions {
   readonly controlPlane: Pick<ControlPlane, 'claim'>;
   readonly incarnation: string;
   readonly slots: Slots;
+  /** Which jobs are wanted. */
+  readonly wish: () => Pick<ClaimRequest, 'tags' | 'queues' | 'modules' | 'handlers'>;
+  /** How many slots must be free for a claim to be worth it. @default 1 */
+  readonly worthwhile?: (() => number) | undefined;
   /** Why no job should be claimed now; see `EngineHost.obstacle`. */
   readonly obstacle: () => MvmError | undefined;
   /** Begins a claimed job, which takes a slot; `sentMs` is when the claim was sent, on the monotonic clock. */
   readonly begin: (job: ClaimedJob, sentMs: number) => void;
+  /** Somebody wants the worker to drain. */
+  readonly onDrain: (order: DrainOrder) => void;
   /** Errands wait for an idle worker. */
   readonly onErrands: () => void;
   readonly clock: Clock;
@@ -32,7 +45,7 @@ export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => 
   const { slots, logger, signal } = options;
   const backoff = new Backoff(options.clock, options.random);
   while (!signal.aborted) {
-    await slots.untilFree(signal);
+    await slots.untilFree(signal, options.worthwhile?.());
     await untilClear(options);
     try {
       if (!signal.aborted) await claim(options);
@@ -46,14 +59,15 @@ export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => 
 };
 
 const claim = async (options: ClaimLoopOptions): Promise<void> => {
-  const { controlPlane, incarnation, slots, begin, onErrands, clock, signal } = options;
+  const { controlPlane, incarnation, slots, wish, begin, onErrands, onDrain, clock, signal } = options;
   const sentMs = clock.monotonicMs();
-  const { jobs, errands } = await controlPlane.claim(
-    { incarnation, capacity: slots.free, waitMs: workerLimits.claimWaitMs },
+  const { jobs, errands, drain } = await controlPlane.claim(
+    { incarnation, capacity: Math.min(slots.free, limits.claimJobsMax), waitMs: workerLimits.claimWaitMs, ...wish() },
     { signal, deadlineMs: workerLimits.claimWaitMs + workerLimits.requestMs },
   );
   for (const job of jobs) begin(job, sentMs);
   if (errands) onErrands();
+  if (drain) onDrain(drain);
 };
 
 /** Resolves when nothing stands against a claim, or `signal` fires. */

@@ -7,7 +7,7 @@
  *      in it any more. The holder goes on from the stored journal, with another run.
  *   3. After `stop` no run goes on, and nothing of the host is left.
  */
-import type { EngineRun, JournalSink, Replayer, RunEnd } from '@mvm-ci/engine';
+import type { EngineRun, EngineStats, JournalSink, Replayer, RunEnd, Snapshot } from '@mvm-ci/engine';
 import type { ClaimedJob, InboxItem, JournalEntry, MvmError } from '@mvm-ci/protocol';
 
 /** A journal to go on with. */
@@ -16,10 +16,14 @@ export interface OpenedJournal {
   readonly count: number;
   /** What is stored, decoded when it is first asked for. @throws JOURNAL_CORRUPT */
   readonly entries: readonly JournalEntry[];
+  /** What the attempts before did, of the job of a handler. @throws JOURNAL_CORRUPT @default nothing */
+  readonly earlier?: readonly JournalEntry[];
   /** What is stored, encoded: parts of whole entries. */
   readonly parts: Iterable<Uint8Array>;
   /** What is unread in the job's inbox: see `RunRequest.inbox`. */
   readonly inbox: readonly InboxItem[];
+  /** A stored state of the guest that fits these entries. @default none */
+  readonly snapshot?: Snapshot | undefined;
   /** Goes on after them. */
   readonly sink: JournalSink;
 }
@@ -37,6 +41,8 @@ export interface HostPorts {
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
   /** See `RunPorts.inbox` of the engine. */
   inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
+  /** See `RunPorts.saveSnapshot` of the engine. A host whose engine is elsewhere never calls it: the control plane's own keeps snapshots where the journal is. @default none is kept */
+  saveSnapshot?(snapshot: Snapshot): Promise<void>;
   /** How long the lease is known to last from now, in ms; 0 when its deadline has passed. */
   leaseLeftMs(): number;
 }
@@ -80,10 +86,16 @@ export interface EngineHost extends AsyncDisposable {
   run(job: ClaimedJob, ports: HostPorts): HostRun;
   /** Why no job should be claimed now (no engine can be reached, all are busy); undefined when all is well. */
   readonly obstacle: MvmError | undefined;
+  /** The handlers that it runs, where it runs no workflows. */
+  readonly handlers?: readonly string[];
+  /** How many jobs it wants to hold, where that changes. @default as many as the worker has slots */
+  readonly wanted?: number;
   /** Its engines, where it chooses among several. */
   readonly engines?: readonly EngineState[];
   /** Replays journals without any effect; undefined where the engine is elsewhere. */
   readonly replayer?: Replayer | undefined;
+  /** How its engine does, where that is in this process and tells it. */
+  readonly stats?: EngineStats | undefined;
   /** Drops all runs and ends what the host holds. Idempotent. */
   stop(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /**
- * Does errands while the worker is idle: replays of journals that somebody wants judged. It takes no slot and holds no lease.
+ * Does errands while the worker is idle: replays of journals that somebody wants judged, or the workflow asked at
+ * their ends. It takes no slot and holds no lease.
  *
  *   1. One errand at a time, in guest threads that jobs use too; a job that is claimed meanwhile runs beside it.
  *   2. What goes wrong is the errand's outcome, or nobody's concern: whoever asked for it does it himself then.
@@ -7,17 +8,20 @@
 import type { Replayer } from '@mvm-ci/engine';
 import {
   asMvmError,
+  batchEntries,
   chainStart,
-  readBatches,
+  checkBatches,
+  isSnapshotOf,
   type Errand,
   type ErrandOutcome,
   type ErrandRequest,
+  type JournalBatch,
 } from '@mvm-ci/protocol';
 import type { ControlPlane } from './control-plane.ts';
 import type { Logger } from './logger.ts';
 
 export interface ErrandRunnerOptions {
-  readonly controlPlane: Pick<ControlPlane, 'errand'>;
+  readonly controlPlane: Pick<ControlPlane, 'errand' | 'errandJournal'>;
   readonly replayer: Replayer;
   readonly logger: Logger;
   /** Ends it: no further errand is taken. */
@@ -45,9 +49,9 @@ export class ErrandRunner {
     let done: ErrandRequest['done'];
     try {
       while (!signal.aborted) {
-        const { errand } = await controlPlane.errand({ done }, { signal });
+        const { errand } = await controlPlane.errand({ done, readsParts: true }, { signal });
         if (!errand) break;
-        logger.debug({ job: errand.job, module: errand.module }, 'replaying for somebody');
+        logger.debug({ job: errand.job, attempt: errand.attempt, module: errand.module }, 'replaying for somebody');
         done = { id: errand.id, outcome: await this.#outcome(errand) };
       }
     } catch (error) {
@@ -57,11 +61,16 @@ export class ErrandRunner {
     }
   }
 
-  async #outcome({ job, attempt, module, workflow, batches }: Errand): Promise<ErrandOutcome> {
+  async #outcome(errand: Errand): Promise<ErrandOutcome> {
     const { replayer, signal } = this.#options;
+    const { job, attempt, module, workflow, query, snapshot } = errand;
     try {
-      const journal = readBatches(chainStart(job, attempt), batches);
-      const report = await replayer.replay({ job, attempt, module, workflow, journal }, { signal });
+      const batches = await this.#batches(errand);
+      checkBatches(chainStart(job, attempt), batches);
+      const request = { job, attempt, module, workflow, journal: batchEntries(batches) };
+      const fitting = snapshot && isSnapshotOf(snapshot, batches) ? snapshot : undefined;
+      if (query) return { answer: await replayer.query({ ...request, ...query, snapshot: fitting }, { signal }) };
+      const report = await replayer.replay(request, { signal });
       const { compatible, entries, steps, divergence, failure } = report;
       return {
         verdict: { compatible, entries, steps, ...(divergence && { divergence }), ...(failure && { failure }) },
@@ -69,5 +78,20 @@ export class ErrandRunner {
     } catch (error) {
       return { error: asMvmError(error).toRecord() };
     }
+  }
+
+  /** All of the journal, as it was when its last part was read. */
+  async #batches({ id, batches, next }: Errand): Promise<readonly JournalBatch[]> {
+    const { controlPlane, signal } = this.#options;
+    const all = [...batches];
+    let from = next ?? null;
+    while (from !== null) {
+      const start = from;
+      const part = await controlPlane.errandJournal({ errand: id, from: start }, { signal });
+      // A job that ended meanwhile may have been packed: then a part begins with batches that are here already.
+      all.push(...part.batches.filter(({ firstSeq }) => firstSeq >= start));
+      from = part.next;
+    }
+    return all;
   }
 }

@@ -16,6 +16,7 @@
  */
 import {
   asMvmError,
+  finalStates,
   mvmError,
   StaleLeaseError,
   type ClaimedJob,
@@ -28,8 +29,10 @@ import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { EngineAbsence } from './engine-absence.ts';
 import type { EngineHost, HostRun, HostRunEnd } from './engine-host.ts';
+import { jobFacts } from './lease-span.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
+import { LateSignal } from './late-signal.ts';
 import { workerLimits } from './limits.ts';
 import { staleLease, type KeptLease, type LeaseKeeper } from './lease-keeper.ts';
 import type { Logger } from './logger.ts';
@@ -41,7 +44,7 @@ export type HeldJobEnd = FinishOutcome['type'] | 'lost' | 'abandoned';
 type Interruption = HostRunEnd & { readonly type: 'interrupted' };
 
 export interface HeldJobOptions {
-  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox'>;
+  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox' | 'snapshot'>;
   readonly host: Pick<EngineHost, 'run'>;
   readonly keeper: LeaseKeeper;
   readonly shipper: JournalShipper;
@@ -60,9 +63,9 @@ export class HeldJob {
   readonly #absence: EngineAbsence;
   readonly #backoff: Backoff;
   /** Fires when the job is dropped. */
-  readonly #dropped = new AbortController();
+  readonly #dropped = new LateSignal();
   /** Fires when the job shall run no further: a wait between two runs ends. */
-  readonly #wished = new AbortController();
+  readonly #wished = new LateSignal();
   #run: HostRun | undefined;
   /** Ends the wait for the run that goes on. */
   #giveUp: ((end: HostRunEnd) => void) | undefined;
@@ -71,6 +74,7 @@ export class HeldJob {
   /** Until when an engine may start effects by what it was told. */
   #grantedUntilMs = 0;
   #isLetGo = false;
+  #isHandedOver = false;
   #wish: 'run' | 'cancel' | 'release' = 'run';
 
   /** Begins at once; `sentMs` is when the claim was sent. */
@@ -83,18 +87,28 @@ export class HeldJob {
     this.#lease = options.keeper.hold({ job: claimed.job, epoch: claimed.epoch }, sentMs, {
       onLost: () => this.#lose(),
       onCancel: (reason) => this.#cancel(reason),
+      onGiveBack: () => this.handOver(),
     });
     this.ended = this.#hold().finally(() => this.#lease.release());
   }
 
   /** Gives the job back, to be continued elsewhere at once. */
   release(): void {
-    if (this.#wish !== 'run' || this.#dropped.signal.aborted) return;
+    if (this.#wish !== 'run' || this.#dropped.aborted) return;
     this.#wish = 'release';
     this.#wished.abort();
     if (!this.#run) return;
     this.#run.release();
     this.#waitForEngine(workerLimits.engineReleaseMsMax);
+  }
+
+  /** Gives the job back once it is at rest: effects in flight end first, if the place where it runs can wait for them. */
+  handOver(): void {
+    if (this.#wish !== 'run' || this.#dropped.aborted || this.#isHandedOver) return;
+    this.#isHandedOver = true;
+    this.#options.logger.info(jobFacts(this.#claimed), 'a job is given back, to go on elsewhere');
+    if (this.#run?.handOver) this.#run.handOver();
+    else this.release();
   }
 
   /** Lets go without a word: the lease runs out. */
@@ -121,7 +135,7 @@ export class HeldJob {
 
   /** One run, or the end that needs none. @returns undefined when another run must follow */
   async #goOn(): Promise<HeldJobEnd | undefined> {
-    if (this.#dropped.signal.aborted) return 'lost';
+    if (this.#dropped.aborted) return 'lost';
     if (this.#wish !== 'run') return this.#finish({ type: this.#wish === 'cancel' ? 'cancelled' : 'released' });
     const end = await this.#runOnce();
     switch (end.type) {
@@ -140,13 +154,15 @@ export class HeldJob {
       openJournal: () => this.#journal.open(),
       mayStartEffect: (signal) => this.#lease.mayStartEffect(signal),
       inbox: (after, signal) => this.#journal.inbox(after, signal),
+      saveSnapshot: (snapshot) => this.#journal.saveSnapshot(snapshot),
       leaseLeftMs: () => this.#grant(),
     });
-    const givenUp = Promise.withResolvers<HostRunEnd>();
+    const over = Promise.withResolvers<HostRunEnd>();
     this.#run = run;
-    this.#giveUp = givenUp.resolve;
+    this.#giveUp = over.resolve;
+    run.ended.then(over.resolve, over.reject);
     try {
-      return await Promise.race([run.ended, givenUp.promise]);
+      return await over.promise;
     } finally {
       this.#run = undefined;
       this.#patience?.cancel();
@@ -179,7 +195,8 @@ export class HeldJob {
     if (this.#absence.interrupted({ ...settled, hasBegun })) this.#backoff.reset();
     this.#sayInterrupted(error);
     if (this.#absence.isSuspicious && this.#wish === 'run') return 'abandoned';
-    if (this.#absence.isTooLong) this.release();
+    // At rest it is now: the run that was to hand it over is gone.
+    if (this.#absence.isTooLong || this.#isHandedOver) this.release();
     // A silent engine may wake up, and not know yet that it was given up: rule 5.
     if (error.details?.['silenceMs'] !== undefined) await this.#untilUngranted();
     await this.#backoff.wait(AbortSignal.any([this.#dropped.signal, this.#wished.signal]));
@@ -209,14 +226,12 @@ export class HeldJob {
   }
 
   #sayLost(error: MvmError): void {
-    const { job, epoch } = this.#claimed;
-    this.#options.logger.warn({ job, epoch, err: error }, 'a lease is lost: the job goes on elsewhere');
+    this.#options.logger.warn({ ...jobFacts(this.#claimed), err: error }, 'a lease is lost: the job goes on elsewhere');
   }
 
   #sayInterrupted(error: MvmError): void {
-    const { job, epoch } = this.#claimed;
     const { logger } = this.#options;
-    const fields = { job, epoch, err: error };
+    const fields = { ...jobFacts(this.#claimed), err: error };
     if (this.#absence.isSuspicious) logger.error(fields, 'a job is left to its lease: it may be what ends the engines');
     else if (this.#absence.isTooLong) logger.warn(fields, 'a job finds no engine: it is given back');
     else logger.info(fields, 'a run was interrupted: the job goes on from its journal');
@@ -237,17 +252,17 @@ export class HeldJob {
   /** The job can't go on here: rule 3. */
   async #fail(error: MvmError): Promise<HeldJobEnd> {
     const { logger } = this.#options;
-    const { job, epoch } = this.#claimed;
+    const facts = jobFacts(this.#claimed);
     if (error instanceof StaleLeaseError) return this.#endIn(error) ?? 'lost';
-    if (this.#dropped.signal.aborted) return 'lost';
+    if (this.#dropped.aborted) return 'lost';
     if (!endsJob.has(error.code)) {
-      logger.error({ job, epoch, err: error }, 'a job is left to its lease: this worker has a fault');
+      logger.error({ ...facts, err: error }, 'a job is left to its lease: this worker has a fault');
       return 'abandoned';
     }
     try {
       return await this.#finish({ type: 'failed', error: error.toRecord(), retryable: false });
     } catch (thrown) {
-      logger.error({ job, epoch, err: thrown }, 'a job could not be ended: its lease runs out');
+      logger.error({ ...facts, err: thrown }, 'a job could not be ended: its lease runs out');
       return 'abandoned';
     }
   }
@@ -255,11 +270,9 @@ export class HeldJob {
   /** How the job ended under this lease, if that is why the lease is over. */
   #endIn({ details }: MvmError): HeldJobEnd | undefined {
     if (details?.['current_epoch'] !== this.#claimed.epoch) return undefined;
-    return finals.find((state) => state === details['state']);
+    return finalStates.find((state) => state === details['state']);
   }
 }
-
-const finals = ['completed', 'failed', 'cancelled'] as const;
 
 /** What is the job's own fault, on any machine. */
 const endsJob: ReadonlySet<string> = new Set([

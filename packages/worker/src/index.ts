@@ -1,4 +1,13 @@
 export * from './worker.ts';
+export { worker, type HandlerWorkerOptions } from './handlers/plain-worker.ts';
+export {
+  NonRetryableError,
+  RetryAfterError,
+  type Handler,
+  type HandlerContext,
+  type HandlerJob,
+  type RunOptions,
+} from './handlers/handler.ts';
 export { workerLimits } from './limits.ts';
 export type { Clock, Timer } from './clock.ts';
 export type { LogFields, Logger } from './logger.ts';
@@ -13,6 +22,8 @@ export { peerHost, type PeerHostOptions } from './engine-hosts/peer.ts';
 export { RemoteMember, type RemoteMemberOptions } from './engine-hosts/remote.ts';
 export { lendEngine, type LendEngineOptions } from './lend-engine.ts';
 export type { HeldJobEnd } from './held-job.ts';
+export { workerApi, type WorkerApiParts } from './status/worker-api.ts';
+export { workerMetrics, type WorkerMetricsParts } from './status/worker-metrics.ts';
 export {
   parseEngineSetting,
   peerEngineUrl,

@@ -12,6 +12,7 @@
 import {
   mvmError,
   RetryLaterError,
+  type DrainOrder,
   type HeartbeatAnswer,
   type JoinAnswer,
   type LeaseRef,
@@ -28,6 +29,8 @@ export interface LeaseHolder {
   onLost(): void;
   /** Somebody wants the job cancelled; said with every heartbeat until the job is over. */
   onCancel(reason: string): void;
+  /** The job is to go on elsewhere; said with every heartbeat until it was given back. */
+  onGiveBack(): void;
 }
 
 /** A lease being kept. */
@@ -43,6 +46,10 @@ export interface KeptLease {
 export interface LeaseKeeperOptions {
   readonly controlPlane: Pick<ControlPlane, 'heartbeat'>;
   readonly incarnation: string;
+  /** Somebody wants the worker to drain; said with every heartbeat. */
+  readonly onDrain: (order: DrainOrder) => void;
+  /** Questions to workflows wait for a worker. */
+  readonly onQueries: () => void;
   readonly timing: Pick<JoinAnswer, 'leaseMs' | 'heartbeatMs' | 'idleHeartbeatMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -76,7 +83,8 @@ export class LeaseKeeper {
     this.#leases.set(keyOf(ref), lease);
     // A claim may have waited longer than a lease at the control plane (rule 1): have it renewed before it is needed.
     if (lease.deadlineMs - clock.monotonicMs() < timing.leaseMs - timing.heartbeatMs) this.#beatSoon();
-    else this.#schedule();
+    // Only the first one: claims that follow each other closely must not put off the heartbeat of those before.
+    else if (this.#leases.size === 1) this.#schedule();
     return {
       mayStartEffect: (signal) => this.#mayStartEffect(lease, signal),
       leftMs: () => (this.#keeps(lease) ? Math.max(0, lease.deadlineMs - clock.monotonicMs()) : 0),
@@ -136,7 +144,10 @@ export class LeaseKeeper {
     const sentMs = this.#options.clock.monotonicMs();
     try {
       const answer = await this.#send(held);
-      for (const lease of held) this.#renew(lease, sentMs, answer);
+      const said = readAnswer(answer);
+      for (const lease of held) this.#renew(lease, sentMs, said);
+      if (answer.drain) this.#options.onDrain(answer.drain);
+      if (answer.queries) this.#options.onQueries();
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.#failed(error);
       this.#again = false;
@@ -154,17 +165,19 @@ export class LeaseKeeper {
     );
   }
 
-  #renew(lease: Lease, sentMs: number, answer: HeartbeatAnswer): void {
+  #renew(lease: Lease, sentMs: number, said: Said): void {
     if (!this.#keeps(lease)) return;
-    if (answer.lost.some((ref) => keyOf(ref) === keyOf(lease.ref))) {
+    const key = keyOf(lease.ref);
+    if (said.lost.has(key)) {
       this.#forget(lease);
       lease.holder.onLost();
       return;
     }
     lease.deadlineMs = Math.max(lease.deadlineMs, sentMs + this.#options.timing.leaseMs);
     if (this.#options.clock.monotonicMs() < lease.deadlineMs) for (const open of lease.gates) open(true);
-    const cancel = answer.cancel.find((ref) => keyOf(ref) === keyOf(lease.ref));
-    if (cancel) lease.holder.onCancel(cancel.reason);
+    const reason = said.cancel.get(key);
+    if (reason !== undefined) lease.holder.onCancel(reason);
+    else if (said.giveBack.has(key)) lease.holder.onGiveBack();
   }
 
   #failed(error: unknown): void {
@@ -173,6 +186,19 @@ export class LeaseKeeper {
     else logger.warn({ err: error }, 'a heartbeat was refused');
   }
 }
+
+/** What an answer says of leases, by their keys: of thousands that are held, many may have ended meanwhile. */
+interface Said {
+  readonly lost: ReadonlySet<string>;
+  readonly cancel: ReadonlyMap<string, string>;
+  readonly giveBack: ReadonlySet<string>;
+}
+
+const readAnswer = ({ lost, cancel, giveBack = [] }: HeartbeatAnswer): Said => ({
+  lost: new Set(lost.map(keyOf)),
+  cancel: new Map(cancel.map((one) => [keyOf(one), one.reason])),
+  giveBack: new Set(giveBack.map(keyOf)),
+});
 
 const keyOf = ({ job, epoch }: LeaseRef): string => `${epoch}:${job}`;
 

@@ -6,7 +6,7 @@
  *   2. An effect starts only while the control plane's own keeper says that the worker holds the lease.
  *   3. What runs append at the same time goes to the store together, as a worker's shipper sends it.
  */
-import type { JournalKeeper, KeptJournal, KeptRun, LinkServer } from '@mvm-ci/engine';
+import type { JournalKeeper, KeptJournal, KeptRun, LinkServer, Snapshot } from '@mvm-ci/engine';
 import {
   mvmError,
   type FinishOutcome,
@@ -91,14 +91,16 @@ class NodeKeeper implements JournalKeeper {
   }
 
   #journalOf(request: RunMessage): HeldJournal {
-    const { core, node, clock, random } = this.#options;
+    const { core, node, clock, random, logger } = this.#options;
     return new HeldJournal({
       // An earlier run of the same lease may have added to a journal that was empty: it is read in any case.
       claimed: { ...request, journalEntries: Math.max(1, request.journalEntries) },
       controlPlane: {
         journal: (lease) => core.journal(node, lease),
         inbox: (wanted, { signal }) => core.inbox?.(node, wanted, signal) ?? untilAborted(signal),
+        ...(core.snapshot && { snapshot: core.snapshot.bind(core, node) }),
       },
+      logger,
       shipper: this.#shipper,
       clock,
       random,
@@ -107,14 +109,17 @@ class NodeKeeper implements JournalKeeper {
   }
 
   async #openJournal(request: RunMessage, journal: HeldJournal, onOver: () => void): Promise<KeptJournal> {
-    const { entries, inbox, sink } = await journal.open();
+    const { entries, inbox, snapshot, sink } = await journal.open();
+    const keeps = this.#options.core.snapshot !== undefined;
     return {
       entries,
       inbox,
+      snapshot,
       ports: {
         sink,
         mayStartEffect: (signal) => this.#mayStartEffect(request, signal),
         inbox: (after, signal) => journal.inbox(after, signal),
+        ...(keeps && { saveSnapshot: (state: Snapshot) => journal.saveSnapshot(state) }),
       },
       get refusal() {
         return journal.refusal;

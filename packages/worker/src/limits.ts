@@ -4,12 +4,28 @@ export const workerLimits = {
   slotsDefault: 16,
   /** Most slots of one worker: what one claim can fill. */
   slotsMax: 1_000,
+  /** Handlers of one worker that run at the same time, unless told otherwise. */
+  handlersDefault: 16,
+  /** Jobs that a worker of handlers holds at most. */
+  handlerJobsMax: 4_000,
+  /** A claim for handlers waits until it can take so many, or half of what is wanted. */
+  claimJobsWorthwhile: 500,
+  /** Work that a worker holds ahead for its handlers, by what it measured. */
+  prefetchMs: 50,
+  /** First wait before a run of a handler is tried again; doubles with each failure. */
+  runBackoffMs: 100,
+  /** A handler that sleeps for longer leaves the worker meanwhile. */
+  handlerSleepMsMax: 10_000,
+  /** How long a worker hears nothing of its own main thread before it sends the heartbeats by itself, in heartbeats. */
+  silentHeartbeats: 1.2,
   /** How long a claim waits at the control plane for a job. */
   claimWaitMs: 20_000,
   /** How long a question to an inbox waits at the control plane for an item. */
   inboxWaitMs: 20_000,
   /** Time for the answer of a claim or a question to an inbox beyond its wait, and of a join, an append, a finish and a journal. */
   requestMs: 15_000,
+  /** Time that a worker which ends takes at most to say so. */
+  leaveMs: 1_000,
   /** Time for a stream of calls to open. */
   openStreamMs: 5_000,
   /** Byte strings in a call from which on it is encoded in pieces of this size. */
@@ -20,6 +36,8 @@ export const workerLimits = {
   heartbeatMsMin: 2_000,
   /** Time for a module's file to begin. */
   moduleMs: 60_000,
+  /** Ends of stored batches that are remembered, to seal a snapshot with one of them. */
+  batchEndsMax: 2_048,
   /** Append and finish requests on their way at the same time. */
   shipRequestsMax: 4,
   /** A request takes further batches until it holds this much: large bodies block the transport. */
@@ -46,6 +64,8 @@ export const workerLimits = {
   obstacleCheckMs: 250,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */
   drainGraceMs: 10_000,
+  /** Time beyond the grace in which requests in flight may end, so that nobody has to ask whether they took effect. */
+  handOverMsMax: 3_000,
   /** How long an engine may take to give a job back, before that is done without it. */
   engineReleaseMsMax: 4_000,
   /** Time that giving back may take before a drain ends without an answer. */

@@ -1,5 +1,6 @@
 /** The control plane of this very process: calls of its operations, without a connection or an encoding in between. */
 import {
+  blobPartAnswerSchema,
   claimAnswerSchema,
   errandAnswerSchema,
   heartbeatAnswerSchema,
@@ -7,8 +8,11 @@ import {
   itemsAnswerSchema,
   joinAnswerSchema,
   journalAnswerSchema,
+  journalBatchesSchema,
+  leaveAnswerSchema,
   mvmError,
   parseAs,
+  snapshotAnswerSchema,
   type CallRequest,
 } from '@mvm-ci/protocol';
 import type { CallOptions, ControlPlane } from './control-plane.ts';
@@ -33,14 +37,27 @@ export const localControlPlane = (peer: LocalPeer): ControlPlane => {
       call(schema, { method: 'POST', route, body }, options);
   return {
     join: post('join', joinAnswerSchema),
+    leave: post('leave', leaveAnswerSchema),
     claim: post('claim', claimAnswerSchema),
     heartbeat: post('heartbeat', heartbeatAnswerSchema),
     append: post('append', itemsAnswerSchema),
     finish: post('finish', itemsAnswerSchema),
+    snapshot: post('peerSnapshot', snapshotAnswerSchema),
     inbox: post('peerInbox', inboxAnswerSchema),
     errand: post('peerErrand', errandAnswerSchema),
     journal: ({ job, epoch }, options) =>
       call(journalAnswerSchema, { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch } }, options),
+    errandJournal: ({ errand, from }, options) => {
+      const request = { method: 'GET', route: 'peerErrandJournal', parameter: errand, search: { from } } as const;
+      return call(journalBatchesSchema, request, options);
+    },
+    putBlob: post('peerBlobPart', blobPartAnswerSchema),
+    blob: async ({ job, hash, offset }, { signal }) => {
+      const search = { job, offset };
+      const bytes = await peer.call({ method: 'GET', route: 'peerBlob', parameter: hash, search }, { signal });
+      if (bytes instanceof Uint8Array) return bytes;
+      throw mvmError('INTERNAL', `the control plane answered a request for blob ${hash} with something else`);
+    },
     module: async (hash, { signal }) => {
       const file = await peer.call({ method: 'GET', route: 'peerModule', parameter: hash }, { signal });
       if (file instanceof Uint8Array) return file;

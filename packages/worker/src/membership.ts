@@ -9,10 +9,12 @@
  *      another protocol, another cluster, a role that runs no jobs) is final: `refused` settles, and all calls reject with it.
  */
 import {
+  agreeOnProtocol,
   mvmError,
   MvmError,
-  peerProtocol,
+  peerProtocols,
   RetryLaterError,
+  type BlobPartAnswer,
   type ClaimAnswer,
   type ErrandAnswer,
   type HeartbeatAnswer,
@@ -20,6 +22,8 @@ import {
   type ItemsAnswer,
   type JoinAnswer,
   type JournalAnswer,
+  type JournalBatches,
+  type SnapshotAnswer,
 } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
@@ -45,7 +49,7 @@ export interface MembershipOptions {
 }
 
 /** A control plane that is joined before it is called. */
-export class Membership implements Omit<ControlPlane, 'join'> {
+export class Membership implements Omit<ControlPlane, 'join' | 'leave'> {
   readonly #options: MembershipOptions;
   readonly #refused = Promise.withResolvers<MvmError>();
   #joining: Promise<JoinAnswer> | undefined;
@@ -73,6 +77,22 @@ export class Membership implements Omit<ControlPlane, 'join'> {
     return this.#joining;
   }
 
+  /** Says that this process has ended in order, if it is a member. Never rejects: who ends waits for nobody. */
+  async leave(): Promise<void> {
+    const { controlPlane, incarnation, logger, clock } = this.#options;
+    if (this.#joining === undefined) return;
+    const over = new AbortController();
+    const timer = clock.after(workerLimits.leaveMs, () => over.abort());
+    try {
+      await this.#joining;
+      await controlPlane.leave({ incarnation }, { signal: over.signal, deadlineMs: workerLimits.leaveMs });
+    } catch (error) {
+      logger.debug({ err: error }, 'the control plane does not know that this worker has left');
+    } finally {
+      timer.cancel();
+    }
+  }
+
   claim(...[request, options]: Parameters<ControlPlane['claim']>): Promise<ClaimAnswer> {
     return this.#call(options, (controlPlane) => controlPlane.claim(request, options));
   }
@@ -93,6 +113,10 @@ export class Membership implements Omit<ControlPlane, 'join'> {
     return this.#call(options, (controlPlane) => controlPlane.errand(request, options));
   }
 
+  errandJournal(...[part, options]: Parameters<ControlPlane['errandJournal']>): Promise<JournalBatches> {
+    return this.#call(options, (controlPlane) => controlPlane.errandJournal(part, options));
+  }
+
   journal(...[lease, options]: Parameters<ControlPlane['journal']>): Promise<JournalAnswer> {
     return this.#call(options, (controlPlane) => controlPlane.journal(lease, options));
   }
@@ -101,8 +125,20 @@ export class Membership implements Omit<ControlPlane, 'join'> {
     return this.#call(options, (controlPlane) => controlPlane.inbox(request, options));
   }
 
+  snapshot(...[request, options]: Parameters<ControlPlane['snapshot']>): Promise<SnapshotAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.snapshot(request, options));
+  }
+
   module(...[hash, options]: Parameters<ControlPlane['module']>): Promise<Uint8Array> {
     return this.#call(options, (controlPlane) => controlPlane.module(hash, options));
+  }
+
+  putBlob(...[part, options]: Parameters<ControlPlane['putBlob']>): Promise<BlobPartAnswer> {
+    return this.#call(options, (controlPlane) => controlPlane.putBlob(part, options));
+  }
+
+  blob(...[request, options]: Parameters<ControlPlane['blob']>): Promise<Uint8Array> {
+    return this.#call(options, (controlPlane) => controlPlane.blob(request, options));
   }
 
   async #call<T>(options: CallOptions, send: (controlPlane: ControlPlane) => Promise<T>): Promise<T> {
@@ -139,7 +175,8 @@ export class Membership implements Omit<ControlPlane, 'join'> {
     const { controlPlane, incarnation, token, cluster, name, signal } = this.#options;
     const answer = await controlPlane.join(
       {
-        protocol: peerProtocol,
+        protocol: peerProtocols.oldest,
+        protocolNewest: peerProtocols.newest,
         incarnation,
         roles: ['worker', 'admin'],
         ...(token && { token }),
@@ -148,6 +185,7 @@ export class Membership implements Omit<ControlPlane, 'join'> {
       },
       { signal },
     );
+    demandSpoken(answer);
     if (cluster !== undefined && answer.cluster !== cluster) throw ofAnotherCluster(cluster, answer.cluster);
     if (answer.role === 'publisher') throw runsNoJobs(answer.node);
     return answer;
@@ -176,6 +214,11 @@ export class Membership implements Omit<ControlPlane, 'join'> {
     logger.warn({ err: error }, 'the control plane is not reachable: trying again');
   }
 }
+
+const demandSpoken = ({ protocol: spoken = 1 }: JoinAnswer): void => {
+  const theirs = { name: 'the control plane', oldest: spoken, newest: spoken };
+  agreeOnProtocol({ name: 'this node', ...peerProtocols }, theirs);
+};
 
 const ofAnotherCluster = (wanted: string, found: string): MvmError =>
   mvmError('TICKET_OF_ANOTHER_CLUSTER', `the ticket is for cluster ${wanted}, and this control plane is of ${found}`, {

@@ -4,6 +4,7 @@
  */
 import { decodeContent, encodeContent, type ChannelLimits, type FrameChannel } from '@mvm-ci/net';
 import {
+  blobPartAnswerSchema,
   bodyTypeOf,
   claimAnswerSchema,
   decodeBody,
@@ -15,10 +16,13 @@ import {
   joinAnswerSchema,
   inboxAnswerSchema,
   journalAnswerSchema,
+  journalBatchesSchema,
+  leaveAnswerSchema,
   mvmError,
   parseAs,
   RetryLaterError,
   routePath,
+  snapshotAnswerSchema,
   type CallRequest,
   type MvmError,
 } from '@mvm-ci/protocol';
@@ -58,8 +62,12 @@ interface Call<T> extends CallRequest {
 
 const messagePack = 'application/msgpack';
 
-/** The control plane at the other end of `peer`. */
-export const peerControlPlane = (peer: Peer, clock: Clock): ControlPlane => {
+/**
+ * The control plane at the other end of `peer`. `speaker`: the name under which it holds leases, where the connection does not
+ * prove who it is (an operator's over HTTP).
+ */
+export const peerControlPlane = (peer: Peer, clock: Clock, speaker?: string): ControlPlane => {
+  const signed = <T extends object>(body: T): T => (speaker === undefined ? body : { ...body, worker: speaker });
   const stream = new CallStream(peer, clock);
   const call = async <T>(what: Call<T>, options: CallOptions): Promise<T> => {
     const result = await stream.call(what, options);
@@ -74,18 +82,44 @@ export const peerControlPlane = (peer: Peer, clock: Clock): ControlPlane => {
   return {
     // A stranger has no stream: joining comes before it.
     join: (body, options) => plain(peer, { method: 'POST', route: 'join', body, schema: joinAnswerSchema }, options),
-    claim: (body, options) => call({ method: 'POST', route: 'claim', body, schema: claimAnswerSchema }, options),
+    leave: (body, options) =>
+      call({ method: 'POST', route: 'leave', body: signed(body), schema: leaveAnswerSchema }, options),
+    claim: (body, options) =>
+      call({ method: 'POST', route: 'claim', body: signed(body), schema: claimAnswerSchema }, options),
     heartbeat: (body, options) =>
-      call({ method: 'POST', route: 'heartbeat', body, schema: heartbeatAnswerSchema }, options),
-    append: (body, options) => call({ method: 'POST', route: 'append', body, schema: itemsAnswerSchema }, options),
-    finish: (body, options) => call({ method: 'POST', route: 'finish', body, schema: itemsAnswerSchema }, options),
+      call({ method: 'POST', route: 'heartbeat', body: signed(body), schema: heartbeatAnswerSchema }, options),
+    append: (body, options) =>
+      call({ method: 'POST', route: 'append', body: signed(body), schema: itemsAnswerSchema }, options),
+    finish: (body, options) =>
+      call({ method: 'POST', route: 'finish', body: signed(body), schema: itemsAnswerSchema }, options),
     journal: ({ job, epoch }, options) =>
       call(
-        { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch }, schema: journalAnswerSchema },
+        { method: 'GET', route: 'peerJournal', parameter: job, search: signed({ epoch }), schema: journalAnswerSchema },
         options,
       ),
-    inbox: (body, options) => call({ method: 'POST', route: 'peerInbox', body, schema: inboxAnswerSchema }, options),
-    errand: (body, options) => call({ method: 'POST', route: 'peerErrand', body, schema: errandAnswerSchema }, options),
+    snapshot: (body, options) =>
+      call({ method: 'POST', route: 'peerSnapshot', body: signed(body), schema: snapshotAnswerSchema }, options),
+    inbox: (body, options) =>
+      call({ method: 'POST', route: 'peerInbox', body: signed(body), schema: inboxAnswerSchema }, options),
+    errand: (body, options) =>
+      call({ method: 'POST', route: 'peerErrand', body: signed(body), schema: errandAnswerSchema }, options),
+    errandJournal: ({ errand, from }, options) =>
+      call(
+        {
+          method: 'GET',
+          route: 'peerErrandJournal',
+          parameter: errand,
+          search: signed({ from }),
+          schema: journalBatchesSchema,
+        },
+        options,
+      ),
+    putBlob: (body, options) =>
+      call({ method: 'POST', route: 'peerBlobPart', body: signed(body), schema: blobPartAnswerSchema }, options),
+    blob: async ({ job, hash, offset }, options) => {
+      const path = routePath('peerBlob', { hash }, signed({ job, offset }));
+      return read(await request(peer, { path }, options));
+    },
     module: async (hash, options) => {
       const response = await request(peer, { path: routePath('peerModule', { hash }) }, options);
       return read(response);

@@ -1,15 +1,25 @@
 /** The places for jobs of one worker: how many are free, and when one becomes free. */
 export class Slots {
-  readonly total: number;
+  #total: number;
   #taken = 0;
-  #changed = Promise.withResolvers<void>();
+  readonly #waiters: Set<Waiter> = new Set();
 
   constructor(total: number) {
-    this.total = total;
+    this.#total = total;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** More, or fewer, of them; jobs that have one keep it. */
+  resize(total: number): void {
+    this.#total = total;
+    this.#tell();
   }
 
   get free(): number {
-    return Math.max(0, this.total - this.#taken);
+    return Math.max(0, this.#total - this.#taken);
   }
 
   get taken(): number {
@@ -22,25 +32,38 @@ export class Slots {
 
   give(): void {
     this.#taken -= 1;
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    this.#tell();
   }
 
-  /** Resolves when a slot is free, or `signal` fires. */
-  async untilFree(signal: AbortSignal): Promise<void> {
-    while (this.free === 0 && !signal.aborted) await this.#change(signal);
+  /** Resolves when `count` slots are free, or `signal` fires. */
+  untilFree(signal: AbortSignal, count = 1): Promise<void> {
+    return this.#until(() => this.free >= count, signal);
   }
 
   /** Resolves when no slot is taken, or `signal` fires. */
-  async untilEmpty(signal: AbortSignal): Promise<void> {
-    while (this.#taken > 0 && !signal.aborted) await this.#change(signal);
+  untilEmpty(signal: AbortSignal): Promise<void> {
+    return this.#until(() => this.#taken === 0, signal);
   }
 
-  async #change(signal: AbortSignal): Promise<void> {
-    const { promise: aborted, resolve } = Promise.withResolvers<void>();
-    const abort = (): void => resolve();
-    signal.addEventListener('abort', abort, { once: true });
-    await Promise.race([this.#changed.promise, aborted]);
-    signal.removeEventListener('abort', abort);
+  async #until(isMet: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!isMet() && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const waiter = { isMet, wake: (): void => resolve() };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', waiter.wake, { once: true });
+      await promise;
+      signal.removeEventListener('abort', waiter.wake);
+      this.#waiters.delete(waiter);
+    }
   }
+
+  /** Only those whose wish is met: thousands of slots become free one by one. */
+  #tell(): void {
+    for (const { isMet, wake } of this.#waiters) if (isMet()) wake();
+  }
+}
+
+interface Waiter {
+  readonly isMet: () => boolean;
+  readonly wake: () => void;
 }

@@ -9,12 +9,25 @@
  *   2. After `closed` has settled nothing of the worker is left: no timer, no request, no run.
  *   3. `drain` and `stop` may be called at any time and any number of times.
  */
-import { mvmError, type ClaimedJob, type JoinAnswer, type MvmError } from '@mvm-ci/protocol';
+import {
+  limits,
+  mvmError,
+  type BlobPort,
+  type ClaimRequest,
+  type ClaimedJob,
+  type DrainOrder,
+  type JoinAnswer,
+  type MvmError,
+  type Tracer,
+} from '@mvm-ci/protocol';
+import type { EngineStats } from '@mvm-ci/engine';
+import { blobPort, type BlobPortOptions } from './blob-port.ts';
 import { runClaimLoop } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
 import type { EngineHost, EngineState } from './engine-host.ts';
 import { ErrandRunner } from './errand-runner.ts';
 import { HeldJob, type HeldJobEnd } from './held-job.ts';
+import { jobFacts, traceLease } from './lease-span.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { workerLimits } from './limits.ts';
@@ -31,20 +44,28 @@ export interface WorkerOptions {
   /** The connection to the control plane, or one that is in this process; the worker closes it. */
   readonly peer: Peer | LocalPeer;
   /** Makes the place where jobs run, given the control plane's modules; the worker stops it. */
-  readonly openHost: (modules: ModuleSource) => EngineHost | Promise<EngineHost>;
+  readonly openHost: (modules: ModuleSource, blobs: BlobPort) => EngineHost | Promise<EngineHost>;
   /** Jobs at once. @default workerLimits.slotsDefault */
   readonly slots?: number | undefined;
+  /** What it has, for jobs that need it; the tags of its ticket count as well. @default nothing */
+  readonly tags?: readonly string[] | undefined;
+  /** It takes jobs of these queues only. @default all */
+  readonly queues?: readonly string[] | undefined;
   /** The ticket's join token; not needed by a node that joined before. */
   readonly token?: string | undefined;
   /** The ticket's cluster: a control plane of another one is not worked for. @default any */
   readonly cluster?: string | undefined;
   /** Gives up when it has not joined by then. @default never */
   readonly joinMs?: number | undefined;
+  /** What held jobs get when the control plane asks for a drain. @default workerLimits.drainGraceMs */
+  readonly drainGraceMs?: number | undefined;
   /** For people. @default the node id's first ten digits */
   readonly name?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Takes a span of each job that is traced, for as long as it is held. @default none are made */
+  readonly tracer?: Tracer | undefined;
   /** Gives up joining; after that, use {@link Worker.drain} or {@link Worker.stop}. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -63,6 +84,10 @@ export interface WorkerState {
   readonly ended: Readonly<Record<HeldJobEnd, number>>;
   /** The engine servers of its pool; none with the other places for an engine. */
   readonly engines: readonly EngineState[];
+  /** How the engine in this process does; undefined where it is elsewhere. */
+  readonly engine: EngineStats | undefined;
+  /** Why it takes no jobs now, in sentences; empty while it does. */
+  readonly reasons: readonly string[];
 }
 
 /** Why a worker is over. */
@@ -81,7 +106,8 @@ export interface Worker extends AsyncDisposable {
   /** Settles when the worker is over; never rejects. */
   readonly closed: Promise<WorkerEnd>;
   /**
-   * Claims nothing more, finishes what ends within `graceMs`, gives the rest back, and ends.
+   * Claims nothing more, finishes what ends within `graceMs`, gives the rest back once its requests in flight have ended or have had
+   * `workerLimits.handOverMsMax`, and ends.
    *
    * @default graceMs workerLimits.drainGraceMs
    */
@@ -112,7 +138,7 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {
     const joined = await joinedInTime(membership, options, joining);
-    const host = await options.openHost(moduleSource({ controlPlane: membership, clock, random }));
+    const host = await options.openHost(...sourcesOf({ controlPlane: membership, clock, random }));
     return new RunningWorker(options, { membership, host, incarnation, joined, leave: joining });
   } catch (error) {
     await options.peer.close();
@@ -153,6 +179,10 @@ interface Parts {
   readonly leave: AbortController;
 }
 
+type Sources = BlobPortOptions & Parameters<typeof moduleSource>[0];
+
+const sourcesOf = (sources: Sources): readonly [ModuleSource, BlobPort] => [moduleSource(sources), blobPort(sources)];
+
 class RunningWorker implements Worker {
   readonly node: string;
   readonly cluster: string;
@@ -165,7 +195,10 @@ class RunningWorker implements Worker {
   readonly #claiming = new AbortController();
   readonly #ending = new AbortController();
   readonly #closed = Promise.withResolvers<WorkerEnd>();
+  /** Modules of the last jobs, the latest last: they are still at hand. */
+  readonly #modules = new Set<string>();
   readonly #ended = { completed: 0, failed: 0, cancelled: 0, released: 0, suspended: 0, lost: 0, abandoned: 0 };
+  readonly #onErrands: () => void;
   #claimed = 0;
   #resumed = 0;
   #phase: WorkerState['phase'] = 'running';
@@ -181,7 +214,13 @@ class RunningWorker implements Worker {
     this.cluster = joined.cluster;
     this.#slots = new Slots(options.slots ?? workerLimits.slotsDefault);
     this.#shipper = new JournalShipper({ controlPlane, clock, random, logger });
-    this.#keeper = new LeaseKeeper({ controlPlane, incarnation, timing: joined, clock, logger });
+    const onDrain = (order: DrainOrder): void => this.#drainAsAsked(order);
+    const { replayer } = parts.host;
+    const { signal } = this.#claiming;
+    const errands = replayer && new ErrandRunner({ controlPlane, replayer, logger, signal });
+    this.#onErrands = () => errands?.wake();
+    const onQueries = this.#onErrands;
+    this.#keeper = new LeaseKeeper({ controlPlane, incarnation, onDrain, onQueries, timing: joined, clock, logger });
     void this.#claim();
     void controlPlane.refused.then((error) => this.#end({ type: 'refused', error }));
   }
@@ -195,6 +234,8 @@ class RunningWorker implements Worker {
       resumed: this.#resumed,
       ended: { ...this.#ended },
       engines: this.#parts.host.engines ?? [],
+      engine: this.#parts.host.stats,
+      reasons: this.#reasons(),
     };
   }
 
@@ -221,14 +262,16 @@ class RunningWorker implements Worker {
     const obstacle = (): MvmError | undefined => host.obstacle;
     const signal = this.#claiming.signal;
     const begin = (job: ClaimedJob, sentMs: number): void => void this.#hold(job, sentMs);
-    const errands = host.replayer && new ErrandRunner({ controlPlane, replayer: host.replayer, logger, signal });
     await runClaimLoop({
       controlPlane,
       incarnation,
       slots: this.#slots,
+      wish: () => this.#wish(),
+      worthwhile: () => this.#worthwhile(),
       obstacle,
       begin,
-      onErrands: () => errands?.wake(),
+      onErrands: this.#onErrands,
+      onDrain: (order) => this.#drainAsAsked(order),
       clock,
       random,
       logger,
@@ -236,13 +279,16 @@ class RunningWorker implements Worker {
     });
   }
 
-  async #hold(claimed: ClaimedJob, sentMs: number): Promise<void> {
-    const { clock, random, logger } = this.#options;
-    const { job, epoch, attempt, workflow, journalEntries } = claimed;
+  async #hold(given: ClaimedJob, sentMs: number): Promise<void> {
+    const { clock, random, logger, tracer } = this.#options;
     this.#slots.take();
+    this.#noteModule(given.module);
     this.#claimed += 1;
-    if (journalEntries > 0) this.#resumed += 1;
-    logger.info({ job, epoch, attempt, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
+    if (given.journalEntries > 0) this.#resumed += 1;
+    const { claimed, ended } = traceLease(given, { tracer, node: this.node });
+    const { workflow, journalEntries } = claimed;
+    const facts = jobFacts(claimed);
+    logger.info({ ...facts, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
     const held = new HeldJob(claimed, sentMs, {
       controlPlane: this.#parts.membership,
       host: this.#parts.host,
@@ -257,8 +303,50 @@ class RunningWorker implements Worker {
     const end = await held.ended;
     this.#jobs.delete(held);
     this.#ended[end] += 1;
-    logger.info({ job, epoch, attempt, end }, `job ${end}`);
+    ended(end);
+    logger.info({ ...facts, end }, `job ${end}`);
     this.#slots.give();
+  }
+
+  #reasons(): readonly string[] {
+    const { peer } = this.#options;
+    const { host } = this.#parts;
+    const ending = this.#phase === 'running' ? undefined : `the worker is ${this.#phase}`;
+    const unreachable = 'call' in peer ? undefined : peer.unreachable?.message;
+    const engine = host.obstacle?.message ?? host.stats?.fault;
+    return [
+      ...(ending === undefined ? [] : [ending]),
+      ...(unreachable === undefined ? [] : [`no connection to the control plane: ${unreachable}`]),
+      ...(engine === undefined ? [] : [`no engine: ${engine}`]),
+    ];
+  }
+
+  #wish(): Pick<ClaimRequest, 'tags' | 'queues' | 'modules' | 'handlers'> {
+    const { tags, queues } = this.#options;
+    const { handlers } = this.#parts.host;
+    return handlers === undefined ? { tags, queues, modules: [...this.#modules] } : { tags, queues, handlers };
+  }
+
+  /** A host that wants many short jobs gets them in large claims: enough of them must be gone before it asks again. */
+  #worthwhile(): number {
+    const { wanted } = this.#parts.host;
+    if (wanted === undefined) return 1;
+    this.#slots.resize(wanted);
+    return Math.max(1, Math.min(Math.floor(wanted / 2), workerLimits.claimJobsWorthwhile));
+  }
+
+  #noteModule(hash: string): void {
+    if (hash === '') return;
+    this.#modules.delete(hash);
+    this.#modules.add(hash);
+    const [eldest] = this.#modules;
+    if (this.#modules.size > limits.claimModulesMax && eldest !== undefined) this.#modules.delete(eldest);
+  }
+
+  #drainAsAsked({ graceMs = this.#options.drainGraceMs }: DrainOrder): void {
+    if (this.#draining) return;
+    this.#options.logger.info({ graceMs }, 'the control plane asks this worker to drain');
+    void this.drain({ graceMs });
   }
 
   async #drain(graceMs: number): Promise<void> {
@@ -267,6 +355,8 @@ class RunningWorker implements Worker {
     this.#claiming.abort();
     logger.info({ held: this.#slots.taken, graceMs }, 'draining');
     await this.#emptyWithin(graceMs, clock);
+    for (const job of this.#jobs) job.handOver();
+    await this.#emptyWithin(workerLimits.handOverMsMax, clock);
     for (const job of this.#jobs) job.release();
     await this.#emptyWithin(workerLimits.releaseMsMax, clock);
     await this.#end({ type: 'drained' });
@@ -295,6 +385,7 @@ class RunningWorker implements Worker {
     this.#parts.leave.abort();
     await this.#parts.host.stop();
     await Promise.all([...this.#jobs].map((job) => job.ended));
+    if (end.type !== 'refused') await this.#parts.membership.leave();
     await this.#options.peer.close();
     this.#closed.resolve(end);
   }

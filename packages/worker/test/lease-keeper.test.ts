@@ -21,6 +21,8 @@ describe('LeaseKeeper', () => {
     heard = [];
     answer = () => nothing;
     keeper = new LeaseKeeper({
+      onDrain: ({ graceMs }) => void heard.push(`drain ${graceMs}`),
+      onQueries: () => void heard.push('queries'),
       controlPlane: {
         heartbeat: async (request) => {
           beats.push(request);
@@ -38,11 +40,33 @@ describe('LeaseKeeper', () => {
     keeper.hold({ job, epoch: 1 }, sentMs, {
       onLost: () => void heard.push(`lost ${job}`),
       onCancel: (reason) => void heard.push(`cancel ${job}: ${reason}`),
+      onGiveBack: () => void heard.push(`give back ${job}`),
     });
 
   const down = (): never => {
     throw mvmError('CONNECTION_LOST', 'down');
   };
+
+  it('tells of questions that wait for a worker, as often as it hears of them', async () => {
+    hold('a');
+    answer = () => ({ ...nothing, queries: true });
+    await clock.advance(500);
+    answer = () => nothing;
+    await clock.advance(500);
+    assert.deepEqual(heard, ['queries']);
+  });
+
+  it('sends the heartbeat of a lease in time, however closely other claims follow', async () => {
+    hold('long');
+    for (let index = 0; index < 10; index += 1) {
+      await clock.advance(100);
+      hold(`short ${index}`).release();
+    }
+    assert.deepEqual(
+      beats.map(({ held }) => held.some(({ job }) => job === 'long')),
+      [true, true],
+    );
+  });
 
   it('names exactly the leases that are held', async () => {
     const first = hold('a');
@@ -169,5 +193,11 @@ describe('LeaseKeeper', () => {
     assert.equal(await mayStart, false);
     await settled();
     assert.equal(clock.pending, 0);
+  });
+
+  it('tells the worker that somebody wants it to drain, also when it holds nothing', async () => {
+    answer = () => ({ ...nothing, drain: { graceMs: 70 } });
+    await clock.advance(15_500);
+    assert.deepEqual(heard, ['drain 70']);
   });
 });

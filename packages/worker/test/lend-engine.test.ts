@@ -22,7 +22,7 @@ import { MemoryCluster } from './fixtures/memory-cluster.ts';
 const file = encodeModule(
   workflowModule(`
     const statuses = [];
-    for (let n = 1; n <= 2; n++) statuses.push((await get(input.url, { method: 'POST', idempotent: true })).fetched.status);
+    for (let n = 1; n <= (input.times ?? 2); n++) statuses.push((await get(input.url, { method: 'POST', idempotent: true })).fetched.status);
     return statuses;`),
 );
 const node = 'n1';
@@ -43,6 +43,8 @@ class Lending implements AsyncDisposable {
     const stored = this.cluster.stored(job);
     return stored.epoch === epoch && stored.holder ? 2_000 : undefined;
   };
+  /** Entries that its engine has replayed. */
+  replayed = (): number => 0;
   readonly #stop: (() => Promise<void>)[] = [];
   #lent: LentEngine | undefined;
 
@@ -106,10 +108,12 @@ class Lending implements AsyncDisposable {
     await controlPlane.join({ protocol: 1, incarnation: 'i1' }, { signal });
     const desk = new ModuleDesk();
     const engine = await openEngine({ modules: desk.source, clock: systemClock, random: systemRandom, threads: 1 });
+    this.replayed = () => engine.stats.replayedEntries;
     const links = new LinkServer({ engine, runsMax: 4, modules: desk, clock: systemClock });
     this.#lent = lendEngine({ links, clock: systemClock, random: fixedRandom, logger: new KeptLogger() })({
       module: () => Promise.resolve(file),
       journal: (_, lease) => controlPlane.journal(lease, { signal }),
+      snapshot: (_, request) => controlPlane.snapshot(request, { signal }),
       append: async (_, appends) => (await controlPlane.append({ appends }, { signal })).results,
       finish: async (_, finishes) => (await controlPlane.finish({ finishes }, { signal })).results,
       leaseLeftMs: (worker, lease) => this.leaseLeftMs(worker, lease),
@@ -137,6 +141,23 @@ describe('lendEngine', () => {
     assert.deepEqual(await run.ended, { type: 'finished', outcome });
     assert.deepEqual(lending.cluster.stored('a').outcome, outcome);
     assert.equal(lending.cluster.entries('a').length, 7);
+  });
+
+  it('stores a snapshot of a run that is given back, and goes on from it without the steps behind it', async () => {
+    await using lending = await Lending.open();
+    const input = JSON.stringify({ url: lending.receiver.url, times: 300 });
+    const host = lending.host();
+    const first = await begin(host, { ...(await lending.claim('a')), input });
+    await lending.receiver.received('a', 100);
+    first.release();
+    assert.deepEqual(await first.ended, { type: 'finished', outcome: { type: 'released' } });
+    const { entries = 0 } = lending.cluster.stored('a').snapshot ?? {};
+    assert.ok(entries >= 200, `${entries} entries are behind the snapshot`);
+    const second = await begin(host, { ...(await lending.claimAgain()), input });
+    assert.equal((await second.ended).type, 'finished');
+    assert.equal(lending.cluster.stored('a').outcome?.type, 'completed');
+    assert.ok(lending.replayed() <= 2, `${lending.replayed()} entries were replayed`);
+    assert.equal(new Set(lending.receiver.keys).size, 300);
   });
 
   it('ends the first run of a lease before the second begins, and sends no effect again whose answer is durable', async () => {

@@ -14,6 +14,7 @@ ${examples(
   'control-plane --data /var/lib/mvm-ci --http 0.0.0.0:3020',
   'control-plane --bind 0.0.0.0:3021 --advertise ci.example.org:3021',
   'control-plane --lease-ms 750 --heartbeat-ms 200',
+  'control-plane --keep-completed 7d,1000000 --keep-failed 90d --archive /var/lib/mvm-ci/archive',
 )}`;
 
 /** `mvm-ci control-plane` */
@@ -29,6 +30,7 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--advertise <addresses>', 'further host:port for tickets, such as behind a NAT (MVM_CI_ADVERTISE)')
     .option('--relay <relay>', 'none, default (the public relays of n0) or a URL (MVM_CI_RELAY; default none)')
     .option('--discovery <how>', 'none, or default: find nodes by the DNS of n0 (MVM_CI_DISCOVERY; default none)')
+    .option('--ticket-copy <file>', 'write the ticket to this file too, for workers to read (MVM_CI_TICKET_COPY)')
     .option(
       '--flawless <host:port>',
       `address of the engine server beside it, or off (MVM_CI_FLAWLESS; default ${defaultFlawless})`,
@@ -44,7 +46,12 @@ export const registerControlPlane = ({ program, host, exit }: Registrar): void =
     .option('--heartbeat-ms <ms>', `how often a worker that holds jobs is heard (default ${heartbeatMs})`)
     .option('--idle-heartbeat-ms <ms>', `how often one that holds none is (default ${idleHeartbeatMs})`)
     .option('--compact-after <seconds>', 'pack the journal of a job so long after its end, or off (default 60)')
+    .option('--keep-completed <rule>', 'keep completed jobs for a time (7d), so many (100000), or both (default: all)')
+    .option('--keep-failed <rule>', 'the same for failed jobs')
+    .option('--keep-cancelled <rule>', 'the same for cancelled jobs')
+    .option('--archive <folder>', 'write jobs there that are not kept, before they are removed')
     .option('--secrets <file>', 'secrets that workflows may send, and where to (MVM_CI_SECRETS)')
+    .option('--otlp <url>', 'tell of its work as traces to this collector (OTEL_EXPORTER_OTLP_ENDPOINT)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
     .addHelpText('after', help)
     .action(async (flags: object) => {

@@ -1,20 +1,18 @@
-import { jobStates, limits, type JobState } from '@mvm-ci/protocol';
-import { Option } from 'commander';
+import { systemClock } from '@mvm-ci/net';
+import { limits } from '@mvm-ci/protocol';
 import { wholeNumber } from '../option-value.ts';
 import { jobColumns } from '../output/job-view.ts';
+import { jobFilterOf, withJobFilter, type JobFilterFlags } from './job-filter.ts';
 import type { Registrar } from './registrar.ts';
 
-interface ListFlags {
-  readonly state?: JobState;
+interface ListFlags extends JobFilterFlags {
   readonly limit: number;
   readonly after?: number;
 }
 
 /** `mvm-ci list` */
 export const registerList = ({ program, server }: Registrar): void => {
-  server
-    .withOptions(program.command('list').description('list jobs, newest first'))
-    .addOption(new Option('--state <state>', 'only jobs in this state').choices(jobStates))
+  withJobFilter(server.withOptions(program.command('list').description('list jobs, newest first')))
     .option(
       '--limit <count>',
       `most jobs to show, up to ${limits.listRowsMax}`,
@@ -26,11 +24,18 @@ export const registerList = ({ program, server }: Registrar): void => {
       'go on after the page that ended with this cursor',
       wholeNumber(1, Number.MAX_SAFE_INTEGER),
     )
-    .addHelpText('after', server.examples('list', 'list --state failed --limit 20', 'list --json'))
+    .addHelpText(
+      'after',
+      server.examples('list', 'list --state failed --since 24h --limit 20', 'list --tag nightly --json'),
+    )
     .action(async (flags: ListFlags) => {
       const { terminal, client } = server.open(flags);
       const after = flags.after?.toString();
-      const { jobs, next } = await client().list({ state: flags.state, limit: flags.limit, after });
+      const { jobs, next } = await client().list({
+        ...jobFilterOf(flags, systemClock.wallMs()),
+        limit: flags.limit,
+        after,
+      });
       terminal.result({ jobs, next: next ?? null }, () => terminal.table(jobs, jobColumns(terminal.paint), 'no jobs'));
       if (next !== undefined) terminal.note(`more: --after ${next}`);
     });

@@ -32,8 +32,9 @@ const columns = (paint: Paint): readonly Column<NodeView>[] => [
   { head: 'TAGS', cell: ({ tags }) => tags.join(', ') },
 ];
 
-const stateText = ({ banned_at_ms: bannedAt, alive }: NodeView, paint: Paint): string => {
+const stateText = ({ banned_at_ms: bannedAt, alive, draining, connection }: NodeView, paint: Paint): string => {
   if (bannedAt !== null) return paint.red('banned');
+  if (draining) return connection === null ? paint.dim('drained') : paint.yellow('drains');
   return alive ? paint.green('here') : paint.dim('gone');
 };
 

@@ -39,5 +39,9 @@ export const controlPlaneServer = (host: CommandHost): Server => ({
   withOptions: withClientOptions,
   open: (flags) => openContext(host, flags),
   examples,
-  startLine: ({ name }) => `npx mvm-ci publish ${name} --input '…'`,
+  startLine: ({ name, workflows }) => {
+    const [first = ''] = workflows;
+    const workflow = workflows.includes(name) || workflows.length < 2 ? name : `${name}/${first}`;
+    return `npx mvm-ci publish ${workflow} --input '{}'`;
+  },
 });

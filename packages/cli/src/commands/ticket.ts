@@ -1,8 +1,8 @@
-import { idSchema, limits, nodeRoles, type CreateTicket, type NodeRole, type TicketView } from '@mvm-ci/protocol';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { limits, nodeRoles, type CreateTicket, type NodeRole, type TicketView } from '@mvm-ci/protocol';
+import { Option, type Command } from 'commander';
 import { openContext, withClientOptions } from '../command-context.ts';
 import { duration } from '../duration.ts';
-import { wholeNumber } from '../option-value.ts';
+import { shortText, tagList, wholeNumber } from '../option-value.ts';
 import { timeText } from '../output/job-view.ts';
 import type { Column, Paint } from '../output/terminal.ts';
 import { examples, type Registrar } from './registrar.ts';
@@ -48,7 +48,7 @@ const registerCreate = (group: Command, { host }: Registrar): void => {
     )
     .option('--tags <tags>', 'tags of the nodes that join by it, comma-separated', tagList)
     .addOption(new Option('--role <role>', 'what they may do (default: worker)').choices(nodeRoles))
-    .option('--name <text>', 'for people', ticketName)
+    .option('--name <text>', 'for people', shortText)
     .addHelpText('after', createHelp)
     .action(async (flags: CreateFlags) => {
       const { terminal, client } = openContext(host, flags);
@@ -68,19 +68,6 @@ const wishOf = ({ uses, expires, tags, role, name }: CreateFlags): CreateTicket 
   ...(role && { role }),
   ...(name !== undefined && { name }),
 });
-
-const tagList = (text: string): readonly string[] => {
-  const tags = text.split(',').map((tag) => tag.trim());
-  const wrong = tags.find((tag) => !idSchema.safeParse(tag).success);
-  if (wrong === undefined && tags.length <= limits.tagsMax) return tags;
-  const rule = `at most ${limits.tagsMax} tags of letters, digits and . _ : -, starting with a letter or digit`;
-  throw new InvalidArgumentError(`it must be ${rule}, received "${wrong ?? text}".`);
-};
-
-const ticketName = (text: string): string => {
-  if (text !== '' && text.length <= limits.idCharsMax) return text;
-  throw new InvalidArgumentError(`it must have 1 to ${limits.idCharsMax} characters, received ${text.length}.`);
-};
 
 const columns = (paint: Paint): readonly Column<TicketView>[] => [
   { head: 'TICKET', cell: (ticket) => ticket.id },

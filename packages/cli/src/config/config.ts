@@ -3,10 +3,10 @@
  * later wins. The result is checked and frozen; an error names the place that the wrong value came from.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { mvmError } from '@mvm-ci/protocol';
 import { z } from 'zod';
-import { defaults, environment, schemas, type Config, type ConfigKey } from './setting.ts';
+import { defaults, environment, fileEnvironment, schemas, type Config, type ConfigKey } from './setting.ts';
 
 /** Where settings come from. */
 export interface ConfigSources {
@@ -57,10 +57,23 @@ const lastGiven = (
   const places: readonly Given[] = [
     { value: sources.flags[key], from: flagOf(key) },
     { value: fromEnvironment, from: variable ?? '' },
+    ...(fromEnvironment === undefined ? fromNamedFile(fileEnvironment[key], sources) : []),
     { value: file[key], from: `"${key}" in ${fileName}` },
     { value: defaults[key], from: 'the default' },
   ];
   return places.find(({ value }) => value !== undefined);
+};
+
+/** The one line in the file that `variable` names, such as a secret of a container. */
+const fromNamedFile = (variable: string | undefined, { env, cwd }: ConfigSources): readonly Given[] => {
+  const name = variable === undefined ? undefined : env[variable];
+  if (variable === undefined || !name) return [];
+  const path = resolve(cwd, name);
+  try {
+    return [{ value: readFileSync(path, 'utf8').trim(), from: `${variable} (${path})` }];
+  } catch (error) {
+    throw mvmError('CONFIG_INVALID', `${variable} names ${path}, which can't be read: ${String(error)}`, { path });
+  }
 };
 
 const flagOf = (key: ConfigKey): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -1,11 +1,24 @@
 import { engineLimits } from '@mvm-ci/engine';
 import { limits, MvmError } from '@mvm-ci/protocol';
 import { parseEngineSetting, workerLimits } from '@mvm-ci/worker';
+import type { Keep } from '@mvm-ci/control';
 import { z } from 'zod';
+import { timeMs } from '../duration.ts';
 
 // The levels of our own log, most talkative first.
 const cliLogLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 type CliLogLevel = (typeof cliLogLevels)[number];
+
+// The samplers of OpenTelemetry's own names.
+const tracesSamplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+type TracesSampler = (typeof tracesSamplers)[number];
 
 /**
  * All settings, checked and frozen; `docs/reference/config.md` lists them with their flags, variables and defaults.
@@ -20,11 +33,15 @@ export interface Config {
   readonly data: string | undefined;
   /** Folder of a worker's key: another one, since a key belongs to one process. */
   readonly workerData: string | undefined;
+  /** Address at which a worker tells of its health and its metrics. */
+  readonly workerHttp: string | undefined;
   /** Address of the control plane's HTTP listener. */
   readonly http: string;
   /** UDP addresses of the peer endpoint. */
   readonly bind: readonly string[] | undefined;
   readonly ticket: string | undefined;
+  /** File where the control plane writes its ticket too, for workers that share nothing else with it. */
+  readonly ticketCopy: string | undefined;
   /** Ticket of the commands that talk to a control plane, which then go over iroh. */
   readonly clientTicket: string | undefined;
   /** Folder of the keys of those commands. */
@@ -37,6 +54,10 @@ export interface Config {
   /** Addresses of the control plane that it can't see itself, for its tickets. */
   readonly advertise: readonly string[] | undefined;
   readonly slots: number;
+  /** What a worker has, for jobs that need it. */
+  readonly tags: readonly string[] | undefined;
+  /** Queues that a worker takes jobs of. */
+  readonly queues: readonly string[] | undefined;
   readonly name: string | undefined;
   /** Engine threads. */
   readonly threads: number | undefined;
@@ -47,6 +68,12 @@ export interface Config {
   readonly idleHeartbeatMs: number;
   /** Seconds after a job's end when its journal is packed, or `off`. */
   readonly compactAfter: number | 'off';
+  /** What is kept of jobs that are over, by state. */
+  readonly keepCompleted: Keep | undefined;
+  readonly keepFailed: Keep | undefined;
+  readonly keepCancelled: Keep | undefined;
+  /** Folder of the jobs that are not kept. */
+  readonly archive: string | undefined;
   /** Where the engine server listens, `HOST:PORT`, or `off`: none beside the control plane. */
   readonly flawless: string | undefined;
   /** The engine server's data folder. */
@@ -64,6 +91,18 @@ export interface Config {
   readonly secrets: string | undefined;
   /** Whether a control plane lends its engine to its workers. */
   readonly engine: 'on' | 'off';
+  /** Base URL of a collector of traces (OTLP over HTTP). */
+  readonly otlp: string | undefined;
+  /** The whole URL for traces, in its place. */
+  readonly otlpTraces: string | undefined;
+  /** Headers of requests to it. */
+  readonly otlpHeaders: Readonly<Record<string, string>> | undefined;
+  /** The name under which this process's spans are shown. */
+  readonly otelService: string | undefined;
+  readonly otelDisabled: 'true' | 'false';
+  readonly tracesSampler: TracesSampler;
+  /** Ratio of the samplers that have one. */
+  readonly tracesSamplerArg: number | undefined;
 }
 
 /** The name of a setting: also its key in the file, and its flag in camel case. */
@@ -94,6 +133,8 @@ export const defaults: Partial<Config> = {
   discovery: 'none',
   engine: 'on',
   jobs: 'on',
+  otelDisabled: 'false',
+  tracesSampler: 'parentbased_always_on',
 };
 
 /** The environment variable of each setting that has one. */
@@ -103,14 +144,19 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   data: 'MVM_CI_DATA',
   workerData: 'MVM_CI_WORKER_DATA',
   http: 'HTTP_PORT',
+  workerHttp: 'MVM_CI_WORKER_HTTP',
   ticket: 'CONTROL_PLANE_TICKET',
+  ticketCopy: 'MVM_CI_TICKET_COPY',
   clientTicket: 'MVM_CI_TICKET',
   clientData: 'MVM_CI_CLIENT_DATA',
   joinTimeout: 'MVM_CI_JOIN_TIMEOUT',
   relay: 'MVM_CI_RELAY',
   discovery: 'MVM_CI_DISCOVERY',
   advertise: 'MVM_CI_ADVERTISE',
+  leaseMs: 'MVM_CI_LEASE_MS',
   slots: 'MVM_CI_SLOTS',
+  tags: 'MVM_CI_TAGS',
+  queues: 'MVM_CI_QUEUES',
   name: 'MVM_CI_NAME',
   threads: 'MVM_CI_THREADS',
   grace: 'MVM_CI_GRACE',
@@ -122,6 +168,19 @@ export const environment: Readonly<Partial<Record<ConfigKey, string>>> = {
   flawlessToken: 'FLAWLESS_TOKEN',
   secrets: 'MVM_CI_SECRETS',
   engine: 'MVM_CI_ENGINE',
+  otlp: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  otlpTraces: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+  otlpHeaders: 'OTEL_EXPORTER_OTLP_HEADERS',
+  otelService: 'OTEL_SERVICE_NAME',
+  otelDisabled: 'OTEL_SDK_DISABLED',
+  tracesSampler: 'OTEL_TRACES_SAMPLER',
+  tracesSamplerArg: 'OTEL_TRACES_SAMPLER_ARG',
+};
+
+/** The environment variable that names the file of a setting, for what should be in no environment. */
+export const fileEnvironment: Readonly<Partial<Record<ConfigKey, string>>> = {
+  token: 'MVM_CI_TOKEN_FILE',
+  flawlessToken: 'FLAWLESS_TOKEN_FILE',
 };
 
 const number = (isAllowed: (value: number) => boolean, rule: string): z.ZodType<number> =>
@@ -132,7 +191,14 @@ const number = (isAllowed: (value: number) => boolean, rule: string): z.ZodType<
 const count = (max: number): z.ZodType<number> =>
   number((value) => Number.isInteger(value) && value >= 1 && value <= max, `a whole number from 1 to ${max}`);
 const milliseconds = count(3_600_000);
-const seconds = number((value) => value >= 0 && value <= 3_600, 'a number of seconds from 0 to 3600');
+const secondsRule = 'a number of seconds from 0 to 3600, or a duration such as 30s or 2m';
+const seconds: z.ZodType<number> = z.preprocess(
+  (value) => {
+    const ms = typeof value === 'string' ? timeMs(value) : undefined;
+    return ms === undefined ? value : ms / 1_000;
+  },
+  number((value) => value >= 0 && value <= 3_600, secondsRule),
+);
 const compactSeconds = number((value) => value >= 0 && value <= 31_536_000, 'a number of seconds');
 const text = z.string('text').min(1, 'text that is not empty');
 
@@ -172,6 +238,22 @@ const name = z
   .max(limits.idCharsMax, nameRule)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, nameRule);
 
+const keepRule = 'a time (30d), a number of jobs (100000), or both (30d,100000)';
+const keep = z.string(keepRule).transform((value, context): Keep => {
+  const parts = value.split(',').map((part) => part.trim());
+  const times = parts.flatMap((part) => timeMs(part) ?? []);
+  const counts = parts.flatMap((part) => (/^\d{1,12}$/.test(part) ? [Number(part)] : []));
+  if (times.length > 1 || counts.length > 1 || times.length + counts.length !== parts.length)
+    context.addIssue({ code: 'custom', message: keepRule });
+  return { ms: times[0] ?? null, count: counts[0] ?? null };
+});
+
+const names = (max: number): z.ZodType<readonly string[]> =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',').map((one) => one.trim()) : value),
+    z.array(name, `one or more names, comma-separated`).min(1).max(max),
+  );
+
 // The parser names the rule that a wrong text breaks.
 const enginePlace = z.string('text').superRefine((value, context) => {
   try {
@@ -182,15 +264,39 @@ const enginePlace = z.string('text').superRefine((value, context) => {
   }
 });
 
+const httpUrl = z.url({ protocol: /^https?$/, error: 'a URL that begins with http:// or https://' });
+const lowered = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);
+
+// `key=value` pairs with commas between them, percent-encoded as in the header Baggage.
+const headersRule = 'key=value, or several of them with commas between';
+const headers = z.preprocess(
+  (value) => (typeof value === 'string' ? pairsOf(value) : value),
+  z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, headersRule), z.string(headersRule), headersRule),
+);
+
+const pairsOf = (written: string): Readonly<Record<string, string>> | undefined => {
+  try {
+    const pairs = written.split(',').map((pair): [string, string] => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, Math.max(at, 0)).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
+    });
+    return Object.fromEntries(pairs);
+  } catch {
+    return undefined;
+  }
+};
+
 /** The rule of each setting; text from the environment and from flags is read as what the setting needs. */
 export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[K]>> } = {
-  url: z.url({ protocol: /^https?$/, error: 'a URL that begins with http:// or https://' }),
+  url: httpUrl,
   token: text,
   data: text,
   workerData: text,
   http: listener,
+  workerHttp: socket,
   bind: sockets,
   ticket: text,
+  ticketCopy: text,
   clientTicket: text,
   clientData: text,
   joinTimeout: number((value) => value > 0 && value <= 86_400, 'a number of seconds above 0, at most 86400'),
@@ -198,12 +304,18 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   discovery: z.enum(['none', 'default'], 'none or default'),
   advertise: sockets,
   slots: count(workerLimits.slotsMax),
+  tags: names(limits.tagsMax),
+  queues: names(limits.claimQueuesMax),
   name,
   threads: count(256),
   grace: seconds,
   leaseMs: milliseconds,
   heartbeatMs: milliseconds,
   idleHeartbeatMs: milliseconds,
+  keepCompleted: keep,
+  keepFailed: keep,
+  keepCancelled: keep,
+  archive: text,
   compactAfter: z.union([z.literal('off'), compactSeconds], 'a number of seconds from 0 to 31536000, or off'),
   flawless: z.union([z.literal('off'), socket], `${socketRule}, or off`),
   flawlessData: text,
@@ -214,4 +326,11 @@ export const schemas: { readonly [K in ConfigKey]: z.ZodType<NonNullable<Config[
   secrets: text,
   engine: z.enum(['on', 'off'], 'on or off'),
   jobs: z.enum(['on', 'off'], 'on or off'),
+  otlp: httpUrl,
+  otlpTraces: httpUrl,
+  otlpHeaders: headers,
+  otelService: text,
+  otelDisabled: z.preprocess(lowered, z.enum(['true', 'false'], 'true or false')),
+  tracesSampler: z.enum(tracesSamplers, `one of ${tracesSamplers.join(', ')}`),
+  tracesSamplerArg: number((value) => value >= 0 && value <= 1, 'a number from 0 to 1'),
 };

@@ -1,7 +1,7 @@
 import { startControlPlane, type ControlPlane } from '@mvm-ci/control';
 import { admitModule } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
-import type { LendEngine, Logger } from '@mvm-ci/protocol';
+import type { LendEngine, Logger, Tracer } from '@mvm-ci/protocol';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultDataFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
@@ -10,6 +10,8 @@ import { peerOptions } from '../peer-plane.ts';
 import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
 import { systemRandom } from '../system-random.ts';
+import { writeTicketCopy } from '../ticket-copy.ts';
+import { openTracing } from '../tracing/open-tracing.ts';
 import { EngineBeside } from './engine-beside.ts';
 
 /** Serves until it is told to stop. @returns the exit code */
@@ -19,10 +21,13 @@ export const serveControlPlane = async (context: CommandContext): Promise<number
   const forced = Promise.withResolvers<'stop'>();
   const end = answerInterrupts(host, { drain: () => asked.resolve('drain'), stop: () => forced.resolve('stop') });
   const logger = openLogger(context);
+  const tracing = await openTracing(context.config, 'control-plane', logger);
   try {
-    const engine = await EngineBeside.open(context, logger);
-    const plane = await open(context, logger, engine.lend);
-    await engine.serve().catch(async (error: unknown) => {
+    const engine = await EngineBeside.open(context, logger, tracing.tracer);
+    const plane = await open(context, { logger, tracer: tracing.tracer, lend: engine.lend });
+    logger.setBindings({ node: plane.node });
+    engine.keepBlobsAt(plane);
+    await openDoors(context, engine, plane).catch(async (error: unknown) => {
       await engine.stop();
       await plane.stop();
       throw error;
@@ -34,12 +39,28 @@ export const serveControlPlane = async (context: CommandContext): Promise<number
     const how = await Promise.race([drained.then(() => 'drained'), forced.promise]);
     return how === 'stop' ? exitCodes.failed : exitCodes.ok;
   } finally {
+    await tracing.stop();
     end();
   }
 };
 
-const open = (context: CommandContext, logger: Logger, lend: LendEngine | undefined): Promise<ControlPlane> => {
-  const { config, host } = context;
+/** Lets the engine's users and the workers in. */
+const openDoors = async (
+  { host, config }: CommandContext,
+  engine: EngineBeside,
+  { ticket }: ControlPlane,
+): Promise<void> => {
+  await engine.serve();
+  if (config.ticketCopy !== undefined) writeTicketCopy(pathFrom(host, config.ticketCopy), ticket);
+};
+
+interface PlaneParts {
+  readonly logger: Logger;
+  readonly tracer: Tracer | undefined;
+  readonly lend: LendEngine | undefined;
+}
+
+const open = ({ config, host }: CommandContext, parts: PlaneParts): Promise<ControlPlane> => {
   const { leaseMs, heartbeatMs, idleHeartbeatMs, compactAfter } = config;
   return startControlPlane({
     data: pathFrom(host, config.data ?? defaultDataFolder),
@@ -48,9 +69,10 @@ const open = (context: CommandContext, logger: Logger, lend: LendEngine | undefi
     token: config.token,
     peer: { ...peerOptions(config), advertise: config.advertise },
     periods: { leaseMs, heartbeatMs, idleHeartbeatMs },
+    retention: { completed: config.keepCompleted, failed: config.keepFailed, cancelled: config.keepCancelled },
+    archive: config.archive === undefined ? undefined : pathFrom(host, config.archive),
     compactAfterMs: compactAfter === 'off' ? Number.POSITIVE_INFINITY : compactAfter * 1_000,
-    lend,
-    logger,
+    ...parts,
     clock: systemClock,
     random: systemRandom,
   });
@@ -67,6 +89,7 @@ const showReady = ({ terminal, host }: CommandContext, plane: ControlPlane, flaw
         ['node', node],
         ['ticket', ticket],
         ['ticket file', ticketPath],
+        ['pid', String(host.pid)],
       ]),
       '',
       `Start a worker: npx worker --ticket "$(cat ${ticketPath})"`,

@@ -2,41 +2,57 @@
  * The engine beside a control plane: lent to its workers (option 2), and served over HTTP (options 3 and 4). One engine with
  * one set of places for both; none at all when both are off.
  */
+import type { ControlPlane } from '@mvm-ci/control';
 import type { EngineServer } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
-import type { LendEngine, Logger } from '@mvm-ci/protocol';
+import type { LendEngine, Logger, Tracer } from '@mvm-ci/protocol';
 import { lendEngine } from '@mvm-ci/worker';
 import { pathFrom, type CommandContext } from '../command-context.ts';
+import { LateBlobs } from './late-blobs.ts';
 import { performerOf } from './kept-secrets.ts';
 import { defaultDataFolder, defaultFlawless } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
 import { openEngineService, type EngineService } from './engine-service.ts';
 
+interface Opened {
+  readonly service: EngineService;
+  readonly blobs: LateBlobs;
+}
+
 export class EngineBeside {
   readonly #context: CommandContext;
   readonly #logger: Logger;
   readonly #service: EngineService | undefined;
+  readonly #blobs: LateBlobs | undefined;
   #server: EngineServer | undefined;
 
-  private constructor(context: CommandContext, logger: Logger, service: EngineService | undefined) {
+  private constructor(context: CommandContext, logger: Logger, opened: Opened | undefined) {
     this.#context = context;
     this.#logger = logger;
-    this.#service = service;
+    this.#service = opened?.service;
+    this.#blobs = opened?.blobs;
   }
 
   /** Opens the engine. Its threads start with the first step. */
-  static async open(context: CommandContext, logger: Logger): Promise<EngineBeside> {
+  static async open(context: CommandContext, logger: Logger, tracer: Tracer | undefined): Promise<EngineBeside> {
     const { config } = context;
     const isUsed = config.engine === 'on' || config.flawless !== 'off';
     if (!isUsed) return new EngineBeside(context, logger, undefined);
-    const performer = performerOf(context);
-    return new EngineBeside(context, logger, await openEngineService({ config, logger, performer }));
+    const blobs = new LateBlobs();
+    const performer = performerOf(context, blobs);
+    const service = await openEngineService({ config, logger, tracer, performer });
+    return new EngineBeside(context, logger, { service, blobs });
   }
 
   /** What the control plane lends; undefined when that is off. */
   get lend(): LendEngine | undefined {
     if (!this.#service || this.#context.config.engine === 'off') return undefined;
     return lendEngine({ links: this.#service.links, clock: systemClock, random: systemRandom, logger: this.#logger });
+  }
+
+  /** Where its jobs keep their blobs. */
+  keepBlobsAt({ blobs }: Pick<ControlPlane, 'blobs'>): void {
+    this.#blobs?.bind(blobs);
   }
 
   /** Base URL of the engine server, null when there is none. */

@@ -1,7 +1,7 @@
 /** The place where a worker's jobs run, as the settings name it (`docs/reference/flawless.md`). */
 import { openEngine, type EffectPerformer } from '@mvm-ci/engine';
 import { openHttpAgents, systemClock, type ReconnectingPeer } from '@mvm-ci/net';
-import type { Logger } from '@mvm-ci/protocol';
+import type { Logger, Tracer } from '@mvm-ci/protocol';
 import {
   embeddedHost,
   EnginePool,
@@ -28,6 +28,8 @@ interface EngineHostParts {
   /** Performs the requests of an engine in this worker. */
   readonly performer: EffectPerformer;
   readonly logger: Logger;
+  /** Takes the spans of that engine. */
+  readonly tracer: Tracer | undefined;
 }
 
 const { suspendAfterMs } = cliLimits;
@@ -35,13 +37,13 @@ const ports = { clock: systemClock, random: systemRandom };
 
 /** Makes the host. @throws CONFIG_INVALID */
 export const openEngineHost = async (parts: EngineHostParts): Promise<EngineHost> => {
-  const { config, peer, modules, performer, logger } = parts;
+  const { config, peer, modules, performer, logger, tracer } = parts;
   const setting = parseEngineSetting(config.flawlessUrl ?? '');
   switch (setting.kind) {
     case 'embedded':
       logger.info({}, 'jobs run in this worker');
       return embeddedHost(
-        await openEngine({ ...ports, modules, performer, threads: config.threads, logger, suspendAfterMs }),
+        await openEngine({ ...ports, modules, performer, threads: config.threads, logger, tracer, suspendAfterMs }),
       );
     case 'peer':
       logger.info({}, 'jobs run in the engine of the control plane');

@@ -8,11 +8,12 @@ import {
   openEngine,
   type EffectPerformer,
   type Engine,
+  type Measured,
   type ModuleSource,
   engineLimits,
 } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
-import type { Logger } from '@mvm-ci/protocol';
+import type { Logger, Tracer } from '@mvm-ci/protocol';
 import type { Config } from '../config/setting.ts';
 import { cliLimits } from '../limits.ts';
 import { systemRandom } from '../system-random.ts';
@@ -20,7 +21,7 @@ import { systemRandom } from '../system-random.ts';
 /** An open engine service. */
 export interface EngineService {
   /** For runs of this process's own. */
-  readonly engine: Pick<Engine, 'run'>;
+  readonly engine: Pick<Engine & Measured, 'run' | 'stats'>;
   readonly links: LinkServer;
   /** Drops what is left and ends the engine. */
   stop(): Promise<void>;
@@ -29,6 +30,8 @@ export interface EngineService {
 interface EngineServiceOptions {
   readonly config: Pick<Config, 'threads' | 'maxRuns'>;
   readonly logger: Logger;
+  /** @default no spans are made */
+  readonly tracer?: Tracer | undefined;
   /** Modules that are here already; undefined for those that are not. @default none */
   readonly ownModules?: ((hash: string) => Promise<Uint8Array | undefined>) | undefined;
   /** @default systemFetch */
@@ -41,6 +44,7 @@ interface EngineServiceOptions {
 export const openEngineService = async ({
   config,
   logger,
+  tracer,
   ownModules,
   performer,
   suspendAfterMs = cliLimits.suspendAfterMs,
@@ -53,6 +57,7 @@ export const openEngineService = async ({
     clock: systemClock,
     random: systemRandom,
     logger,
+    tracer,
     performer,
     suspendAfterMs,
   });

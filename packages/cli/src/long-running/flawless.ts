@@ -1,6 +1,6 @@
 import { isLoopback, systemClock } from '@mvm-ci/net';
 import { CountedEffects, startEngineServer, type EngineServer, type OwnJobs } from '@mvm-ci/flawless';
-import { mvmError, type Logger } from '@mvm-ci/protocol';
+import { mvmError, type Logger, type Tracer } from '@mvm-ci/protocol';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultFlawless, defaultFlawlessFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
@@ -11,6 +11,7 @@ import { exitCodes } from '../output/failure.ts';
 import { socketAddress } from '../socket-address.ts';
 import { releaseVersion } from '../version.ts';
 import { openEngineService, type EngineService } from './engine-service.ts';
+import { openTracing } from '../tracing/open-tracing.ts';
 import { OwnJobStore } from './own-jobs.ts';
 
 /** Serves an engine until it is told to stop. @returns the exit code */
@@ -23,8 +24,10 @@ export const serveFlawless = async (context: CommandContext): Promise<number> =>
   const end = answerInterrupts(host, { drain: () => asked.resolve(), stop: () => forced.resolve('stop') });
   const logger = openLogger(context);
   const undo = new AsyncDisposableStack();
+  const tracing = await openTracing(config, 'flawless', logger);
+  undo.defer(() => tracing.stop());
   try {
-    const server = await open(context, logger, undo);
+    const server = await open(context, { logger, tracer: tracing.tracer }, undo);
     await asked.promise;
     const drained = server.stop({ graceMs: config.grace * 1_000 }).then(() => undo.disposeAsync());
     return (await Promise.race([drained, forced.promise])) === 'stop' ? exitCodes.failed : exitCodes.ok;
@@ -37,20 +40,26 @@ export const serveFlawless = async (context: CommandContext): Promise<number> =>
 };
 
 /** Opens store, engine, jobs and server, in this order, and says that they are ready; they end in the other order. */
-const open = async (context: CommandContext, logger: Logger, undo: AsyncDisposableStack): Promise<EngineServer> => {
+const open = async (
+  context: CommandContext,
+  { logger, tracer }: { readonly logger: ReturnType<typeof openLogger>; readonly tracer: Tracer | undefined },
+  undo: AsyncDisposableStack,
+): Promise<EngineServer> => {
   const { host, config } = context;
   const folder = pathFrom(host, config.flawlessData ?? defaultFlawlessFolder);
-  const jobs = config.jobs === 'on' ? undo.use(await OwnJobStore.open(folder, logger)) : undefined;
-  const effects = new CountedEffects(performerOf(context), systemClock);
+  const jobs = config.jobs === 'on' ? undo.use(await OwnJobStore.open(folder, logger, tracer)) : undefined;
+  const effects = new CountedEffects(performerOf(context, jobs?.blobs), systemClock);
   const service = await openEngineService({
     config,
     logger,
+    tracer,
     performer: effects,
     ownModules: (hash) => Promise.resolve(jobs?.module(hash)),
   });
   undo.defer(() => service.stop());
   const opened = await openServer({ context, service, jobs, effects, folder, logger });
   undo.use(opened.server);
+  logger.setBindings({ node: opened.server.url });
   // Only now: what can't listen begins nothing.
   await jobs?.run({ service, config });
   undo.defer(() => jobs?.drop());
@@ -89,6 +98,7 @@ export const openServer = async (options: OpenServerOptions): Promise<OpenedServ
     links: service.links,
     jobs,
     effects: effects && (() => effects.counts),
+    engine: () => service.engine.stats,
     version: releaseVersion,
     logger,
     clock: systemClock,

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { EffectPerformer, Secrets } from '@mvm-ci/engine';
-import { systemFetch, withSecrets } from '@mvm-ci/engine';
-import { mvmError, secretNamePattern } from '@mvm-ci/protocol';
+import { networkFetch, withSecrets } from '@mvm-ci/engine';
+import { mvmError, secretNamePattern, type BlobPort } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 
@@ -14,12 +14,16 @@ const fileSchema: z.ZodType<Secrets> = z.record(
 const othersMask = 0o077;
 
 /**
- * Performs the requests of workflows, with the secrets that the operator gives by `--secrets`.
+ * Performs the requests of workflows, with the secrets that the operator gives by `--secrets`, and the blobs
+ * that are given; without any, requests that need blobs are refused.
  *
  * @throws CONFIG_INVALID when the file can't be read, may be read by others, or is no such file
  */
-export const performerOf = ({ host, config }: Pick<CommandContext, 'host' | 'config'>): EffectPerformer =>
-  withSecrets(systemFetch, config.secrets === undefined ? {} : readSecrets(pathFrom(host, config.secrets)));
+export const performerOf = (
+  { host, config }: Pick<CommandContext, 'host' | 'config'>,
+  blobs: BlobPort | undefined,
+): EffectPerformer =>
+  withSecrets(networkFetch(blobs), config.secrets === undefined ? {} : readSecrets(pathFrom(host, config.secrets)));
 
 const readSecrets = (path: string): Secrets => {
   const read = fileSchema.safeParse(readJson(path));

@@ -13,7 +13,16 @@ import {
   type WorkCounts,
 } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
-import { asMvmError, mvmError, MvmError, type Logger, type ModuleFile, type QueueStats } from '@mvm-ci/protocol';
+import {
+  asMvmError,
+  mvmError,
+  MvmError,
+  type BlobPort,
+  type Logger,
+  type ModuleFile,
+  type QueueStats,
+  type Tracer,
+} from '@mvm-ci/protocol';
 import { embeddedHost, startWorker, workerLimits, type Worker } from '@mvm-ci/worker';
 import type { Config } from '../config/setting.ts';
 import { systemRandom } from '../system-random.ts';
@@ -31,6 +40,7 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
   readonly flawless: FlawlessService;
   readonly #alone: Standalone;
   readonly #logger: Logger;
+  readonly #tracer: Tracer | undefined;
   /** Fires when no more workflows are taken. */
   readonly #closing = new AbortController();
   /** Fires when none runs any more. */
@@ -38,9 +48,10 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
   readonly #calls: CountedCalls;
   #worker: Worker | undefined;
 
-  private constructor(alone: Standalone, logger: Logger) {
+  private constructor(alone: Standalone, logger: Logger, tracer: Tracer | undefined) {
     this.#alone = alone;
     this.#logger = logger;
+    this.#tracer = tracer;
     this.#calls = new CountedCalls(alone, systemClock);
     const { queue, modules } = alone.core;
     const signals = { closing: this.#closing.signal, ending: this.#ending.signal };
@@ -48,9 +59,10 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
   }
 
   /** Opens the queue in a folder; nothing runs yet. @throws CONFIG_INVALID when another process uses it */
-  static async open(folder: string, logger: Logger): Promise<OwnJobStore> {
+  static async open(folder: string, logger: Logger, tracer?: Tracer): Promise<OwnJobStore> {
     const admit = (file: ModuleFile): ReturnType<typeof admitModule> => admitModule(file);
-    return new OwnJobStore(await openStandalone({ data: folder, admit, ...ports, logger }), logger);
+    const alone = await openStandalone({ data: folder, admit, ...ports, logger, tracer });
+    return new OwnJobStore(alone, logger, tracer);
   }
 
   /** Begins with the jobs that are due. */
@@ -63,7 +75,13 @@ export class OwnJobStore implements OwnJobs, AsyncDisposable {
       name: 'engine',
       ...ports,
       logger: this.#logger,
+      tracer: this.#tracer,
     });
+  }
+
+  /** Where its jobs keep their blobs. */
+  get blobs(): BlobPort {
+    return this.#alone.blobs;
   }
 
   fetch(request: Request): Promise<Response> {

@@ -40,7 +40,7 @@ export const jobFacts = (job: JobView, terminal: Terminal): string => {
     ['attempt', `${job.attempt} of ${job.attempts_max}`],
     ['progress', progressText(job)],
     ['worker', job.claimed_by ?? job.completed_by ?? ''],
-    ['journal', `${job.journal_entries} entries, resumed ${job.resumes} times, ${job.lost_leases} leases lost`],
+    ['journal', journalText(job)],
     ['published', timeText(job.created_at_ms)],
     ['updated', timeText(job.updated_at_ms)],
     ['runs after', job.status === 'pending' && job.run_at_ms !== null ? timeText(job.run_at_ms) : ''],
@@ -64,3 +64,8 @@ export const timeText = (ms: number): string => new Date(ms).toISOString().repla
 /** How far a job says it is. */
 export const progressText = ({ progress }: JobView): string =>
   progress ? `${Math.round(progress.percent)}% ${progress.text}`.trim() : '';
+
+const journalText = ({ journal_entries: entries, resumes, lost_leases: leases }: JobView): string =>
+  `${counted(entries, 'entry', 'entries')}, resumed ${counted(resumes, 'time', 'times')}, ${counted(leases, 'lease', 'leases')} lost`;
+
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;

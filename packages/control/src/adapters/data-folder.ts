@@ -2,6 +2,7 @@
  * The folder that holds everything a control plane keeps:
  *
  *   control.db        the store
+ *   blobs/            the bytes of blobs, in files by their hashes
  *   lock.db           held while a process uses the folder
  *   node.key          the secret key of its node id, hex
  *   join.token        the token in the ticket
@@ -61,6 +62,10 @@ export class DataFolder implements Disposable {
 
   get databasePath(): string {
     return join(this.path, 'control.db');
+  }
+
+  get blobsPath(): string {
+    return join(this.path, 'blobs');
   }
 
   get ticketPath(): string {

@@ -2,15 +2,17 @@
  * The API: one fetch-style handler for both listeners (HTTP and HTTP/3 over iroh). The listener says who calls; the
  * operations say who may (`trust/access.ts`); everything that is refused is answered as `{ "error": { code, message, details } }`.
  */
-import { bodyTypeOf, decodeBody, mvmError, MvmError, routes } from '@mvm-ci/protocol';
+import { bodyTypeOf, decodeBody, mvmError, routes } from '@mvm-ci/protocol';
 import { Hono, type Context } from 'hono';
 import type { Core } from '../core.ts';
 import { controlLimits } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 import { admit } from '../trust/access.ts';
+import { blobOperations, blobPartOperations } from './blob-operations.ts';
 import { BodyBudget, freeShare, type BodyShare } from './body-budget.ts';
 import type { Caller } from './caller.ts';
 import { clusterOperations } from './cluster-operations.ts';
+import { counted } from './counted-call.ts';
 import { eventOperation } from './event-operation.ts';
 import { engineLinkOperation } from './engine-link-operation.ts';
 import { logEventOperation } from './log-event-operation.ts';
@@ -22,6 +24,10 @@ import { peerStreamOperation } from './peer-stream-operation.ts';
 import { queueOperations } from './queue-operations.ts';
 import { readBody } from './request-body.ts';
 import { answerType, errorResponse, outcomeResponse } from './response.ts';
+import { scheduleOperations } from './schedule-operations.ts';
+import { noteUnexpected } from './unexpected.ts';
+import { upkeepOperations } from './upkeep-operations.ts';
+import { webhookOperations } from './webhook-operations.ts';
 
 /** What the API serves, and where its unexpected errors go. */
 export interface ApiParts {
@@ -44,10 +50,15 @@ interface Bound {
 /** What a member may call over a peer stream, or in the same process. */
 export const callOperations: readonly Operation[] = [
   ...queueOperations,
+  ...upkeepOperations,
+  ...scheduleOperations,
   eventOperation,
   logEventOperation,
   ...peerOperations,
+  ...blobPartOperations,
+  ...blobOperations,
   ...nodeOperations,
+  ...webhookOperations,
   ...clusterOperations,
 ];
 
@@ -58,8 +69,11 @@ export const operations: readonly Operation[] = [...described, openapiOperation(
 
 const jobOperations: readonly Operation[] = [
   ...queueOperations,
+  ...upkeepOperations,
+  ...scheduleOperations,
   eventOperation,
   logEventOperation,
+  ...blobOperations,
   ...clusterOperations,
 ];
 
@@ -68,7 +82,11 @@ export const createApi = (parts: ApiParts): Api => {
   const app = new Hono<Bound>();
   const served = parts.scope === 'jobs' ? [...jobOperations, openapiOperation(jobOperations)] : operations;
   const serving = { ...parts, budget: new BodyBudget(controlLimits.nodeBodyBytesMax) };
-  for (const one of served) app.on(one.method, routes[one.route], (context) => serve(serving, one, context));
+  for (const one of served) {
+    app.on(one.method, routes[one.route], (context) =>
+      counted(parts.core, one.route, () => serve(serving, one, context)),
+    );
+  }
   app.notFound((context) => refuse(parts, context, routeNotFound(context)));
   app.onError((error, context) => refuse(parts, context, error));
   return { fetch: async (request, caller) => app.fetch(request, { caller }) };
@@ -93,7 +111,14 @@ const serve = async (parts: Serving, one: Operation, context: Context<Bound>): P
     search: context.req.query(),
     parameter: Object.values(context.req.param())[0] ?? '',
   });
-  return outcomeResponse(outcome, request);
+  const response = await outcomeResponse(outcome, request);
+  return request.method === 'HEAD' ? withoutBody(response) : response;
+};
+
+/** Nobody will read it: what it holds open is let go. */
+const withoutBody = async (response: Response): Promise<Response> => {
+  await response.body?.cancel();
+  return new Response(null, response);
 };
 
 const bodyOf = async (one: Operation, request: Request, share: BodyShare): Promise<unknown> => {
@@ -113,9 +138,6 @@ const routeNotFound = (context: Context<Bound>): Error =>
   );
 
 const refuse = (parts: ApiParts, context: Context<Bound>, error: unknown): Response => {
-  if (!(error instanceof MvmError) || error.code === 'INTERNAL') {
-    const { method, path } = context.req;
-    parts.logger.error({ err: error, method, path }, 'a request failed unexpectedly');
-  }
+  noteUnexpected(parts.logger, error, context.req);
   return errorResponse(error, answerType(context.req.raw));
 };

@@ -1,19 +1,28 @@
 /** Modules, and what the control plane says of itself. */
 import {
   deployedModuleSchema,
+  handlerOf,
+  handlerPrefix,
   idSchema,
   limits,
   mvmError,
   repinAnswerSchema,
   repinRequestSchema,
+  peerProtocols,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
+import type { LeasePeriods } from '../limits.ts';
 import { bodyOf, noBody, rawBody } from './body-spec.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
 import { infoSchema, modulesSchema, readySchema } from './schemas.ts';
 
 /** What the control plane calls itself. */
 export const product = { name: 'mvm-ci', version: '0.1.0' } as const;
+
+// What begins so is a handler's.
+const moduleNameSchema = idSchema.refine((name) => handlerOf(name) === undefined, {
+  message: `the name of a module does not begin with "${handlerPrefix}"`,
+});
 
 const deploy = operation({
   method: 'POST',
@@ -22,7 +31,7 @@ const deploy = operation({
   summary: 'Deploy a module file under name and version. Idempotent by content.',
   body: rawBody,
   bodyBytesMax: limits.moduleBytesMax,
-  search: z.object({ name: idSchema, version: idSchema }),
+  search: z.object({ name: moduleNameSchema, version: idSchema }),
   answers: deployedModuleSchema,
   run: async ({ core, body, search, header }) => {
     const type = header('content-type');
@@ -93,6 +102,12 @@ const moduleFile = operation({
   run: async ({ core, parameter }) => ({ type: 'bytes', bytes: await core.modules.file(parameter) }),
 });
 
+const leaseView = ({ leaseMs, heartbeatMs, idleHeartbeatMs }: LeasePeriods): object => ({
+  lease_ms: leaseMs,
+  heartbeat_ms: heartbeatMs,
+  idle_heartbeat_ms: idleHeartbeatMs,
+});
+
 const info = operation({
   method: 'GET',
   route: 'info',
@@ -102,7 +117,13 @@ const info = operation({
   search: noSearch,
   answers: infoSchema,
   run: async ({ core }) =>
-    value({ ...product, cluster: core.cluster, jobs: await core.queue.stats(core.nodes.countAlive()) }),
+    value({
+      ...product,
+      cluster: core.cluster,
+      jobs: await core.queue.stats(core.nodes.countAlive()),
+      lease: leaseView(core.periods),
+      peer_protocol: peerProtocols,
+    }),
 });
 
 const health = operation({
@@ -130,6 +151,21 @@ const ready = operation({
   },
 });
 
+const metrics = operation({
+  method: 'GET',
+  route: 'metrics',
+  access: 'operator',
+  summary: 'What it tells of itself, as Prometheus text.',
+  body: noBody,
+  search: noSearch,
+  answers: 'text/plain',
+  run: async ({ core }) => ({
+    type: 'text',
+    text: await core.metrics.text(),
+    contentType: core.metrics.contentType,
+  }),
+});
+
 /** The operations of this file. */
 export const clusterOperations: readonly Operation[] = [
   deploy,
@@ -141,4 +177,5 @@ export const clusterOperations: readonly Operation[] = [
   info,
   health,
   ready,
+  metrics,
 ];

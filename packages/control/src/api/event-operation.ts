@@ -23,8 +23,8 @@ export const eventOperation: Operation = operation({
   run: ({ core, signal, header, search }) => {
     let position = search.after ?? lastEventId(header('last-event-id')) ?? core.feed.latest;
     const stream = eventStream(core, signal, async (ended) => {
-      const jobs = await nextJobs(core, position, ended);
-      position = jobs.at(-1)?.change ?? position;
+      const { jobs, upTo } = await nextJobs(core, position, ended);
+      position = upTo;
       return jobs.map((job) => eventText('job', job.change, job)).join('');
     });
     return { type: 'events', stream };
@@ -34,8 +34,15 @@ export const eventOperation: Operation = operation({
 const lastEventId = (header: string | null): number | undefined =>
   header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 
-const nextJobs = async (core: Core, after: number, signal: AbortSignal): Promise<readonly JobView[]> => {
+const nextJobs = async (
+  core: Core,
+  after: number,
+  signal: AbortSignal,
+): Promise<{ readonly jobs: readonly JobView[]; readonly upTo: number }> => {
   await core.feed.changed(after, { waitMs: controlLimits.eventKeepAliveMs, signal });
-  if (signal.aborted || core.feed.isStopped || core.feed.latest <= after) return [];
-  return core.queue.changes(after, controlLimits.eventRowsMax);
+  const { latest } = core.feed;
+  if (signal.aborted || core.feed.isStopped || latest <= after) return { jobs: [], upTo: after };
+  const jobs = await core.queue.changes(after, controlLimits.eventRowsMax);
+  // The job of the latest change may be forgotten already: then nobody waits for it.
+  return { jobs, upTo: jobs.at(-1)?.change ?? latest };
 };

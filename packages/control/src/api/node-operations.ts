@@ -3,6 +3,7 @@ import {
   banSchema,
   createdTicketSchema,
   createTicketSchema,
+  drainSchema,
   nodeViewSchema,
   renameSchema,
   ticketViewSchema,
@@ -45,6 +46,23 @@ const ban = operation({
     core.claims.dismiss(({ worker }) => worker === banned.node);
     core.peers.expel(banned.node, 'this node is banned');
     return shown(core, banned);
+  },
+});
+
+const drain = operation({
+  method: 'POST',
+  route: 'nodeDrain',
+  access: 'operator',
+  summary: 'Ask a worker to take no more jobs, finish or give back those that it holds, and end.',
+  body: bodyOf(drainSchema.default({})),
+  search: noSearch,
+  answers: nodeViewSchema,
+  run: ({ core, parameter, body }) => {
+    const node = core.nodes.find(parameter);
+    const { grace_ms: graceMs } = body;
+    core.drains.ask(node, graceMs === undefined ? {} : { graceMs });
+    core.claims.dismiss(({ worker }) => worker === node.node);
+    return shown(core, node);
   },
 });
 
@@ -104,4 +122,4 @@ const revoke = operation({
 });
 
 /** The operations of this file. */
-export const nodeOperations: readonly Operation[] = [nodes, ban, allow, rename, tickets, createTicket, revoke];
+export const nodeOperations: readonly Operation[] = [nodes, ban, drain, allow, rename, tickets, createTicket, revoke];

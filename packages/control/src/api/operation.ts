@@ -27,9 +27,17 @@ export interface Call<Body, Search> {
 export type Outcome =
   | { readonly type: 'value'; readonly value: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly type: 'text'; readonly text: string; readonly contentType: string }
   | { readonly type: 'events'; readonly stream: ReadableStream<Uint8Array> }
   /** A stream of frames, which is served over HTTP only. */
   | { readonly type: 'frames'; readonly stream: ReadableStream<Uint8Array> }
+  /** Bytes of a known length. */
+  | {
+      readonly type: 'stream';
+      readonly status: 200 | 206;
+      readonly stream: ReadableStream<Uint8Array>;
+      readonly headers: Readonly<Record<string, string>>;
+    }
   | { readonly type: 'nothing' };
 
 /** What the description of the API and the server need to know of an operation. */
@@ -39,7 +47,7 @@ interface OperationHead {
   readonly access: Access;
   readonly summary: string;
   /** A schema, or the content type of what is none. */
-  readonly answers: z.ZodType | 'application/octet-stream' | 'text/event-stream';
+  readonly answers: z.ZodType | 'application/octet-stream' | 'text/event-stream' | 'text/plain';
   /** Whether 204 is an answer too. @default false */
   readonly mayBeEmpty?: boolean;
 }

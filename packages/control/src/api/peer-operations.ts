@@ -1,11 +1,13 @@
 /** `/peer/…`: what workers use. An operator may use it too, and names the worker that it speaks for in the body. */
 import {
+  agreeOnProtocol,
   appendRequestSchema,
   claimAnswerSchema,
   claimRequestSchema,
   errandAnswerSchema,
   errandRequestSchema,
   finishRequestSchema,
+  handlerPrefix,
   heartbeatAnswerSchema,
   heartbeatRequestSchema,
   idSchema,
@@ -15,9 +17,15 @@ import {
   joinAnswerSchema,
   joinRequestSchema,
   journalAnswerSchema,
+  journalBatchesSchema,
   mvmError,
-  peerProtocol,
+  leaveAnswerSchema,
+  leaveRequestSchema,
+  peerProtocols,
+  snapshotAnswerSchema,
+  snapshotRequestSchema,
   type FinishItem,
+  type JournalBatch,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { controlLimits } from '../limits.ts';
@@ -39,20 +47,37 @@ const join = operation({
   run: async ({ core, caller, body }) => {
     if (caller.kind !== 'peer')
       throw mvmError('FORBIDDEN', 'only a peer joins: its node id is proven by its connection');
-    if (body.protocol !== peerProtocol) {
-      throw mvmError(
-        'INVALID_ARGUMENT',
-        `this control plane speaks peer protocol ${peerProtocol}, not ${body.protocol}: run the same release on both sides`,
-      );
-    }
-    demandSameCluster(core.cluster, body.cluster);
     const { node } = caller;
+    const { protocol: oldest, protocolNewest: newest = oldest, incarnation } = body;
+    const own = { name: 'the control plane', ...peerProtocols };
+    const protocol = agreeOnProtocol(own, { name: 'this node', oldest, newest });
+    demandSameCluster(core.cluster, body.cluster);
     const name = body.name ?? node.slice(0, nameDigits);
     const { role } = await core.nodes.join({ node, name, token: body.token ?? null, roles: body.roles });
     // What an earlier process of this node asked for, nobody waits for any more.
-    core.claims.dismiss((wish) => wish.worker === node && wish.incarnation !== body.incarnation);
+    core.claims.dismiss((wish) => wish.worker === node && wish.incarnation !== incarnation);
+    core.processes.noteJoin(node, { incarnation, protocol });
     const { leaseMs, heartbeatMs, idleHeartbeatMs } = core.periods;
-    return value({ node, cluster: core.cluster, role, leaseMs, heartbeatMs, idleHeartbeatMs });
+    return value({ node, cluster: core.cluster, role, protocol, leaseMs, heartbeatMs, idleHeartbeatMs });
+  },
+});
+
+const leave = operation({
+  method: 'POST',
+  route: 'leave',
+  access: 'worker',
+  summary: 'Say that this process of a worker has ended in order, holding nothing: it counts as gone at once.',
+  body: bodyOf(leaveRequestSchema),
+  search: noSearch,
+  answers: leaveAnswerSchema,
+  run: ({ core, caller, body }) => {
+    const worker = workerOf(caller, body.worker);
+    const { incarnation = body.incarnation } = core.processes.of(worker) ?? {};
+    if (incarnation !== body.incarnation) return value({});
+    core.claims.dismiss((wish) => wish.worker === worker);
+    core.queue.noteLeft(worker);
+    core.nodes.noteSilence(worker);
+    return value({});
   },
 });
 
@@ -75,8 +100,14 @@ const claim = operation({
   answers: claimAnswerSchema,
   run: async ({ core, caller, body, signal }) => {
     const worker = workerOf(caller, body.worker);
-    const { incarnation, capacity, waitMs = 0 } = body;
-    return value(await core.queue.claim({ worker, incarnation, capacity, waitMs, signal }));
+    const { incarnation, capacity, waitMs = 0, tags = [], queues = null, modules = [], handlers } = body;
+    const kinds = handlers?.map((name) => `${handlerPrefix}${name}`) ?? ['workflow'];
+    const able = { kinds, tags: core.nodes.tagsOf(worker, tags), queues };
+    const asked = core.drains.orderFor(worker, incarnation);
+    if (asked) return value({ jobs: [], leaseMs: core.periods.leaseMs, drain: asked });
+    const claimed = await core.queue.claim({ worker, incarnation, capacity, waitMs, modules, ...able, signal });
+    const drain = core.drains.orderFor(worker, incarnation);
+    return value({ ...claimed, ...(drain && { drain }) });
   },
 });
 
@@ -90,7 +121,8 @@ const heartbeat = operation({
   answers: heartbeatAnswerSchema,
   run: ({ core, caller, body }) => {
     const holder = { worker: workerOf(caller, body.worker), incarnation: body.incarnation };
-    return value(core.queue.heartbeat(holder, body.held));
+    const drain = core.drains.orderFor(holder.worker, holder.incarnation);
+    return value({ ...core.queue.heartbeat(holder, body.held), ...(drain && { drain }) });
   },
 });
 
@@ -140,14 +172,31 @@ const journal = operation({
   run: async ({ core, caller, parameter, search }) => {
     const lease = { job: parameter, epoch: search.epoch };
     const worker = workerOf(caller, search.worker);
-    const { attempt, batches } = await core.queue.heldJournal(worker, lease);
+    const { attempt, batches, earlier, snapshot } = await core.queue.heldJournal(worker, lease);
     const inbox = await core.queue.heldInbox(worker, lease, 0);
     return value({
       ...(inbox.length > 0 && { inbox }),
+      ...(snapshot && { snapshot }),
       attempt,
-      batches: batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash })),
+      batches: batches.map(sentBatch),
+      ...(earlier.length > 0 && {
+        earlier: earlier.map((one) => ({ attempt: one.attempt, batches: one.batches.map(sentBatch) })),
+      }),
     });
   },
+});
+
+const sentBatch = ({ firstSeq, count, bytes, hash }: JournalBatch): JournalBatch => ({ firstSeq, count, bytes, hash });
+
+const snapshot = operation({
+  method: 'POST',
+  route: 'peerSnapshot',
+  access: 'worker',
+  summary: 'Keep a state of a held job’s guest, in place of the one before.',
+  body: bodyOf(snapshotRequestSchema),
+  search: noSearch,
+  answers: snapshotAnswerSchema,
+  run: async ({ core, caller, body }) => value(await core.queue.keepSnapshot(workerOf(caller, body.worker), body)),
 });
 
 const inbox = operation({
@@ -162,6 +211,20 @@ const inbox = operation({
     value(await core.queue.awaitInbox(workerOf(caller, body.worker), body, signal)),
 });
 
+const errandJournal = operation({
+  method: 'GET',
+  route: 'peerErrandJournal',
+  access: 'worker',
+  summary: 'The next part of the journal of an errand that was taken.',
+  body: noBody,
+  search: z.object({ from: z.coerce.number().int().nonnegative(), worker: idSchema.optional() }),
+  answers: journalBatchesSchema,
+  run: async ({ core, caller, parameter, search }) => {
+    workerOf(caller, search.worker);
+    return value(await core.replays.part(parameter, search.from));
+  },
+});
+
 const errand = operation({
   method: 'POST',
   route: 'peerErrand',
@@ -173,7 +236,7 @@ const errand = operation({
   run: ({ core, caller, body }) => {
     // Whoever speaks for no worker takes no errand.
     workerOf(caller, body.worker);
-    return value({ errand: core.queue.errand(body) });
+    return value({ errand: core.replays.errand(body) });
   },
 });
 
@@ -191,12 +254,15 @@ const module = operation({
 /** The operations of this file. */
 export const peerOperations: readonly Operation[] = [
   join,
+  leave,
   claim,
   heartbeat,
   append,
   finish,
   journal,
+  snapshot,
   inbox,
   errand,
+  errandJournal,
   module,
 ];

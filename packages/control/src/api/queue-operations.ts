@@ -1,6 +1,7 @@
 /** `/queue/…`: what publishers, operators and the seed's own workers use. */
 import {
   cancelSchema,
+  moveSchema,
   idSchema,
   isFinal,
   jobStates,
@@ -8,19 +9,24 @@ import {
   journalBatchesSchema,
   limits,
   mvmError,
+  protocolOf,
   publishJobSchema,
   publishManySchema,
+  queryAnswerSchema,
+  queryJobSchema,
   sendMessageSchema,
   sentMessageSchema,
   statusReportSchema,
-  type JobState,
+  traceContext,
   type JobView,
   type StatusReport,
+  type TraceContext,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { controlLimits } from '../limits.ts';
 import { journalEntryView, logLines } from '../queue/journal-view.ts';
 import { bodyOf, noBody } from './body-spec.ts';
+import { jobFilterShape, seedState } from './job-filter.ts';
 import { speaksForOthers, type Admitted } from './caller.ts';
 import { noSearch, operation, value, type Call, type Operation, type Outcome } from './operation.ts';
 import {
@@ -34,14 +40,17 @@ import {
 } from './schemas.ts';
 
 const listSearch = z.object({
-  state: z
-    .string()
-    .transform((text, context) => (text === 'live' ? text : (seedState(text) ?? refuseState(text, context))))
-    .optional(),
-  module: idSchema.optional(),
+  ...jobFilterShape,
   limit: z.coerce.number().int().min(1).max(limits.listRowsMax).default(100),
   after: z.coerce.number().int().positive().optional(),
 });
+// A body is not required: the seed's workers send none.
+const bareClaimSchema = z
+  .object({
+    tags: z.array(idSchema).max(limits.tagsMax).optional(),
+    queues: z.array(idSchema).min(1).max(limits.claimQueuesMax).optional(),
+  })
+  .default({});
 const statusSearch = z.object({
   wait_ms: z.coerce.number().int().min(0).max(limits.waitMsMax).default(0),
   wait_for: z.enum(['end', 'response']).default('end'),
@@ -53,15 +62,9 @@ const journalSearch = z.object({
   limit: z.coerce.number().int().min(1).max(controlLimits.journalRowsMax).default(controlLimits.journalRowsMax),
 });
 
-/** A state in our form or in the seed's (`InProgress`); undefined when it is none. */
-const seedState = (text: string): JobState | undefined => {
-  const snake = text.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
-  return jobStates.find((state) => state === snake);
-};
-
-const refuseState = (text: string, context: z.RefinementCtx): never => {
-  context.addIssue({ code: 'custom', message: `a state is one of ${jobStates.join(', ')}, or live`, input: text });
-  return z.NEVER;
+const traceOf = (header: (name: string) => string | null): TraceContext | undefined => {
+  const parent = header('traceparent');
+  return parent === null ? undefined : traceContext(parent, header('tracestate'));
 };
 
 const publish = operation({
@@ -72,7 +75,7 @@ const publish = operation({
   body: bodyOf(publishJobSchema),
   search: noSearch,
   answers: publishedSchema,
-  run: async ({ core, body }) => value((await core.queue.publish([body]))[0]),
+  run: async ({ core, body, header }) => value((await core.queue.publish([body], traceOf(header)))[0]),
 });
 
 const publishMany = operation({
@@ -83,7 +86,7 @@ const publishMany = operation({
   body: bodyOf(publishManySchema),
   search: noSearch,
   answers: publishedManySchema,
-  run: async ({ core, body }) => value({ jobs: await core.queue.publish(body.jobs) }),
+  run: async ({ core, body, header }) => value({ jobs: await core.queue.publish(body.jobs, traceOf(header)) }),
 });
 
 const claimBare = operation({
@@ -91,12 +94,14 @@ const claimBare = operation({
   route: 'claimBare',
   access: 'worker',
   summary: 'Claim one payload job for five minutes; its end is reported to /queue/status/{job}.',
-  body: noBody,
+  body: bodyOf(bareClaimSchema),
   search: noSearch,
   answers: jobViewSchema,
   mayBeEmpty: true,
-  run: async ({ core, caller }): Promise<Outcome> => {
-    const job = await core.queue.claimBare(caller.kind === 'peer' ? caller.node : 'operator');
+  run: async ({ core, caller, body }): Promise<Outcome> => {
+    const worker = caller.kind === 'peer' ? caller.node : 'operator';
+    const able = { tags: core.nodes.tagsOf(worker, body.tags ?? []), queues: body.queues ?? null };
+    const job = await core.queue.claimBare(worker, able);
     return job === null ? { type: 'nothing' } : value(job);
   },
 });
@@ -110,8 +115,8 @@ const list = operation({
   search: listSearch,
   answers: jobListSchema,
   run: async ({ core, search }) => {
-    const { state, module, limit, after } = search;
-    const page = await core.queue.list({ state: state ?? null, module, limit, before: after ?? null });
+    const { limit, after, ...filter } = search;
+    const page = await core.queue.list({ filter, limit, before: after ?? null });
     return value(page.jobs, page.next === null ? {} : { 'x-next': String(page.next) });
   },
 });
@@ -192,7 +197,25 @@ const cancel = operation({
   search: noSearch,
   answers: jobViewSchema,
   run: async ({ core, parameter, body }) =>
-    value(await core.queue.cancel(parameter, body.reason ?? 'cancelled by the operator')),
+    value(await core.queue.cancel(parameter, body.reason ?? 'cancelled by the operator', body.grace_ms ?? null)),
+});
+
+const move = operation({
+  method: 'POST',
+  route: 'move',
+  access: 'operator',
+  summary: 'Ask the worker of a running job to give it back once it is at rest, for another worker to go on with it.',
+  body: bodyOf(moveSchema),
+  search: noSearch,
+  answers: jobViewSchema,
+  run: async ({ core, parameter, body }) => {
+    const { node, name } = core.nodes.find(body.worker);
+    if (core.drains.isAsked(node))
+      throw mvmError('WORKER_UNSUITABLE', `worker ${node} (${name}) was asked to drain`, { worker: node, lacks: [] });
+    const { claimed_by: holder } = await core.queue.status(parameter);
+    if (holder !== null) core.processes.demand(holder, protocolOf.giveBack, 'a move');
+    return value(await core.queue.move(parameter, node));
+  },
 });
 
 const send = operation({
@@ -205,6 +228,18 @@ const send = operation({
   search: noSearch,
   answers: sentMessageSchema,
   run: async ({ core, parameter, body }) => value(await core.queue.send(parameter, body)),
+});
+
+const query = operation({
+  method: 'POST',
+  route: 'query',
+  access: 'publisher',
+  summary: 'Ask a workflow job that is not over: a worker answers from its journal, and the job does not notice.',
+  body: bodyOf(queryJobSchema),
+  bodyBytesMax: limits.messageBytesMax,
+  search: noSearch,
+  answers: queryAnswerSchema,
+  run: async ({ core, parameter, body, signal }) => value(await core.replays.query(parameter, body, signal)),
 });
 
 const children = operation({
@@ -254,7 +289,8 @@ const replay = operation({
   body: noBody,
   search: z.object({ module: z.string().regex(/^[0-9a-f]{64}$/, 'the hash of a module') }),
   answers: jobVerdictSchema,
-  run: async ({ core, parameter, search, signal }) => value(await core.queue.replay(parameter, search.module, signal)),
+  run: async ({ core, parameter, search, signal }) =>
+    value(await core.replays.replay(parameter, search.module, signal)),
 });
 
 const logs = operation({
@@ -271,6 +307,9 @@ const logs = operation({
   },
 });
 
+/** Those of them that are asked most often. */
+export const shortQueueOperations: readonly Operation[] = [publish, publishMany];
+
 /** The operations of this file. */
 export const queueOperations: readonly Operation[] = [
   publish,
@@ -281,7 +320,9 @@ export const queueOperations: readonly Operation[] = [
   status,
   report,
   cancel,
+  move,
   send,
+  query,
   children,
   journal,
   journalBatches,

@@ -1,5 +1,5 @@
 /** Outcomes and errors as HTTP responses, in the encoding that the caller asked for. */
-import { acceptsZstd, encodeContent } from '@mvm-ci/net';
+import { acceptsZstd, encodeContent, type GatedRequest, type ShortAnswer } from '@mvm-ci/net';
 import {
   asMvmError,
   bodyTypeOf,
@@ -13,7 +13,7 @@ import { controlLimits } from '../limits.ts';
 import type { Outcome } from './operation.ts';
 
 /** The encoding of the answer: what `Accept` names; without it the request's own. JSON unless one names MessagePack. */
-export const answerType = (request: Request): BodyType => {
+export const answerType = (request: Pick<GatedRequest, 'headers'>): BodyType => {
   const accept = request.headers.get('accept');
   return bodyTypeOf(accept === null || accept === '*/*' ? request.headers.get('content-type') : accept);
 };
@@ -30,8 +30,15 @@ export const outcomeResponse = async (outcome: Outcome, request: Request): Promi
       return new Response(outcome.stream, {
         headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
       });
+    case 'text':
+      return new Response(outcome.text, { headers: { 'content-type': outcome.contentType } });
     case 'frames':
       return new Response(outcome.stream, { headers: { 'content-type': 'application/octet-stream' } });
+    case 'stream':
+      return new Response(outcome.stream, {
+        status: outcome.status,
+        headers: { 'content-type': 'application/octet-stream', ...outcome.headers },
+      });
     case 'nothing':
       return new Response(null, { status: 204 });
   }
@@ -56,6 +63,23 @@ export const errorResponse = (thrown: unknown, type: BodyType): Response => {
   const headers = { 'content-type': type, ...(isTransient(error) && retryAfter) };
   return new Response(encoded(errorBody(error.toRecord()), type), { status: error.status, headers });
 };
+
+/** The answer of an operation to a short request, which is always JSON. */
+export const shortAnswer = (outcome: Outcome): ShortAnswer => {
+  if (outcome.type === 'nothing') return { status: 204, headers: {}, body: '' };
+  if (outcome.type !== 'value')
+    throw mvmError('INTERNAL', `an answer of the type "${outcome.type}" is not a short one`);
+  return { status: 200, headers: { ...jsonType, ...outcome.headers }, body: JSON.stringify(outcome.value) };
+};
+
+/** The answer of a refusal to a short request. */
+export const shortRefusal = (thrown: unknown): ShortAnswer => {
+  const error = shown(thrown);
+  const headers = { ...jsonType, ...(isTransient(error) && retryAfter) };
+  return { status: error.status, headers, body: JSON.stringify(errorBody(error.toRecord())) };
+};
+
+const jsonType = { 'content-type': 'application/json' };
 
 /** A refusal as its caller may see it: what isn't an error of ours says nothing of its cause. */
 export const shown = (thrown: unknown): MvmError => {

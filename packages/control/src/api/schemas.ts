@@ -48,6 +48,13 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   run_at_ms: time.nullable(),
   parent: z.string().nullable(),
   response: z.object({ value: json }).nullable(),
+  queue: z.string(),
+  priority: z.number().int(),
+  key: z.string().nullable(),
+  tags: z.array(z.string()),
+  requires: z.array(z.string()),
+  after: z.array(z.string()),
+  deadline_at_ms: time.nullable(),
   change: count,
 });
 
@@ -84,6 +91,8 @@ export const infoSchema: z.ZodType = z.object({
   version: z.string(),
   cluster: z.string(),
   jobs: statsSchema,
+  lease: z.object({ lease_ms: count, heartbeat_ms: count, idle_heartbeat_ms: count }),
+  peer_protocol: z.object({ oldest: count, newest: count }),
 });
 
 export const readySchema: z.ZodType = z.object({ ready: z.boolean() });

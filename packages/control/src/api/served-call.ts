@@ -22,6 +22,7 @@ import type { Core } from '../core.ts';
 import { controlLimits } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 import { admit } from '../trust/access.ts';
+import { counted } from './counted-call.ts';
 import type { Operation, Outcome } from './operation.ts';
 import { shown } from './response.ts';
 
@@ -78,11 +79,18 @@ class ServedCall implements ConversationEvents {
 
   async #serve(message: Uint8Array): Promise<void> {
     try {
-      await this.#answer(await this.#invoke(decodeCall(message), message.length));
+      const request = decodeCall(message);
+      const outcome = counted(this.#parts.core, this.#label(request), () => this.#invoke(request, message.length));
+      await this.#answer(await outcome);
     } catch (thrown) {
       this.#refuse(thrown);
     }
     this.#conversation.end();
+  }
+
+  /** A peer may ask for any route: only those that there are get a number of their own. */
+  #label({ method, route }: CallRequest): string {
+    return this.#parts.table.get(`${method} ${route}`)?.route ?? 'unknown';
   }
 
   #invoke({ method, route, parameter = '', search, body }: CallRequest, bytes: number): Outcome | Promise<Outcome> {
@@ -111,6 +119,10 @@ class ServedCall implements ConversationEvents {
         return this.#follow('application/octet-stream', cut(outcome.bytes));
       case 'events':
         return this.#follow('text/event-stream', outcome.stream);
+      case 'stream':
+        return this.#follow('application/octet-stream', outcome.stream);
+      case 'text':
+        return this.#follow(outcome.contentType, cut(new TextEncoder().encode(outcome.text)));
       case 'frames':
         throw mvmError('INTERNAL', 'a stream inside a stream');
     }
@@ -142,7 +154,7 @@ class ServedCall implements ConversationEvents {
     if (this.#abort.signal.aborted) return;
     const error = shown(thrown);
     if (!(thrown instanceof MvmError) || thrown.code === 'INTERNAL') {
-      this.#parts.logger.error({ err: thrown, node: this.#parts.node }, 'a call failed unexpectedly');
+      this.#parts.logger.error({ err: thrown, peer: this.#parts.node }, 'a call failed unexpectedly');
     }
     this.#head({ status: error.status, body: errorBody(error.toRecord()), follows: undefined, headers: undefined });
   }

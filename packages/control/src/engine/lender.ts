@@ -89,10 +89,12 @@ export class Lender {
 const lenderCore = ({ queue, modules, leases }: Omit<LenderParts, 'lend'>): LenderCore => ({
   module: (hash) => modules.file(hash),
   journal: async (worker, lease) => {
-    const { attempt, batches } = await queue.heldJournal(worker, lease);
-    return { attempt, batches, inbox: await queue.heldInbox(worker, lease, 0) };
+    const { attempt, batches, snapshot } = await queue.heldJournal(worker, lease);
+    const inbox = await queue.heldInbox(worker, lease, 0);
+    return { attempt, batches, inbox, ...(snapshot && { snapshot }) };
   },
   inbox: (worker, request, signal) => queue.awaitInbox(worker, request, signal),
+  snapshot: (worker, request) => queue.keepSnapshot(worker, request),
   append: (worker, appends) => queue.append(worker, appends),
   finish: (worker, finishes) => queue.finish(worker, finishes),
   leaseLeftMs: (worker, lease) => leases.leftMs(worker, lease),

@@ -16,6 +16,7 @@ import type { StoredLease } from '../store/query.ts';
 interface HeldLease extends LeaseEffect {
   deadlineMs: number;
   cancelReason: string | null;
+  isMoved: boolean;
 }
 
 /** Who sends a heartbeat. */
@@ -58,10 +59,19 @@ export class LeaseKeeper {
     this.#arm();
   }
 
+  /** Leases that are kept. */
+  get count(): number {
+    return this.#leases.size;
+  }
+
   /** Follows what a commit did to leases. */
   follow(effects: Effects): void {
     for (const lease of effects.leases) this.#begin(lease);
     for (const { job, epoch } of effects.released) if (this.#leases.get(job)?.epoch === epoch) this.#leases.delete(job);
+    for (const { job, epoch } of effects.moves) {
+      const lease = this.#leases.get(job);
+      if (lease?.epoch === epoch) lease.isMoved = true;
+    }
     for (const { job, epoch, reason } of effects.cancels) {
       const lease = this.#leases.get(job);
       if (lease?.epoch === epoch) lease.cancelReason = reason;
@@ -73,15 +83,17 @@ export class LeaseKeeper {
     const deadlineMs = this.#clock.monotonicMs() + this.#periods.leaseMs;
     const lost: LeaseRef[] = [];
     const cancel: HeartbeatAnswer['cancel'][number][] = [];
+    const giveBack: LeaseRef[] = [];
     for (const { job, epoch } of held) {
       const lease = this.#leases.get(job);
       if (lease === undefined || !isHeldBy(lease, holder, epoch)) lost.push({ job, epoch });
       else {
         lease.deadlineMs = deadlineMs;
+        if (lease.isMoved) giveBack.push({ job, epoch });
         if (lease.cancelReason !== null) cancel.push({ job, epoch, reason: lease.cancelReason });
       }
     }
-    return { lost, cancel };
+    return { lost, cancel, ...(giveBack.length > 0 && { giveBack }) };
   }
 
   /** Whether this is a current lease of `worker`. */
@@ -123,7 +135,8 @@ export class LeaseKeeper {
     const deadlineMs = this.#clock.monotonicMs() + this.#lengthMs(lease.bare);
     const known = this.#leases.get(lease.job);
     const cancelReason = known?.epoch === lease.epoch ? known.cancelReason : null;
-    this.#leases.set(lease.job, { ...lease, deadlineMs, cancelReason });
+    const isMoved = known?.epoch === lease.epoch && known.isMoved;
+    this.#leases.set(lease.job, { ...lease, deadlineMs, cancelReason, isMoved });
     if (this.#timer === undefined || deadlineMs < this.#timer.atMs) this.#armAt(deadlineMs);
   }
 

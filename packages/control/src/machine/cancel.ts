@@ -28,14 +28,26 @@ const demanded = (app: Application, job: JobRecord, command: CancelCommand): Job
   return requestCancel(app, job, command);
 };
 
-/** Cancels a job that is not over, or asks its holder to. */
+/** What is wished of whom. */
+interface CancelWish {
+  readonly reason: string;
+  readonly at: number;
+  /** How long its holder has; 0: none, it loses the job at once. @default as long as it takes */
+  readonly graceMs?: number | null | undefined;
+}
+
+/** Cancels a job that is not over, or asks its holder to. A second wish can only shorten the grace. */
 export const requestCancel = (
   app: Application,
   job: JobRecord,
-  { reason, at }: { readonly reason: string; readonly at: number },
+  { reason, at, graceMs = null }: CancelWish,
 ): JobRecord => {
-  if (job.cancelReason !== null) return job;
   if (!isHeld(job)) return commit(app, { before: job, next: cancelled(job, reason), at });
+  const cancelAt = graceMs === null ? job.cancelAt : Math.min(at + graceMs, job.cancelAt ?? Infinity);
+  if (graceMs === 0) return commit(app, { before: job, next: cancelled(job, job.cancelReason ?? reason), at });
+  if (job.cancelReason !== null) {
+    return cancelAt === job.cancelAt ? job : commit(app, { before: job, next: { ...job, cancelAt }, at });
+  }
   app.effects.cancels.push({ job: job.id, epoch: job.epoch, reason });
-  return commit(app, { before: job, next: { ...job, cancelReason: reason }, at });
+  return commit(app, { before: job, next: { ...job, cancelReason: reason, cancelAt }, at });
 };

@@ -1,10 +1,13 @@
-/** `claim` and `claim-bare`: the earliest `run_at` first, then publish order. Each claim raises the epoch (I3). */
+/** `claim` and `claim-bare`: who may take which job is decided in `pick.ts`. Each claim raises the epoch (I3). */
 import { mvmError } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
-import { commit, noteAvailable, type Application } from './application.ts';
+import { commit, type Application } from './application.ts';
 import { demandAllowed } from './ban.ts';
 import type { ClaimBareCommand, ClaimCommand } from './command.ts';
+import { noteLeft, noteReady, noteRunAt } from './effects.ts';
 import type { JobRow } from './job-row.ts';
+import { takeMoved } from './move.ts';
+import { canServe, countClaims, countLeft, flowRoom, pick, type Ability } from './pick.ts';
 import type { ClaimedRow, ReplyTo } from './reply.ts';
 import { claimed } from './transition.ts';
 
@@ -15,56 +18,108 @@ import { claimed } from './transition.ts';
  */
 export const claim = (app: Application, command: ClaimCommand): ReplyTo<'claim'> => {
   demandAllowed(app, command.worker);
-  const rows = readySuspect(app, command).map((row) => take(app, row, command));
-  const isCut = takeReady(app, command, rows);
-  if (isCut) noteAvailable(app.effects, command.at, command.at);
-  else if (rows.length < command.capacity) app.effects.runAt = nextLook(app, command.at);
+  const ability = abilityOf(command, command.kinds ?? ['workflow']);
+  promote(app, command.at);
+  const { worker, at, capacity } = command;
+  const takeOne = (row: JobRow): JobRow => {
+    countClaims(app, app.tables.lanes.get(row.lane).flow, { at, count: 1 });
+    return take(app, row, command);
+  };
+  const rows = takeMoved(app, { worker, ability, at, take: takeOne }, capacity);
+  if (rows.length < capacity) rows.push(...readySuspect(app, { ...command, ability }).map(takeOne));
+  const isCut = takeReady(app, { ...command, ability }, rows);
+  for (const row of rows) noteLeft(app.effects, app.tables.lanes.get(row.lane), 0);
+  const isCounted = countLeft(app, command.at);
+  // Others who wait look for themselves.
+  if (isCut || (rows.length === command.capacity && !isCounted)) noteRunAt(app.effects, command.at);
   return { type: 'claim', jobs: rows.map(claimedRow) };
 };
 
+const abilityOf = (
+  { tags = [], queues = null }: ClaimCommand | ClaimBareCommand,
+  kinds: readonly string[],
+): Ability => ({
+  kinds,
+  tags,
+  queues,
+});
+
+/** Makes jobs ready whose time has come. */
+const promote = (app: Application, at: number): void => {
+  const promoted = app.tables.jobs.promote(at, controlLimits.promotedPerClaim);
+  // There may be more: the next claim looks at once.
+  if (promoted === controlLimits.promotedPerClaim) noteRunAt(app.effects, at);
+};
+
+type AbleClaim = ClaimCommand & { readonly ability: Ability };
+
 /**
- * Takes jobs into `rows` until it is full. Whether it stopped before, since the answer must be there long before the
- * leases in it run out.
+ * Takes jobs into `rows` until it is full, or their inputs are so long that the answer would take too much of the leases.
+ *
+ * @returns whether it was the inputs
  */
-const takeReady = (app: Application, command: ClaimCommand, rows: JobRow[]): boolean => {
+const takeReady = (app: Application, command: AbleClaim, rows: JobRow[]): boolean => {
+  const { ability, at } = command;
   let inputChars = 0;
-  for (let left = command.capacity - rows.length; left > 0; left = command.capacity - rows.length) {
-    const count = Math.min(left, controlLimits.claimRowsRead);
-    const ready = app.tables.jobs.ready(true, command.at, count);
-    for (const row of ready) {
-      inputChars += row.content.input?.length ?? 0;
-      if (inputChars > controlLimits.claimInputCharsMax && rows.length > 0) return true;
-      rows.push(take(app, row, command));
-    }
-    if (ready.length < count) return false;
-  }
-  return false;
+  let isCut = false;
+  const opensAt = pick(
+    app,
+    {
+      ability,
+      at,
+      take: (row) => {
+        inputChars += row.content.input?.length ?? 0;
+        isCut = inputChars > controlLimits.claimInputCharsMax && rows.length > 0;
+        // What it leaves is told as if it were new: an answer that is not full would say that nothing is left.
+        if (isCut) noteReady(app.effects, app.tables.lanes.get(row.lane));
+        else rows.push(take(app, row, command));
+        return !isCut;
+      },
+    },
+    command.capacity - rows.length,
+  );
+  if (opensAt !== null) noteRunAt(app.effects, opensAt);
+  if (!isCut && rows.length < command.capacity) noteLook(app, at);
+  return isCut;
 };
 
-const readySuspect = (app: Application, { worker, at }: ClaimCommand): readonly JobRow[] => {
-  const suspect = app.tables.jobs.suspect(true, at);
-  if (suspect === undefined || app.tables.jobs.holdsSuspect(worker, at - controlLimits.suspectRunMs)) return [];
-  return [suspect];
+const readySuspect = (app: Application, { worker, at, ability }: AbleClaim): readonly JobRow[] => {
+  const { jobs, lanes } = app.tables;
+  const suspects = jobs.suspects(true, at, controlLimits.suspectsRead);
+  if (suspects.length === 0 || jobs.holdsSuspect(worker, at - controlLimits.suspectRunMs)) return [];
+  const fits = suspects.find((row) => {
+    const lane = lanes.get(row.lane);
+    return canServe(ability, lane) && flowRoom(app, lane.flow, at) > 0;
+  });
+  return fits === undefined ? [] : [fits];
 };
 
-const nextLook = (app: Application, at: number): number | null => {
+const noteLook = (app: Application, at: number): void => {
   const runAt = app.tables.jobs.nextRunAt(at);
-  const isWaiting = app.tables.jobs.suspect(true, at) !== undefined;
-  return isWaiting ? Math.min(runAt ?? Infinity, at + controlLimits.suspectWaitMs) : runAt;
+  if (runAt !== null) noteRunAt(app.effects, runAt);
+  if (app.tables.jobs.suspects(true, at, 1).length > 0) noteRunAt(app.effects, at + controlLimits.suspectWaitMs);
 };
 
 /** Gives one payload job to a worker that reports without an epoch. */
 export const claimBare = (app: Application, command: ClaimBareCommand): ReplyTo<'claim-bare'> => {
-  const { jobs } = app.tables;
   demandAllowed(app, command.worker);
-  const row = jobs.ready(false, command.at, 1)[0] ?? jobs.suspect(false, command.at);
-  return { type: 'claim-bare', row: row === undefined ? null : take(app, row, command) };
+  promote(app, command.at);
+  let taken: JobRow | null = null;
+  const claimRow = (row: JobRow): boolean => {
+    taken = take(app, row, command);
+    return true;
+  };
+  pick(app, { ability: abilityOf(command, ['payload']), at: command.at, take: claimRow }, 1);
+  const [suspect] = taken === null ? app.tables.jobs.suspects(false, command.at, 1) : [];
+  if (suspect !== undefined) claimRow(suspect);
+  return { type: 'claim-bare', row: taken };
 };
 
 const take = (app: Application, row: JobRow, command: ClaimCommand | ClaimBareCommand): JobRow => {
   const incarnation = command.type === 'claim' ? command.incarnation : null;
   const { worker, at } = command;
   const saved = commit(app, { before: row, next: claimed(row, { worker, incarnation, at }), at });
+  if (row.epoch > 0) app.tables.moves.delete(row.number);
   app.effects.leases.push({
     job: saved.id,
     epoch: saved.epoch,
@@ -95,6 +150,8 @@ const claimedRow = (row: JobRow): ClaimedRow => {
       backoffFactor: content.backoffFactor,
       backoffMaxMs: content.backoffMaxMs,
       hash: content.hash,
+      options: content.options,
+      trace: content.trace,
     },
   };
 };

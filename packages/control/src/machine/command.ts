@@ -2,7 +2,18 @@
  * Commands: every way in which the control plane's state can change (I1). A command carries all that its effect depends
  * on, time (`at`, Unix ms), ids and randomness included, so that the same commands in the same order give the same state.
  */
-import type { AppendItem, Backoff, FinishItem, JobState, ModuleKind, NodeRole, RepinJob } from '@mvm-ci/protocol';
+import type {
+  AppendItem,
+  Backoff,
+  FinishItem,
+  JobState,
+  ModuleKind,
+  NodeRole,
+  OverlapPolicy,
+  QueueChange,
+  RepinJob,
+  StoredSnapshot,
+} from '@mvm-ci/protocol';
 
 /** A job to store. The hash covers all that makes two publishes of one id "the same" (`content-hash.ts`). */
 export interface PublishItem {
@@ -13,6 +24,10 @@ export interface PublishItem {
   readonly input: string;
   readonly attemptsMax: number;
   readonly backoff: Backoff;
+  /** How it is queued (`JobOptions`), as text. @default as by default */
+  readonly options?: string | null | undefined;
+  /** The trace that it is published in, as text (`traceText`); not a part of what makes two publishes the same. @default none */
+  readonly trace?: string | null | undefined;
   readonly hash: Uint8Array;
 }
 
@@ -30,6 +45,12 @@ export interface ClaimCommand {
   readonly worker: string;
   readonly incarnation: string;
   readonly capacity: number;
+  /** Kinds of jobs that it runs. @default workflows */
+  readonly kinds?: readonly string[] | undefined;
+  /** What it has. @default nothing */
+  readonly tags?: readonly string[] | undefined;
+  /** @default all */
+  readonly queues?: readonly string[] | null | undefined;
 }
 
 /** Claims one payload job, as the seed's workers do. */
@@ -37,6 +58,10 @@ export interface ClaimBareCommand {
   readonly type: 'claim-bare';
   readonly at: number;
   readonly worker: string;
+  /** What it has. @default nothing */
+  readonly tags?: readonly string[] | undefined;
+  /** @default all */
+  readonly queues?: readonly string[] | null | undefined;
 }
 
 /** The lease ran out. */
@@ -58,6 +83,17 @@ export interface AppendCommand {
 /** A finish with the hash of its outcome, by which a repeated one is known. */
 export interface HashedFinish extends FinishItem {
   readonly outcomeHash: Uint8Array;
+}
+
+/** Keeps a state of a held job's guest, in place of the one before. */
+export interface KeepSnapshotCommand {
+  readonly type: 'keep-snapshot';
+  readonly at: number;
+  readonly worker: string;
+  readonly job: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly snapshot: StoredSnapshot;
 }
 
 export interface FinishCommand {
@@ -90,6 +126,103 @@ export interface CancelCommand {
   readonly at: number;
   readonly job: string;
   readonly reason: string;
+  /** How long its holder has to end it; then it is cancelled all the same. Null: as long as it takes. @default null */
+  readonly graceMs?: number | null | undefined;
+}
+
+/** Asks a job's holder to give it back, for `worker` to go on with it. */
+export interface MoveCommand {
+  readonly type: 'move';
+  readonly at: number;
+  readonly job: string;
+  readonly worker: string;
+}
+
+/** Does what deadlines that have passed demand. */
+export interface ExpireDeadlinesCommand {
+  readonly type: 'expire-deadlines';
+  readonly at: number;
+  /** 0–1; spreads the retries of jobs that failed together. */
+  readonly jitter: number;
+}
+
+/** Changes what is set for a queue; null takes a setting back. */
+export interface SetQueueCommand {
+  readonly type: 'set-queue';
+  readonly at: number;
+  readonly queue: string;
+  readonly change: QueueChange;
+}
+
+/** Sets a schedule, or replaces what was set. */
+export interface SetScheduleCommand {
+  readonly type: 'set-schedule';
+  readonly at: number;
+  readonly name: string;
+  /** `ScheduleSpec`, JSON text. */
+  readonly spec: string;
+  /** Null: it is paused, or no time is left. */
+  readonly nextAt: number | null;
+  readonly schedulesMax: number;
+}
+
+export interface DeleteScheduleCommand {
+  readonly type: 'delete-schedule';
+  readonly at: number;
+  readonly name: string;
+}
+
+/** The time `scheduledFor` has come; does nothing unless that is the schedule's next one. */
+export interface FireScheduleCommand {
+  readonly type: 'fire-schedule';
+  readonly at: number;
+  readonly name: string;
+  readonly scheduledFor: number;
+  readonly nextAt: number | null;
+  /** Null: the time was missed, and is passed over. */
+  readonly job: PublishItem | null;
+  readonly overlap: OverlapPolicy;
+  readonly pendingJobsMax: number;
+}
+
+/** Sets a webhook, or replaces one. */
+export interface SetWebhookCommand {
+  readonly type: 'set-webhook';
+  readonly at: number;
+  readonly name: string;
+  /** `WebhookSpec`, JSON text. */
+  readonly spec: string;
+  readonly webhooksMax: number;
+}
+
+export interface DeleteWebhookCommand {
+  readonly type: 'delete-webhook';
+  readonly at: number;
+  readonly name: string;
+}
+
+/** A webhook was told of changes up to `change`; of `dropped` it could not be told. */
+export interface AdvanceWebhookCommand {
+  readonly type: 'advance-webhook';
+  readonly at: number;
+  readonly name: string;
+  readonly change: number;
+  readonly dropped: number;
+  readonly error: string | null;
+}
+
+/** Forgets jobs that are over. */
+export interface PruneCommand {
+  readonly type: 'prune';
+  readonly at: number;
+  readonly jobs: readonly string[];
+}
+
+/** Tries jobs that failed or were cancelled again; those that are not over, or completed, are left alone. */
+export interface RetryCommand {
+  readonly type: 'retry';
+  readonly at: number;
+  readonly jobs: readonly string[];
 }
 
 /** Puts a message from outside into a job's inbox; `id` null: it can't be told from another one like it. */
@@ -203,6 +336,27 @@ export interface FoundCommand {
   readonly cluster: string;
 }
 
+/** Keeps a blob whose file is there, or has a job refer to one that is kept. */
+export interface KeepBlobCommand {
+  readonly type: 'keep-blob';
+  readonly at: number;
+  readonly hash: string;
+  /** Null: it is kept already. */
+  readonly bytes: number | null;
+  /** Null: no job refers to it yet. */
+  readonly job: string | null;
+  /** Who holds the job; null: whoever does. */
+  readonly worker: string | null;
+}
+
+/** Forgets blobs that were kept before a time and that no job refers to. */
+export interface DropBlobsCommand {
+  readonly type: 'drop-blobs';
+  readonly at: number;
+  readonly before: number;
+  readonly limit: number;
+}
+
 /** Changes of who belongs to the cluster. */
 export type MembershipCommand =
   | JoinCommand
@@ -214,6 +368,24 @@ export type MembershipCommand =
   | TouchNodesCommand
   | FoundCommand;
 
+/** What operators, and the control plane itself, do to jobs and queues. */
+export type UpkeepCommand =
+  | CancelCommand
+  | ExpireDeadlinesCommand
+  | SetQueueCommand
+  | RetryCommand
+  | SetScheduleCommand
+  | DeleteScheduleCommand
+  | FireScheduleCommand
+  | PruneCommand
+  | SetWebhookCommand
+  | DeleteWebhookCommand
+  | AdvanceWebhookCommand
+  | CompactCommand;
+
+/** Changes of what jobs are made of and refer to. */
+export type ContentCommand = DeployCommand | RepinCommand | KeepBlobCommand | DropBlobsCommand;
+
 /** Any change of state. */
 export type Command =
   | PublishCommand
@@ -221,11 +393,11 @@ export type Command =
   | ClaimBareCommand
   | ExpireCommand
   | AppendCommand
+  | KeepSnapshotCommand
   | FinishCommand
   | ReportCommand
-  | CancelCommand
   | SendMessageCommand
-  | DeployCommand
-  | RepinCommand
-  | CompactCommand
+  | MoveCommand
+  | UpkeepCommand
+  | ContentCommand
   | MembershipCommand;

@@ -71,6 +71,11 @@ export class Counters {
     this.#values[to] += 1;
   }
 
+  /** A job is forgotten. */
+  forget(state: JobState): void {
+    this.#values[state] -= 1;
+  }
+
   snapshot(): CounterValues {
     return { ...this.#values };
   }

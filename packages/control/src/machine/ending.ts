@@ -5,6 +5,7 @@
 import { isFinal, type ChildOutcome } from '@mvm-ci/protocol';
 import type { Application } from './application.ts';
 import { requestCancel } from './cancel.ts';
+import { settleDependents } from './dependency.ts';
 import { deliver } from './inbox.ts';
 import type { JobRecord } from './job-row.ts';
 
@@ -15,6 +16,7 @@ export const settleEndings = (app: Application): void => {
     const job = app.tables.jobs.get(ending.job);
     if (job.hasChildren) cancelChildren(app, job, { attempt, at });
     if (job.inboxLast > 0) clearInbox(app, job);
+    if (isFinal(job.state) && job.hasDependents) settleDependents(app, job, at);
     if (isFinal(job.state) && job.parent !== null) tellParent(app, job, at);
   }
 };
@@ -31,11 +33,11 @@ const cancelChildren = (
 const clearInbox = (app: Application, job: JobRecord): void => {
   if (isFinal(job.state)) {
     app.tables.inbox.deleteAll(job.number);
-    app.tables.jobs.keepInboxItems(job.number, 0);
+    app.tables.jobs.keepInboxItems(job, 0);
     return;
   }
   const deleted = app.tables.inbox.deleteOfAttempt(job.number);
-  if (deleted > 0) app.tables.jobs.keepInboxItems(job.number, job.inboxItems - deleted);
+  if (deleted > 0) app.tables.jobs.keepInboxItems(job, job.inboxItems - deleted);
 };
 
 const tellParent = (app: Application, child: JobRecord, at: number): void => {

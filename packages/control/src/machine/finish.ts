@@ -6,6 +6,7 @@ import type { FinishCommand, HashedFinish } from './command.ts';
 import { demandHolder } from './holder.ts';
 import { itemAnswer } from './item-answer.ts';
 import type { JobRecord } from './job-row.ts';
+import { keptForMove } from './move.ts';
 import type { ReplyTo } from './reply.ts';
 import { cancelled, completed, failed, finished, released, suspended } from './transition.ts';
 
@@ -67,13 +68,14 @@ const outcome = (app: Application, job: JobRecord, sent: { item: HashedFinish; c
         code: end.error.code,
         message: end.error.message.slice(0, limits.errorMessageCharsMax),
         retryable: end.retryable,
+        retryAfterMs: end.retryAfterMs,
         at,
         jitter,
       });
     case 'cancelled':
       return cancelled(job, job.cancelReason ?? '');
     case 'released':
-      return released(job, at);
+      return keptForMove(app, released(job, at), at);
     case 'suspended':
       return suspended(job, { ...end, at });
   }

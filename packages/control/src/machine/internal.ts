@@ -6,8 +6,12 @@
 import {
   defaultBackoff,
   idSchema,
+  leaseTrace,
   MvmError,
   mvmError,
+  optionsText,
+  traceOfText,
+  traceText,
   type ErrorRecord,
   type InboxItem,
   type InternalEffect,
@@ -106,11 +110,19 @@ const start = (
 ): JobRecord => {
   demandId(effect.job);
   const { workflow: reference, input, attemptsMax } = effect;
-  const content = { reference, input, attemptsMax, backoff: defaultBackoff };
-  const item = { id: effect.job, ...content, hash: contentHash(content) };
+  const options = effect.options && optionsText(effect.options);
+  const content = { reference, input, attemptsMax, backoff: defaultBackoff, ...(options && { options }) };
+  const trace = childTrace(app, job);
+  const item = { id: effect.job, ...content, trace, hash: contentHash(content) };
   const parent = { id: job.id, attempt: job.attempt, isDetached: effect.detached };
   publishChild(app, item, { ...context, parent });
   return { ...job, hasChildren: true };
+};
+
+/** Below the span of the lease that starts it. */
+const childTrace = (app: Application, { number, id, epoch }: JobRecord): string | null => {
+  const trace = app.tables.jobs.trace(number);
+  return trace === null ? null : traceText(leaseTrace(traceOfText(trace), { job: id, epoch }));
 };
 
 const send = (

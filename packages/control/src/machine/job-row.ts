@@ -58,6 +58,27 @@ export interface JobRecord {
   readonly inboxLast: number;
   /** How many of them wait there. */
   readonly inboxItems: number;
+  /** Where it stands when it is ready (`lane-table.ts`). */
+  readonly lane: number;
+  readonly priority: number;
+  /** Orders the jobs of a lane: lowest first, then by publish order. */
+  readonly rank: number;
+  /** Whether it can be claimed: pending or waiting, its time has come, and it is no suspect. Kept by `JobTable`. */
+  readonly isReady: boolean;
+  /** Whether it has timeouts. */
+  readonly isTimed: boolean;
+  /** When something must be done about it unless it gets on: a timeout, or the end of a cancellation's grace. Kept by `commit`. */
+  readonly deadlineAt: number | null;
+  /** When the current attempt was first claimed; null before. */
+  readonly attemptAt: number | null;
+  /** When its cancellation no longer waits for its holder; null: it does, or nobody wants it. */
+  readonly cancelAt: number | null;
+  /** Attempts that don't count any more, as somebody retried the job. */
+  readonly attemptsForgiven: number;
+  /** Jobs that must be over before this one can run. */
+  readonly dependenciesLeft: number;
+  /** Whether jobs wait for this one. */
+  readonly hasDependents: boolean;
 }
 
 /** The part of a job that never changes, but for its response, which is given once, and its module, which `repin` changes. */
@@ -79,6 +100,10 @@ export interface JobContent {
   readonly hash: Uint8Array;
   /** Its early response, JSON text, once it gave one; null in a listing when it is too long for one. */
   readonly response: string | null;
+  /** How it is queued (`JobOptions`), JSON text; null: as by default. */
+  readonly options: string | null;
+  /** The trace that it was published in, as text (`traceText`); null: none. */
+  readonly trace: string | null;
 }
 
 /** All of a job. */
@@ -133,6 +158,17 @@ export const jobRecord = (row: Row): JobRecord => ({
   hasChildren: number(row, 'has_children') === 1,
   inboxLast: number(row, 'inbox_last'),
   inboxItems: number(row, 'inbox_items'),
+  lane: number(row, 'lane'),
+  priority: number(row, 'priority'),
+  rank: number(row, 'rank'),
+  isReady: number(row, 'ready') === 1,
+  isTimed: number(row, 'timed') === 1,
+  deadlineAt: numberOrNull(row, 'deadline_at'),
+  attemptAt: numberOrNull(row, 'attempt_at'),
+  cancelAt: numberOrNull(row, 'cancel_at'),
+  attemptsForgiven: number(row, 'attempts_forgiven'),
+  dependenciesLeft: number(row, 'dependencies_left'),
+  hasDependents: number(row, 'has_dependents') === 1,
 });
 
 /** The constant part, from a row of `content` (its hash as `content_hash`). */
@@ -149,6 +185,8 @@ export const jobContent = (row: Row): JobContent => ({
   createdAt: number(row, 'created_at'),
   hash: bytesOrNull(row, 'content_hash') ?? new Uint8Array(),
   response: textOrNull(row, 'response'),
+  options: textOrNull(row, 'options'),
+  trace: textOrNull(row, 'trace'),
 });
 
 /** Both parts, from a row of the join. */

@@ -2,16 +2,27 @@
 import { mvmError } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobContent, jobRecord, jobRow, type JobContent, type JobRecord, type JobRow } from './job-row.ts';
-import { numberOrNull } from './column.ts';
+import { numberOrNull, textOrNull } from './column.ts';
 import type { Counters } from './counters.ts';
+import { HeldRecords } from './held-records.ts';
+import { JobUpdates } from './job-updates.ts';
+import type { LaneTable } from './lane-table.ts';
 import { suspectStrikes } from './suspect.ts';
-import { neverMs } from './transition.ts';
+import { isHeld, neverMs, rankOf } from './transition.ts';
+import { ReadyJobs } from './unclaimed-job.ts';
 
 /** What a new job is made of. */
 export interface NewJob {
   readonly id: string;
   readonly at: number;
   readonly content: JobContent & { readonly input: string };
+  /** When it may run; never: when the jobs are over that it waits for. */
+  readonly runAt: number;
+  readonly lane: number;
+  readonly priority: number;
+  readonly isTimed: boolean;
+  readonly deadlineAt: number | null;
+  readonly dependenciesLeft: number;
   /** Who starts it. @default nobody: it is published */
   readonly parent?: JobParent | undefined;
 }
@@ -28,29 +39,38 @@ export const jobRowSql = 'SELECT * FROM jobs JOIN content USING (number)';
 
 const insertJobSql = `
   INSERT INTO jobs (number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries,
-    resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change, parent, parent_attempt, detached)
-  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?, ?, ?, ?)`;
+    resumes, run_at, bare, journal_entries, journal_bytes, updated_at, change, parent, parent_attempt, detached,
+    lane, priority, rank, ready, timed, deadline_at, dependencies_left)
+  VALUES (?, ?, 'pending', ?, 1, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-const updateJobSql = `
-  UPDATE jobs SET state = ?, attempt = ?, epoch = ?, lost_leases = ?, strikes = ?, claimed_at = ?,
-    claimed_entries = ?, resumes = ?, run_at = ?, worker = ?,
-    incarnation = ?, bare = ?, cancel_reason = ?, journal_entries = ?, journal_bytes = ?, journal_hash = ?,
-    progress_percent = ?, progress_text = ?, result = ?, error_code = ?, error_message = ?, completed_by = ?,
-    finished_epoch = ?, finished_by = ?, outcome_hash = ?, updated_at = ?, change = ?, has_children = ?,
-    inbox_last = ?, inbox_items = ?
-  WHERE number = ?`;
+/** Where rows belong to a job, and by which column. */
+const belongings = [
+  ['journal', 'job'],
+  ['snapshots', 'job'],
+  ['moves', 'job'],
+  ['inbox', 'job'],
+  ['messages', 'job'],
+  ['repins', 'job'],
+  ['labels', 'job'],
+  ['uniques', 'job'],
+  ['dependencies', 'job'],
+  ['dependencies', 'awaited'],
+  ['blob_refs', 'job'],
+  ['content', 'number'],
+  ['jobs', 'number'],
+] as const;
 
-/** The jobs that may be claimed; parameters: durable, until when, how many. */
-// `LIMIT +?` makes SQLite compile the statement again at each run, as its planner looks at the number; `+?` is none.
-export const readySql: string = `
-  SELECT * FROM jobs JOIN content USING (number)
-  WHERE state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND durable = ? AND run_at <= ?
-  ORDER BY run_at, number LIMIT +?`;
+/** The jobs whose time has come and that are not ready yet; parameters: until when, how many. */
+// `+?`: see `readySql`.
+const dueSql = `
+  SELECT * FROM jobs INDEXED BY jobs_due
+  WHERE ready = 0 AND state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND run_at <= ?
+  ORDER BY run_at LIMIT +?`;
 
-const suspectSql = `
+const suspectsSql = `
   SELECT * FROM jobs JOIN content USING (number)
   WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = ? AND run_at <= ?
-  ORDER BY run_at, number LIMIT 1`;
+  ORDER BY run_at, number LIMIT +?`;
 
 const holdsSuspectSql = `
   SELECT 1 FROM jobs
@@ -59,22 +79,32 @@ const holdsSuspectSql = `
 // Two queries, as each has an index of its own.
 const nextRunAtSql = `
   SELECT min(run_at) AS run_at FROM (
-    SELECT min(run_at) AS run_at FROM jobs
-      WHERE state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND durable = 1 AND run_at > ?1
+    SELECT min(run_at) AS run_at FROM jobs INDEXED BY jobs_due
+      WHERE ready = 0 AND state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND run_at > ?1
     UNION ALL
-    SELECT min(run_at) FROM jobs
+    SELECT min(run_at) FROM jobs INDEXED BY jobs_suspect
       WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = 1 AND run_at > ?1)`;
 
 /** See the head of this file. */
 export class JobTable {
   readonly #counters: Counters;
+  readonly #lanes: LaneTable;
   readonly #find: StatementSync;
+  readonly #findByNumber: StatementSync;
   readonly #findContent: StatementSync;
+  readonly #findTrace: StatementSync;
   readonly #insertJob: StatementSync;
   readonly #insertContent: StatementSync;
-  readonly #update: StatementSync;
-  readonly #ready: StatementSync;
-  readonly #suspect: StatementSync;
+  readonly #updates: JobUpdates;
+  readonly #forget: readonly StatementSync[];
+  readonly #ready: ReadyJobs;
+  readonly #held: HeldRecords = new HeldRecords();
+  readonly #due: StatementSync;
+  readonly #promote: StatementSync;
+  readonly #suspects: StatementSync;
+  readonly #nextDeadline: StatementSync;
+  readonly #overdue: StatementSync;
+  readonly #awaited: StatementSync;
   readonly #holdsSuspect: StatementSync;
   readonly #nextRunAt: StatementSync;
   readonly #heldBy: StatementSync;
@@ -84,15 +114,24 @@ export class JobTable {
   readonly #repin: StatementSync;
   readonly #changedAfter: StatementSync;
 
-  constructor(db: DatabaseSync, counters: Counters) {
+  constructor(db: DatabaseSync, counters: Counters, lanes: LaneTable) {
     this.#counters = counters;
+    this.#lanes = lanes;
     this.#find = db.prepare('SELECT * FROM jobs WHERE id = ?');
+    this.#findByNumber = db.prepare('SELECT * FROM jobs WHERE number = ?');
     this.#findContent = db.prepare('SELECT * FROM content WHERE number = ?');
+    this.#findTrace = db.prepare('SELECT trace FROM content WHERE number = ?');
     this.#insertJob = db.prepare(insertJobSql);
-    this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)');
-    this.#update = db.prepare(updateJobSql);
-    this.#ready = db.prepare(readySql);
-    this.#suspect = db.prepare(suspectSql);
+    this.#insertContent = db.prepare('INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)');
+    this.#updates = new JobUpdates(db);
+    this.#forget = belongings.map(([table, column]) => db.prepare(`DELETE FROM ${table} WHERE ${column} = ?`));
+    this.#ready = new ReadyJobs(db);
+    this.#due = db.prepare(dueSql);
+    this.#promote = db.prepare('UPDATE jobs SET ready = 1 WHERE number = ?');
+    this.#suspects = db.prepare(suspectsSql);
+    this.#nextDeadline = db.prepare('SELECT min(deadline_at) AS at FROM jobs WHERE deadline_at IS NOT NULL');
+    this.#overdue = db.prepare('SELECT * FROM jobs WHERE deadline_at <= ? ORDER BY deadline_at, number LIMIT +?');
+    this.#awaited = db.prepare('UPDATE jobs SET has_dependents = 1 WHERE number = ?');
     this.#holdsSuspect = db.prepare(holdsSuspectSql);
     this.#nextRunAt = db.prepare(nextRunAtSql);
     this.#unfinishedChildren = db.prepare(
@@ -109,7 +148,14 @@ export class JobTable {
   }
 
   find(id: string): JobRecord | undefined {
+    const held = this.#held.find(id);
+    if (held !== undefined) return held;
     const row = this.#find.get(id);
+    return row === undefined ? undefined : jobRecord(row);
+  }
+
+  findByNumber(job: number): JobRecord | undefined {
+    const row = this.#findByNumber.get(job);
     return row === undefined ? undefined : jobRecord(row);
   }
 
@@ -126,19 +172,34 @@ export class JobTable {
     return jobContent(row);
   }
 
-  insert(job: NewJob): void {
+  /** The trace that a job was published in, null without one. */
+  trace(job: number): string | null {
+    const row = this.#findTrace.get(job);
+    return row === undefined ? null : textOrNull(row, 'trace');
+  }
+
+  /** @returns its number */
+  insert(job: NewJob): number {
     const order = this.#counters.next('job');
     const { content: c, parent } = job;
+    const isReady = job.runAt <= job.at;
     this.#insertJob.run(
       order,
       job.id,
       c.workflow === null ? 0 : 1,
-      job.at,
+      job.runAt,
       job.at,
       this.#counters.next('change'),
       parent?.id ?? null,
       parent?.attempt ?? 0,
       parent?.isDetached === true ? 1 : 0,
+      job.lane,
+      job.priority,
+      rankOf(job.runAt, job.priority),
+      isReady ? 1 : 0,
+      job.isTimed ? 1 : 0,
+      job.deadlineAt,
+      job.dependenciesLeft,
     );
     this.#insertContent.run(
       order,
@@ -153,59 +214,74 @@ export class JobTable {
       c.backoffMaxMs,
       c.createdAt,
       c.hash,
+      c.options,
+      c.trace,
     );
     this.#counters.move(null, 'pending');
+    this.#lanes.move(job.lane, { ready: isReady ? 1 : 0, running: 0 });
+    return order;
   }
 
   /** Stores `next` in the place of `before`, under a new change number. */
   save(before: JobRecord, next: JobRecord, at: number): JobRecord {
-    const saved = { ...next, updatedAt: at, change: this.#counters.next('change') };
-    this.#update.run(
-      saved.state,
-      saved.attempt,
-      saved.epoch,
-      saved.lostLeases,
-      saved.strikes,
-      saved.claimedAt,
-      saved.claimedEntries,
-      saved.resumes,
-      saved.runAt,
-      saved.worker,
-      saved.incarnation,
-      saved.bare ? 1 : 0,
-      saved.cancelReason,
-      saved.journalEntries,
-      saved.journalBytes,
-      saved.journalHash,
-      saved.progressPercent,
-      saved.progressText,
-      saved.result,
-      saved.errorCode,
-      saved.errorMessage,
-      saved.completedBy,
-      saved.finishedEpoch,
-      saved.finishedBy,
-      saved.outcomeHash,
-      saved.updatedAt,
-      saved.change,
-      saved.hasChildren ? 1 : 0,
-      saved.inboxLast,
-      saved.inboxItems,
-      saved.number,
-    );
+    const saved = { ...next, isReady: isReady(next, at), updatedAt: at, change: this.#counters.next('change') };
+    this.#updates.write(before, saved);
+    this.#held.saved(saved);
     this.#counters.move(before.state, saved.state);
+    this.#moveLane(before, saved);
     return saved;
   }
 
-  /** Pending jobs, and waiting ones, that may run at `at`: earliest `run_at` first, then publish order. */
-  ready(durable: boolean, at: number, count: number): readonly JobRow[] {
-    return this.#ready.all(durable ? 1 : 0, at, count).map(jobRow);
+  /** Removes a job that is over, and all that belongs to it. */
+  forget(job: JobRecord): void {
+    for (const statement of this.#forget) statement.run(job.number);
+    this.#held.drop(job);
+    this.#counters.forget(job.state);
   }
 
-  /** The first pending suspect that may run at `at`; `ready` has none of them. */
-  suspect(durable: boolean, at: number): JobRow | undefined {
-    const row = this.#suspect.get(durable ? 1 : 0, at);
-    return row === undefined ? undefined : jobRow(row);
+  #moveLane(before: JobRecord, saved: JobRecord): void {
+    const running = Number(isHeld(saved)) - Number(isHeld(before));
+    if (before.lane === saved.lane)
+      return this.#lanes.move(saved.lane, { ready: Number(saved.isReady) - Number(before.isReady), running });
+    // A job that was over goes to the lane that its name has now.
+    this.#lanes.move(saved.lane, { ready: Number(saved.isReady), running });
+  }
+
+  /** The first ready jobs of a lane. */
+  ready(lane: number, count: number): readonly JobRow[] {
+    return this.#ready.first(lane, count);
+  }
+
+  /** Makes jobs ready whose time has come, the earliest first. @returns how many */
+  promote(at: number, count: number): number {
+    const due = this.#due.all(at, count).map(jobRecord);
+    for (const job of due) {
+      this.#promote.run(job.number);
+      this.#lanes.move(job.lane, { ready: 1, running: 0 });
+    }
+    return due.length;
+  }
+
+  /** The first pending suspects that may run at `at`; `ready` has none of them. */
+  suspects(durable: boolean, at: number, count: number): readonly JobRow[] {
+    return this.#suspects.all(durable ? 1 : 0, at, count).map(jobRow);
+  }
+
+  /** When the next deadline is; null: there is none. */
+  nextDeadline(): number | null {
+    const row = this.#nextDeadline.get();
+    return row === undefined ? null : numberOrNull(row, 'at');
+  }
+
+  /** Jobs whose deadline has passed, the earliest first. */
+  overdue(at: number, count: number): readonly JobRecord[] {
+    return this.#overdue.all(at, count).map(jobRecord);
+  }
+
+  /** Notes that another job waits for the end of this one. */
+  noteDependent(job: JobRecord): void {
+    this.#awaited.run(job.number);
+    this.#held.drop(job);
   }
 
   /** The jobs that `worker` holds. */
@@ -246,7 +322,16 @@ export class JobTable {
   }
 
   /** Corrects how many items wait in an inbox from which some were taken; nothing that is shown changes. */
-  keepInboxItems(job: number, items: number): void {
-    this.#keepInboxItems.run(items, job);
+  keepInboxItems(job: JobRecord, items: number): void {
+    this.#keepInboxItems.run(items, job.number);
+    this.#held.drop(job);
+  }
+
+  /** What was saved since the last commit is not so: a command was undone, or a transaction failed. */
+  undo(): void {
+    this.#held.clear();
   }
 }
+
+const isReady = (job: JobRecord, at: number): boolean =>
+  (job.state === 'pending' || job.state === 'waiting') && job.strikes < suspectStrikes && job.runAt <= at;

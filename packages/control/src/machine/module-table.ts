@@ -1,6 +1,10 @@
-/** The tables `modules` (files by hash) and `deployments` (`name@version` → hash). */
+/**
+ * The tables `modules` (files by hash) and `deployments` (`name@version` → hash). What was looked up is kept in memory, since
+ * every publish of a workflow asks: until something is deployed, and a deployment that is undone counts as one.
+ */
 import { moduleKinds, mvmError, type DeployedModule, type ModuleKind } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { controlLimits } from '../limits.ts';
 import { number, text, type Row } from './column.ts';
 import type { Counters } from './counters.ts';
 import type { DeployCommand } from './command.ts';
@@ -37,6 +41,8 @@ export class ModuleTable {
   readonly #versions: StatementSync;
   readonly #insertModule: StatementSync;
   readonly #insertDeployment: StatementSync;
+  readonly #found: Map<string, DeployedModule> = new Map();
+  #isTouched = false;
 
   constructor(db: DatabaseSync, counters: Counters) {
     this.#counters = counters;
@@ -50,8 +56,30 @@ export class ModuleTable {
 
   /** The deployment `name@version`, or the last one of that name. */
   find(name: string, version: string | null): DeployedModule | undefined {
+    const reference = version === null ? name : `${name}@${version}`;
+    const known = this.#found.get(reference);
+    if (known !== undefined) return known;
     const row = version === null ? this.#latest.get(name) : this.#exact.get(name, version);
-    return row === undefined ? undefined : deployedModule(row);
+    if (row === undefined) return undefined;
+    const module = deployedModule(row);
+    if (this.#found.size >= controlLimits.modulesRemembered) this.#found.clear();
+    this.#found.set(reference, module);
+    return module;
+  }
+
+  /** A command begins. */
+  begin(): void {
+    this.#isTouched = false;
+  }
+
+  /** The command was refused, and its writes are undone. */
+  undo(): void {
+    if (this.#isTouched) this.#found.clear();
+  }
+
+  /** Forgets what may not be committed. */
+  reload(): void {
+    this.#found.clear();
   }
 
   /** Names that are deployed, for an error message. */
@@ -66,6 +94,8 @@ export class ModuleTable {
 
   insert(module: DeployCommand): void {
     const { hash, kind, runtime, workflows, file } = module;
+    this.#isTouched = true;
+    this.#found.clear();
     this.#insertModule.run(hash, kind, runtime, workflows.join('\n'), file);
     this.#insertDeployment.run(this.#counters.next('deployment'), module.name, module.version, hash, module.at);
   }

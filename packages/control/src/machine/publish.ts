@@ -1,15 +1,23 @@
 /** `publish`: stores jobs, all or none. Idempotent by id and content hash (I3). */
-import { bytesEqual, mvmError } from '@mvm-ci/protocol';
-import { noteAvailable, type Application } from './application.ts';
+import { bytesEqual, defaultQueue, handlerOf, isFinal, mvmError, optionsOf, type JobOptions } from '@mvm-ci/protocol';
+import { commit, type Application } from './application.ts';
+import { requestCancel } from './cancel.ts';
 import type { PublishCommand, PublishItem } from './command.ts';
+import { deadlineOf, isTimed } from './deadline.ts';
+import { demandDependencies, tellResults, type Dependencies } from './dependency.ts';
+import { noteDeadline, noteReady, noteRunAt } from './effects.ts';
 import type { JobContent, JobRecord } from './job-row.ts';
 import type { JobParent } from './job-table.ts';
-import { resolveWorkflow, type WorkflowTarget } from './workflow-reference.ts';
+import type { LaneName } from './lane-table.ts';
 import type { ReplyTo } from './reply.ts';
+import { runAtOf } from './run-at.ts';
+import { neverMs } from './transition.ts';
+import { keyTakenBy, takeKey } from './unique.ts';
+import { resolveWorkflow, type WorkflowTarget } from './workflow-reference.ts';
 
 /**
- * @throws QUEUE_FULL, JOB_EXISTS when an id is taken by another content, MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND,
- * INVALID_ARGUMENT for a malformed reference
+ * @throws QUEUE_FULL, JOB_EXISTS when an id is taken by another content or a unique key by another job, MODULE_NOT_FOUND,
+ * WORKFLOW_NOT_FOUND, JOB_NOT_FOUND for a job to wait for, INVALID_ARGUMENT for a malformed reference
  */
 export const publish = (app: Application, command: PublishCommand): ReplyTo<'publish'> => {
   refuseWhenFull(app, command.jobs.length, command.pendingJobsMax);
@@ -26,6 +34,26 @@ const refuseWhenFull = (app: Application, added: number, pendingJobsMax: number)
   });
 };
 
+/** @throws QUEUE_FULL when the queue is draining, or has no room */
+const refuseWhenClosed = (app: Application, queue: string): void => {
+  const { queues, lanes } = app.tables;
+  if (queues.isPlain(queue)) return;
+  if (queues.mode(queue) === 'draining') {
+    throw mvmError('QUEUE_FULL', `the queue "${queue}" is draining: it takes no new jobs until it is resumed`, {
+      queue,
+    });
+  }
+  const { pending_max: room } = queues.settings(queue);
+  if (room === undefined) return;
+  const pending = lanes.ready(queue);
+  if (pending < room) return;
+  throw mvmError('QUEUE_FULL', `the queue "${queue}" takes ${room} jobs that could run and holds ${pending}`, {
+    queue,
+    pending,
+    pending_max: room,
+  });
+};
+
 /**
  * Stores a job that another job starts.
  *
@@ -39,9 +67,7 @@ export const publishChild = (
   const existing = app.tables.jobs.find(item.id);
   if (existing !== undefined) throw jobExists(existing);
   refuseWhenFull(app, 1, pendingJobsMax);
-  const content = newContent({ app, at, targets: new Map() }, item);
-  app.tables.jobs.insert({ id: item.id, at, content, parent });
-  noteAvailable(app.effects, at, at);
+  insert({ app, at, targets: new Map() }, item, { parent });
 };
 
 type PublishedJob = ReplyTo<'publish'>['jobs'][number];
@@ -57,11 +83,19 @@ const publishOne = (batch: Batch, item: PublishItem): PublishedJob => {
   const { app, at } = batch;
   const existing = app.tables.jobs.find(item.id);
   if (existing !== undefined) return publishedBefore(app, item, existing);
-  const content = newContent(batch, item);
-  app.tables.jobs.insert({ id: item.id, at, content });
-  if (content.workflow !== null) noteAvailable(app.effects, at, at);
+  const { unique } = optionsOf(item.options ?? null);
+  const holder = unique === undefined ? undefined : keyTakenBy(app, unique.key, at);
+  const policy = unique?.policy ?? 'ignore';
+  if (holder !== undefined && policy === 'ignore') return { job_id: holder.id, status: holder.state, created: false };
+  if (holder !== undefined && policy === 'reject') throw keyTaken(unique?.key ?? '', holder);
+  insert(batch, item, {});
+  // A job that somebody runs is not disturbed: it goes on without the key. Read again: the new job may wait for it.
+  if (holder !== undefined && isUnbegun(holder))
+    requestCancel(app, app.tables.jobs.get(holder.id), { at, reason: `replaced by job ${item.id}` });
   return { job_id: item.id, status: 'pending', created: true };
 };
+
+const isUnbegun = ({ state, epoch }: JobRecord): boolean => state === 'pending' && epoch === 0;
 
 const publishedBefore = (app: Application, item: PublishItem, existing: JobRecord): PublishedJob => {
   if (bytesEqual(app.tables.jobs.content(existing).hash, item.hash)) {
@@ -76,13 +110,79 @@ const jobExists = ({ id, state }: JobRecord): Error =>
     status: state,
   });
 
+const keyTaken = (key: string, { id, state }: JobRecord): Error =>
+  mvmError('JOB_EXISTS', `job "${id}" has the unique key "${key}", and the policy is to reject others`, {
+    job_id: id,
+    status: state,
+    unique_key: key,
+  });
+
+const insert = (batch: Batch, item: PublishItem, { parent }: { readonly parent?: JobParent }): void => {
+  const { app, at } = batch;
+  const options = optionsOf(item.options ?? null);
+  const { queue = defaultQueue, priority = 0 } = options;
+  refuseWhenClosed(app, queue);
+  const content = newContent(batch, item);
+  const dependencies = demandDependencies(app, item.id, options);
+  const runAt = dependencies.left > 0 ? neverMs : runAtOf(options, at);
+  const lane = app.tables.lanes.lane(laneName(content, options));
+  const fresh = { state: 'pending', epoch: 0, runAt, attemptAt: null, cancelAt: null } as const;
+  const deadlineAt = deadlineOf(fresh, options, at);
+  const number = app.tables.jobs.insert({
+    id: item.id,
+    at,
+    content,
+    parent,
+    runAt,
+    lane: lane.id,
+    priority,
+    isTimed: isTimed(options),
+    deadlineAt,
+    dependenciesLeft: dependencies.left,
+  });
+  if (item.options !== null && item.options !== undefined) keepOptions(app, { number, options, at });
+  app.effects.tally.published += 1;
+  noteDeadline(app.effects, deadlineAt);
+  if (content.workflow !== null && runAt <= at) noteReady(app.effects, lane, { module: content.module });
+  else if (content.workflow !== null && runAt < neverMs) noteRunAt(app.effects, runAt);
+  settleDependencies(app, { id: item.id, number, dependencies, at });
+};
+
+const keepOptions = (
+  app: Application,
+  { number, options, at }: { readonly number: number; readonly options: JobOptions; readonly at: number },
+): void => {
+  app.tables.labels.insert(number, options);
+  if (options.unique !== undefined) takeKey(app, options.unique, { job: number, at });
+};
+
+const settleDependencies = (
+  app: Application,
+  job: { readonly id: string; readonly number: number; readonly dependencies: Dependencies; readonly at: number },
+): void => {
+  const { id, number, dependencies, at } = job;
+  for (const awaited of dependencies.jobs) {
+    app.tables.dependencies.insert(awaited.number, number);
+    if (!isFinal(awaited.state)) app.tables.jobs.noteDependent(awaited);
+  }
+  if (dependencies.jobs.length === 0 || dependencies.left > 0) return;
+  const stored = app.tables.jobs.get(id);
+  if (dependencies.refusal === null) tellResults(app, stored, at);
+  else commit(app, { before: stored, next: dependencies.refusal(stored), at });
+};
+
+/** The lane of a job with this content. */
+export const laneName = ({ workflow }: Pick<JobContent, 'workflow'>, options: JobOptions): LaneName => ({
+  kind: workflow === null ? 'payload' : handlerOf(workflow) === undefined ? 'workflow' : workflow,
+  queue: options.queue ?? defaultQueue,
+  key: options.key ?? '',
+  requires: options.requires ?? [],
+});
+
 const newContent = (batch: Batch, item: PublishItem): JobContent & { input: string } => {
-  const target = item.reference === null ? null : targetOf(batch, item.reference);
   return {
     reference: item.reference,
-    workflow: target === null ? null : `${target.module.name}@${target.module.version}/${target.workflow}`,
-    module: target?.module.hash ?? null,
-    entry: target?.workflow ?? null,
+    ...runOf(batch, item.reference),
     input: item.input,
     attemptsMax: item.attemptsMax,
     backoffInitialMs: item.backoff.initial_ms,
@@ -91,7 +191,17 @@ const newContent = (batch: Batch, item: PublishItem): JobContent & { input: stri
     createdAt: batch.at,
     hash: item.hash,
     response: null,
+    options: item.options ?? null,
+    trace: item.trace ?? null,
   };
+};
+
+const runOf = (batch: Batch, reference: string | null): Pick<JobContent, 'workflow' | 'module' | 'entry'> => {
+  if (reference === null) return { workflow: null, module: null, entry: null };
+  const handler = handlerOf(reference);
+  if (handler !== undefined) return { workflow: reference, module: '', entry: handler };
+  const { module, workflow } = targetOf(batch, reference);
+  return { workflow: `${module.name}@${module.version}/${workflow}`, module: module.hash, entry: workflow };
 };
 
 const targetOf = (batch: Batch, reference: string): WorkflowTarget => {

@@ -14,6 +14,10 @@ import { strikesAfterLoss } from './suspect.ts';
 /** `runAt` of a job that waits for an item of its inbox alone. */
 export const neverMs: number = Number.MAX_SAFE_INTEGER;
 
+/** The rank of a job that may run from `runAt` on: a step of priority is worth `priorityStepMs` of waiting. */
+export const rankOf = (runAt: number, priority: number): number =>
+  Math.min(runAt, neverMs / 2) - priority * controlLimits.priorityStepMs;
+
 /** Whether somebody holds the job. */
 export const isHeld = (job: JobRecord): boolean => job.state === 'claimed' || job.state === 'in_progress';
 
@@ -32,6 +36,7 @@ export const claimed = (job: JobRecord, claim: Claim): JobRecord => ({
   epoch: job.epoch + 1,
   resumes: job.resumes + (job.journalEntries > 0 ? 1 : 0),
   claimedAt: claim.at,
+  attemptAt: job.attemptAt ?? claim.at,
   claimedEntries: job.journalEntries,
   worker: claim.worker,
   incarnation: claim.incarnation ?? '',
@@ -68,6 +73,7 @@ export const completed = (job: JobRecord, result: string): JobRecord => ({
   errorMessage: null,
   completedBy: job.worker,
   cancelReason: null,
+  cancelAt: null,
 });
 
 /** How an attempt failed. */
@@ -75,6 +81,8 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
+  /** How long the next attempt waits, instead of its backoff. @default the backoff */
+  readonly retryAfterMs?: number | undefined;
   readonly at: number;
   /** 0–1. */
   readonly jitter: number;
@@ -86,16 +94,56 @@ export const failed = (job: JobRecord, content: JobContent, failure: Failure): J
   if (job.cancelReason !== null) return cancelled(ended, job.cancelReason);
   // An effect may have happened: to do it again is nobody's but a person's decision.
   const mayRetry = failure.retryable && failure.code !== 'OUTCOME_UNKNOWN';
-  if (!mayRetry || job.attempt >= content.attemptsMax) {
-    return { ...ended, state: 'failed', completedBy: job.worker };
-  }
+  const tries = job.attempt - job.attemptsForgiven;
+  if (!mayRetry || tries >= content.attemptsMax) return { ...ended, state: 'failed', completedBy: job.worker };
+  const delayMs = failure.retryAfterMs ?? retryDelayMs(backoffOf(content), tries, failure.jitter);
+  const runAt = failure.at + delayMs;
   return {
     ...emptied(ended),
     state: 'pending',
     attempt: job.attempt + 1,
-    runAt: failure.at + retryDelayMs(backoffOf(content), job.attempt, failure.jitter),
+    attemptAt: null,
+    runAt,
+    rank: rankOf(runAt, job.priority),
   };
 };
+
+/** A job that failed, or was cancelled, is tried again, with all its attempts. */
+export const retried = (job: JobRecord, { at, lane }: { readonly at: number; readonly lane: number }): JobRecord => ({
+  ...emptied(job),
+  state: 'pending',
+  attempt: job.attempt + 1,
+  attemptsForgiven: job.attempt,
+  attemptAt: null,
+  strikes: 0,
+  dependenciesLeft: 0,
+  runAt: at,
+  rank: rankOf(at, job.priority),
+  lane,
+  errorCode: null,
+  errorMessage: null,
+  completedBy: null,
+});
+
+/** One that it waited for is over; `runAt` is when it may run once all are. */
+export const dependencyOver = (job: JobRecord, runAt: number): JobRecord => {
+  const left = job.dependenciesLeft - 1;
+  if (left > 0) return { ...job, dependenciesLeft: left };
+  return { ...job, dependenciesLeft: 0, runAt, rank: rankOf(runAt, job.priority) };
+};
+
+/** The job fails without a worker having a say. */
+export const failedByRule = (
+  job: JobRecord,
+  error: { readonly code: string; readonly message: string },
+): JobRecord => ({
+  ...job,
+  state: 'failed',
+  errorCode: error.code,
+  errorMessage: error.message,
+  cancelReason: null,
+  cancelAt: null,
+});
 
 /** The job will not run, or not go on. */
 export const cancelled = (job: JobRecord, reason: string): JobRecord => ({
@@ -104,6 +152,7 @@ export const cancelled = (job: JobRecord, reason: string): JobRecord => ({
   errorCode: 'CANCELLED',
   errorMessage: reason,
   cancelReason: null,
+  cancelAt: null,
 });
 
 /** The holder gives the job back, to be continued at once. */
@@ -120,15 +169,26 @@ export const suspended = (
   return { ...job, state: 'waiting', runAt: wakeAt ?? neverMs, strikes: 0 };
 };
 
-/** The holder fell silent. */
-export const leaseLost = (job: JobRecord, at: number): JobRecord => {
+/** The holder fell silent; `isBlamed`: it may have been this job that ended it. */
+export const leaseLost = (
+  job: JobRecord,
+  { at, isBlamed = true }: { readonly at: number; readonly isBlamed?: boolean },
+): JobRecord => {
   if (job.cancelReason !== null) return cancelled(job, job.cancelReason);
+  if (!isBlamed) return { ...job, state: 'pending', lostLeases: job.lostLeases + 1, runAt: at };
   const lost = { ...job, lostLeases: job.lostLeases + 1, strikes: strikesAfterLoss(job, at) };
   if (lost.strikes < controlLimits.strikesMax && lost.lostLeases < controlLimits.lostLeasesMax) {
     return { ...lost, state: 'pending', runAt: at + lostLeaseDelayMs(lost.strikes) };
   }
   const message = `${lost.lostLeases} workers fell silent while they held this job; it is not given to another one`;
-  return { ...lost, state: 'failed', errorCode: 'WORKER_KILLER', errorMessage: message, cancelReason: null };
+  return {
+    ...lost,
+    state: 'failed',
+    errorCode: 'WORKER_KILLER',
+    errorMessage: message,
+    cancelReason: null,
+    cancelAt: null,
+  };
 };
 
 /** An accepted finish, remembered so that the same one again is known. */

@@ -24,6 +24,8 @@ interface Watched {
   readonly deadline: Timer;
   /** The path that was in use at the last look. */
   path: string | undefined;
+  /** Its round trip then, in ms. */
+  rttMs: number | undefined;
   pathChanges: number;
   pathChangedAt: number | null;
 }
@@ -54,7 +56,7 @@ export class ConnectedPeers {
       return connection.close(closeCode, 'too many peers that have not joined: try again later');
     }
     const deadline = clock.after(controlLimits.strangerMs, () => this.#judge(connection));
-    const watched = { connection, connectedAt: clock.wallMs(), deadline, path: undefined };
+    const watched = { connection, connectedAt: clock.wallMs(), deadline, path: undefined, rttMs: undefined };
     const others = this.#byNode.get(peerId) ?? [];
     this.#byNode.set(peerId, [...others, { ...watched, pathChanges: 0, pathChangedAt: null }]);
     void connection.closed.then(() => this.#remove(connection));
@@ -77,6 +79,19 @@ export class ConnectedPeers {
       path_changes: watched.pathChanges,
       path_changed_at_ms: watched.pathChangedAt,
     };
+  }
+
+  /** Connections that are open. */
+  get count(): number {
+    return this.#all().length;
+  }
+
+  /** The latest connection of each node: its round trip at the last look, in ms. */
+  roundTrips(): readonly { readonly node: string; readonly rttMs: number }[] {
+    return [...this.#byNode].flatMap(([node, all]) => {
+      const rttMs = all.at(-1)?.rttMs;
+      return rttMs === undefined ? [] : [{ node, rttMs }];
+    });
   }
 
   /** Looks no more. Idempotent. */
@@ -126,6 +141,7 @@ export class ConnectedPeers {
     const paths = watched.connection.isClosed ? [] : watched.connection.paths();
     const used = paths.find(({ selected }) => selected);
     if (used === undefined) return paths;
+    watched.rttMs = used.rttMs ?? undefined;
     const path = `${used.kind} ${used.remote}`;
     if (watched.path !== undefined && watched.path !== path) {
       watched.pathChanges += 1;

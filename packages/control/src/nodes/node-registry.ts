@@ -73,6 +73,12 @@ export class NodeRegistry {
     return this.#keep((await this.#parts.store.apply<'ban-node'>({ type: 'ban-node', at, node, reason })).node);
   }
 
+  /** What a worker has: what it says, and the tags of its ticket. */
+  tagsOf(node: string, said: readonly string[]): readonly string[] {
+    const { tags = [] } = this.#nodes.get(node) ?? {};
+    return tags.length === 0 ? said : [...new Set([...tags, ...said])];
+  }
+
   /** Lets a banned node in again. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
   async allow(text: string): Promise<NodeRecord> {
     const { node } = this.find(text);
@@ -108,7 +114,7 @@ export class NodeRegistry {
 
   /** The node with this id, the only one whose id begins so, or that has this name. @throws NODE_NOT_FOUND, NODE_AMBIGUOUS */
   find(text: string): NodeRecord {
-    return this.#nodes.get(text) ?? findNode([...this.#nodes.values()], text);
+    return this.#nodes.get(text) ?? findNode([...this.#nodes.values()], text, (node) => this.isAlive(node));
   }
 
   /** Whether a node was seen lately. */

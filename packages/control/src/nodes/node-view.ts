@@ -16,6 +16,7 @@ export const nodeViews = (core: Core, nodes: readonly NodeRecord[]): readonly No
     alive: core.nodes.isAlive(node),
     banned_at_ms: node.bannedAt,
     ban_reason: node.banReason,
+    draining: core.drains.isAsked(node.node),
     jobs: held.get(node.node) ?? 0,
     connection: core.peers.view(node.node),
   }));

@@ -4,6 +4,7 @@
  *
  *   1. Each errand is settled once: by its outcome, or by `UNAVAILABLE` when nobody takes it in time, or whoever took it says nothing.
  *   2. A worker takes errands when its waiting claim was answered with nothing but the word that there are some: then it is idle.
+ *   3. Somebody waits for the answer to a query: these go first, and holders of jobs learn of them with their heartbeats.
  */
 import {
   errorFromRecord,
@@ -11,6 +12,7 @@ import {
   type Clock,
   type Errand,
   type ErrandOutcome,
+  type ErrandQuery,
   type ReplayVerdict,
   type Timer,
 } from '@mvm-ci/protocol';
@@ -19,7 +21,7 @@ import { uuid, type Random } from '../random.ts';
 
 interface Posted {
   readonly errand: Errand;
-  readonly settle: PromiseWithResolvers<ReplayVerdict>;
+  readonly settle: PromiseWithResolvers<ErrandOutcome>;
   timer: Timer;
 }
 
@@ -41,17 +43,35 @@ export class ErrandBoard {
     this.#parts = parts;
   }
 
+  /** Whether a query waits for somebody. */
+  get hasOpenQuery(): boolean {
+    return this.#oldest((errand) => errand.query !== undefined) !== undefined;
+  }
+
   /** Whether an errand waits for somebody. */
   get hasOpen(): boolean {
     return this.#open.size > 0;
   }
 
   /**
-   * Has an idle worker do an errand.
+   * Has an idle worker replay a journal.
    *
    * @throws {MvmError} `UNAVAILABLE` when none takes it in time, when it never says what came of it, or too many wait; what the worker says
    */
-  async ask(what: Omit<Errand, 'id'>, signal: AbortSignal): Promise<ReplayVerdict> {
+  async ask(what: Omit<Errand, 'id' | 'query'>, signal: AbortSignal): Promise<ReplayVerdict> {
+    const outcome = await this.#post(what, signal);
+    if ('verdict' in outcome) return outcome.verdict;
+    throw mvmError('UNAVAILABLE', 'the worker that replayed the journal gave no verdict');
+  }
+
+  /** Has an idle worker ask a workflow at its journal's end. @returns JSON text @throws as {@link ErrandBoard.ask} */
+  async query(what: Omit<Errand, 'id'> & { readonly query: ErrandQuery }, signal: AbortSignal): Promise<string> {
+    const outcome = await this.#post(what, signal);
+    if ('answer' in outcome) return outcome.answer;
+    throw mvmError('UNAVAILABLE', 'the worker that was asked is of a release that knows no queries');
+  }
+
+  async #post(what: Omit<Errand, 'id'>, signal: AbortSignal): Promise<ErrandOutcome> {
     const { clock, random, callWorker } = this.#parts;
     if (this.#open.size >= controlLimits.errandsWaitingMax)
       throw mvmError('UNAVAILABLE', `${controlLimits.errandsWaitingMax} errands wait already`);
@@ -71,9 +91,21 @@ export class ErrandBoard {
     }
   }
 
-  /** Gives the oldest errand to a worker. */
-  take(): Errand | undefined {
-    const [posted] = this.#open.values();
+  /** An errand that a worker has taken. @throws INVALID_TRANSITION when nobody waits for its outcome any more */
+  taken(id: string): Errand {
+    const posted = this.#taken.get(id);
+    if (posted) return posted.errand;
+    throw mvmError('INVALID_TRANSITION', `nobody waits for errand "${id}" any more`);
+  }
+
+  /**
+   * Gives the oldest query to a worker, or the oldest errand when nobody asks anything.
+   *
+   * @param readsParts false: only those whose journal is whole
+   */
+  take(readsParts = true): Errand | undefined {
+    const isFit = ({ next }: Errand): boolean => readsParts || next === undefined;
+    const posted = this.#oldest((errand) => errand.query !== undefined && isFit(errand)) ?? this.#oldest(isFit);
     if (!posted) return undefined;
     const { id } = posted.errand;
     this.#open.delete(id);
@@ -90,13 +122,17 @@ export class ErrandBoard {
     const posted = this.#taken.get(id);
     this.#taken.delete(id);
     if (!posted) return;
-    if ('verdict' in outcome) posted.settle.resolve(outcome.verdict);
-    else posted.settle.reject(errorFromRecord(outcome.error));
+    if ('error' in outcome) posted.settle.reject(errorFromRecord(outcome.error));
+    else posted.settle.resolve(outcome);
   }
 
   /** Gives all of them up. Idempotent. */
   stop(): void {
     for (const id of [...this.#open.keys(), ...this.#taken.keys()]) this.#fail(id, 'the control plane stops');
+  }
+
+  #oldest(isWanted: (errand: Errand) => boolean): Posted | undefined {
+    return this.#open.values().find(({ errand }) => isWanted(errand));
   }
 
   #fail(id: string, why: string): void {

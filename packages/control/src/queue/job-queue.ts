@@ -8,25 +8,30 @@ import {
   mvmError,
   type AppendItem,
   type ClaimAnswer,
-  type Errand,
-  type ErrandRequest,
+  type ClaimedJob,
   type FinishItem,
   type HeartbeatAnswer,
   type InboxAnswer,
   type InboxItem,
   type InboxRequest,
   type ItemAnswer,
-  type JobState,
-  type JobVerdict,
+  type JobFilter,
   type JobView,
   type JournalBatches,
   type JournalEntry,
   type LeaseRef,
   type Published,
   type PublishJob,
+  type QueueChange,
   type QueueStats,
+  type QueueView,
   type SendMessage,
   type SentMessage,
+  type SnapshotAnswer,
+  type SnapshotRequest,
+  type StoredSnapshot,
+  type TraceContext,
+  type WhyView,
 } from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
 import type { ClaimQueue, ClaimWish } from '../lease/claim-queue.ts';
@@ -40,8 +45,15 @@ import type { Store } from '../store/store.ts';
 import type { ChangeFeed, WaitOptions } from './change-feed.ts';
 import type { ErrandBoard } from './errand-board.ts';
 import { isClaimIntact } from './content-hash.ts';
+import { expectedJobs } from './expected-jobs.ts';
+import type { JobTrail } from './job-trail.ts';
 import { jobView } from './job-view.ts';
 import { journalEntries, partEntries } from './journal-view.ts';
+import { messageData } from './message-data.ts';
+import { queueView } from './queue-view.ts';
+import { whyView } from './why.ts';
+import { demandFit } from './worker-fit.ts';
+import { WorkerAbilities } from './worker-abilities.ts';
 import { outcomeHash } from './outcome-hash.ts';
 import { publishItem } from './publish-item.ts';
 
@@ -56,13 +68,12 @@ export interface JobQueueParts {
   readonly random: Random;
   readonly leaseMs: number;
   readonly pendingJobsMax: number;
+  readonly trail: JobTrail;
 }
 
 /** Which jobs to list, newest first. */
 export interface JobListing {
-  readonly state: JobState | 'live' | null;
-  /** Only runs of modules of this name. @default of all */
-  readonly module?: string | undefined;
+  readonly filter: JobFilter;
   /** Publish number below which the list begins; null: at the newest. */
   readonly before: number | null;
   readonly limit: number;
@@ -74,52 +85,94 @@ export interface JobPage {
   readonly next: number | null;
 }
 
+/** What a client that claims payload jobs has, and of which queues it wants them (null: all). */
+export type BareAbility = Pick<ClaimWish, 'tags' | 'queues'>;
+
 /** What the holder of a bare claim says. `result` is JSON text. */
 export type BareReport = Pick<ReportCommand, 'job' | 'worker' | 'status' | 'result' | 'error'>;
+
+/** What the holder of a lease goes on from. */
+export interface HeldJournal extends StoredJournal {
+  readonly earlier: readonly StoredJournal[];
+  readonly snapshot: StoredSnapshot | null;
+}
 
 /** See the head of this file. */
 export class JobQueue {
   readonly #parts: JobQueueParts;
+  readonly #abilities: WorkerAbilities;
 
   constructor(parts: JobQueueParts) {
     this.#parts = parts;
+    this.#abilities = new WorkerAbilities(parts.clock);
   }
 
-  /** Publishes all jobs, or none. @throws JOB_EXISTS, QUEUE_FULL, MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND, PAYLOAD_TOO_LARGE */
-  async publish(jobs: readonly PublishJob[]): Promise<readonly Published[]> {
-    const { store, clock, random, pendingJobsMax } = this.#parts;
-    const items = jobs.map((job) => publishItem(job, random));
-    const reply = await store.apply<'publish'>({ type: 'publish', at: clock.wallMs(), jobs: items, pendingJobsMax });
-    return reply.jobs;
+  /**
+   * Publishes all jobs, or none, in the trace that the request came with.
+   *
+   * @throws JOB_EXISTS, QUEUE_FULL, MODULE_NOT_FOUND, WORKFLOW_NOT_FOUND, PAYLOAD_TOO_LARGE
+   */
+  async publish(jobs: readonly PublishJob[], trace?: TraceContext): Promise<readonly Published[]> {
+    const publishing = this.#parts.trail.publishing(jobs, trace);
+    try {
+      const published = await this.#publish(jobs, publishing.trace);
+      publishing.published(published);
+      return published;
+    } catch (error) {
+      publishing.refused(error);
+      throw error;
+    }
+  }
+
+  async #publish(jobs: readonly PublishJob[], trace: string | null): Promise<readonly Published[]> {
+    const { store, claims, clock, random, pendingJobsMax } = this.#parts;
+    const items = jobs.map((job) => publishItem(job, random, trace));
+    const published = store.apply<'publish'>({ type: 'publish', at: clock.wallMs(), jobs: items, pendingJobsMax });
+    // Whoever waits for such jobs gets them in the same commit.
+    const end = claims.length === 0 ? undefined : claims.expect(expectedJobs(items, claims.length));
+    let isMet = false;
+    try {
+      const { jobs: answers } = await published;
+      isMet = answers.every(({ created }) => created);
+      return answers;
+    } finally {
+      end?.(isMet);
+    }
+  }
+
+  /** A worker has ended: it takes no job. */
+  noteLeft(worker: string): void {
+    this.#abilities.forget(worker);
   }
 
   /** Gives a worker jobs, waiting for the first one. */
   async claim(wish: ClaimWish): Promise<ClaimAnswer> {
+    this.#abilities.note(wish.worker, wish);
     const rows = await this.#parts.claims.claim(wish);
     const [intact, damaged] = [rows.filter(isClaimIntact), rows.filter((row) => !isClaimIntact(row))];
     if (damaged.length > 0) await this.#failDamaged(wish, damaged);
-    const jobs = intact.map(({ job, epoch, attempt, module, workflow, input, journalEntries: entries }) => ({
-      job,
-      epoch,
-      attempt,
-      module,
-      workflow,
-      input,
-      journalEntries: entries,
-    }));
+    const jobs = intact.map((row) => this.#handed(row, wish.worker));
     const isCalled = jobs.length === 0 && this.#parts.errands.hasOpen;
     return { jobs, leaseMs: this.#parts.leaseMs, ...(isCalled && { errands: true }) };
   }
 
+  #handed(row: ClaimedRow, worker: string): ClaimedJob {
+    const { job, epoch, attempt, module, workflow, input, journalEntries: entries } = row;
+    const trace = this.#parts.trail.claimed(row, worker);
+    const claimed = { job, epoch, attempt, module, workflow, input, journalEntries: entries };
+    return trace ? { ...claimed, trace } : claimed;
+  }
+
   /** Gives one payload job to a client that will report without an epoch; null when there is none. */
-  async claimBare(worker: string): Promise<JobView | null> {
+  async claimBare(worker: string, able: BareAbility): Promise<JobView | null> {
     const { store, clock } = this.#parts;
-    const { row } = await store.apply<'claim-bare'>({ type: 'claim-bare', at: clock.wallMs(), worker });
+    const { row } = await store.apply<'claim-bare'>({ type: 'claim-bare', at: clock.wallMs(), worker, ...able });
     return row === null ? null : jobView(row);
   }
 
   heartbeat(holder: Holder, held: readonly LeaseRef[]): HeartbeatAnswer {
-    return this.#parts.leases.heartbeat(holder, held);
+    const { leases, errands } = this.#parts;
+    return { ...leases.heartbeat(holder, held), ...(errands.hasOpenQuery && { queries: true }) };
   }
 
   /** Adds to journals; one answer per item. */
@@ -127,6 +180,15 @@ export class JobQueue {
     const { store, clock, pendingJobsMax } = this.#parts;
     const at = clock.wallMs();
     return (await store.apply<'append'>({ type: 'append', at, worker, appends, pendingJobsMax })).results;
+  }
+
+  /** Keeps a state of a held job's guest. @throws STALE_LEASE, INVALID_ARGUMENT */
+  async keepSnapshot(worker: string, { job, epoch, attempt, snapshot }: SnapshotRequest): Promise<SnapshotAnswer> {
+    const { store, clock } = this.#parts;
+    const at = clock.wallMs();
+    const lease = { worker, job, epoch, attempt };
+    const { entries } = await store.apply<'keep-snapshot'>({ type: 'keep-snapshot', at, ...lease, snapshot });
+    return { entries };
   }
 
   /** Ends leases; one answer per item. */
@@ -200,10 +262,86 @@ export class JobQueue {
     return jobView(reply.row);
   }
 
-  /** @throws JOB_NOT_FOUND, INVALID_TRANSITION */
-  async cancel(job: string, reason: string): Promise<JobView> {
+  /** `graceMs`: how long a holder has; null: as long as it takes. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
+  async cancel(job: string, reason: string, graceMs: number | null): Promise<JobView> {
     const { store, clock } = this.#parts;
-    return jobView((await store.apply<'cancel'>({ type: 'cancel', at: clock.wallMs(), job, reason })).row);
+    return jobView((await store.apply<'cancel'>({ type: 'cancel', at: clock.wallMs(), job, reason, graceMs })).row);
+  }
+
+  /**
+   * Has a running job go on at another worker.
+   *
+   * @throws JOB_NOT_FOUND, WORKER_UNSUITABLE, INVALID_TRANSITION when no worker runs it, or this one does
+   */
+  async move(job: string, worker: string): Promise<JobView> {
+    const { store, clock, leases } = this.#parts;
+    const { facts } = await store.read<'why'>({ type: 'why', id: job });
+    if (facts === null) throw jobNotFound(job);
+    const holding = leases.heldByWorker();
+    const able = this.#abilities.current(controlLimits.abilityMs, (one) => holding.has(one));
+    demandFit(
+      worker,
+      able.find((one) => one.worker === worker),
+      facts,
+    );
+    return jobView((await store.apply<'move'>({ type: 'move', at: clock.wallMs(), job, worker })).row);
+  }
+
+  /** Tries a job again that failed or was cancelled. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
+  async retry(job: string): Promise<JobView> {
+    const again = await this.retryAll([job]);
+    const view = await this.status(job);
+    if (again.length > 0) return view;
+    throw mvmError(
+      'INVALID_TRANSITION',
+      `job "${job}" is ${view.status}: only jobs that failed or were cancelled are tried again`,
+      { job_id: job, from: view.status, to: 'pending' },
+    );
+  }
+
+  /** Tries those of the jobs again that failed or were cancelled. @returns their ids */
+  async retryAll(jobs: readonly string[]): Promise<readonly string[]> {
+    const { store, clock } = this.#parts;
+    return (await store.apply<'retry'>({ type: 'retry', at: clock.wallMs(), jobs })).jobs;
+  }
+
+  /** Why a job is where it is. @throws JOB_NOT_FOUND */
+  async why(job: string): Promise<WhyView> {
+    const { store, clock, claims, leases, leaseMs } = this.#parts;
+    const { facts } = await store.read<'why'>({ type: 'why', id: job });
+    if (facts === null) throw jobNotFound(job);
+    const { row } = facts;
+    const at = clock.wallMs();
+    const leftMs = leases.leftMs(row.worker ?? '', { job, epoch: row.epoch });
+    const isRead = row.state === 'waiting' && row.journalEntries <= controlLimits.whyEntriesMax;
+    const holding = leases.heldByWorker();
+    const waiting = claims.waitingWorkers();
+    return whyView(facts, {
+      at,
+      lease: leftMs === undefined ? null : { until: at + leftMs, heardAt: row.bare ? null : at + leftMs - leaseMs },
+      workers: this.#abilities.current(controlLimits.abilityMs, (worker) => holding.has(worker)),
+      isWaiting: (worker) => waiting.has(worker),
+      entries: isRead ? (await this.journal(job, null)).entries : null,
+    });
+  }
+
+  /** Changes what is set for a queue. @throws QUEUE_FULL */
+  async setQueue(queue: string, change: QueueChange): Promise<QueueView> {
+    const { store, clock } = this.#parts;
+    await store.apply<'set-queue'>({ type: 'set-queue', at: clock.wallMs(), queue, change });
+    return this.queue(queue);
+  }
+
+  /** Queues that have settings, or jobs that are ready or running, by name; the default one in any case. */
+  async queues(): Promise<readonly QueueView[]> {
+    const { queues } = await this.#parts.store.read<'queues'>({ type: 'queues' });
+    return queues.map(queueView);
+  }
+
+  /** One queue, also one that nothing is known of. */
+  async queue(name: string): Promise<QueueView> {
+    const found = (await this.queues()).find(({ queue }) => queue === name);
+    return found ?? queueView({ queue: name, settings: {}, ready: 0, running: 0, readyKeys: 0, readySince: null });
   }
 
   /** @throws JOB_NOT_FOUND */
@@ -287,36 +425,23 @@ export class JobQueue {
   }
 
   /**
-   * Has an idle worker replay the current attempt of a job with a module.
+   * The current attempt's batches and its snapshot, for the holder of the lease; for the job of a handler also the batches of the
+   * attempts before.
    *
-   * @throws JOB_NOT_FOUND; INVALID_ARGUMENT when it runs no workflow; UNAVAILABLE when no worker does it; LIMIT_EXCEEDED when the journal is too long for that
+   * @throws JOB_NOT_FOUND, STALE_LEASE
    */
-  async replay(id: string, module: string, signal: AbortSignal): Promise<JobVerdict> {
-    const { row } = await this.#parts.store.read<'job'>({ type: 'job', id });
-    if (row === null) throw jobNotFound(id);
-    const workflow = row.content.entry;
-    if (workflow === null) throw mvmError('INVALID_ARGUMENT', `job "${id}" runs no workflow`, { job_id: id });
-    const { attempt, batches, next } = await this.journalBatches(id, null, 0);
-    if (next !== null)
-      throw mvmError('LIMIT_EXCEEDED', `the journal of job "${id}" is too long to be replayed by a worker`, {
-        job_id: id,
-        limit: controlLimits.journalPartBytes,
-      });
-    const verdict = await this.#parts.errands.ask({ job: id, attempt, module, workflow, batches }, signal);
-    return { attempt, ...verdict };
-  }
-
-  /** An idle worker says what came of its last errand, and takes the next one. */
-  errand(request: ErrandRequest): Errand | null {
-    const { errands } = this.#parts;
-    if (request.done) errands.settle(request.done.id, request.done.outcome);
-    return errands.take() ?? null;
-  }
-
-  /** The current attempt's batches, for the holder of the lease. @throws JOB_NOT_FOUND, STALE_LEASE */
-  async heldJournal(worker: string, lease: LeaseRef): Promise<StoredJournal> {
+  async heldJournal(worker: string, lease: LeaseRef): Promise<HeldJournal> {
     this.#demandHolder(worker, lease);
-    return this.#storedJournal(lease.job, null);
+    const current = await this.#storedJournal(lease.job, null);
+    if (current.module !== '') return { ...current, earlier: [], snapshot: await this.#snapshot(lease.job, current) };
+    const attempts = Array.from({ length: current.attempt - 1 }, (_, index) => index + 1);
+    const earlier = await Promise.all(attempts.map((attempt) => this.#storedJournal(lease.job, attempt)));
+    return { ...current, earlier: earlier.filter(({ batches }) => batches.length > 0), snapshot: null };
+  }
+
+  async #snapshot(id: string, { attempt, batches }: StoredJournal): Promise<StoredSnapshot | null> {
+    if (batches.length === 0) return null;
+    return (await this.#parts.store.read<'snapshot'>({ type: 'snapshot', id, attempt })).snapshot;
   }
 
   #demandHolder(worker: string, lease: LeaseRef): void {
@@ -342,19 +467,6 @@ export class JobQueue {
   }
 }
 
-/** @throws PAYLOAD_TOO_LARGE */
-const messageData = (data: unknown): string => {
-  const text = JSON.stringify(data ?? null);
-  const size = Buffer.byteLength(text);
-  if (size <= limits.messageBytesMax) return text;
-  throw mvmError(
-    'PAYLOAD_TOO_LARGE',
-    `a message's data has at most ${limits.messageBytesMax} bytes as JSON, not ${size}`,
-    {
-      rule: limits.messageBytesMax,
-      received: size,
-    },
-  );
-};
-
-const jobNotFound = (id: string): Error => mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });
+/** The refusal of an id that no job has. */
+export const jobNotFound = (id: string): Error =>
+  mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });

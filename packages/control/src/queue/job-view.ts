@@ -1,4 +1,4 @@
-import type { JobError, JobView } from '@mvm-ci/protocol';
+import { defaultQueue, optionsOf, type JobError, type JobView } from '@mvm-ci/protocol';
 import type { JobRow } from '../machine/job-row.ts';
 import { neverMs } from '../machine/transition.ts';
 import { isRowIntact } from './content-hash.ts';
@@ -20,9 +20,10 @@ export const jobView = (row: JobRow): JobView => {
     updated_at: Math.floor(row.updatedAt / 1000),
     payload: inputIntact ? jsonValue(row.content.input) : null,
     workflow: row.content.workflow,
-    module: row.content.module,
+    // A handler is in no module.
+    module: row.content.module === '' ? null : row.content.module,
     attempt: row.attempt,
-    attempts_max: row.content.attemptsMax,
+    attempts_max: row.content.attemptsMax + row.attemptsForgiven,
     epoch: row.epoch,
     lost_leases: row.lostLeases,
     resumes: row.resumes,
@@ -35,8 +36,24 @@ export const jobView = (row: JobRow): JobView => {
     run_at_ms: row.runAt === neverMs ? null : row.runAt,
     parent: row.parent,
     response: row.content.response === null ? null : { value: jsonValue(row.content.response) },
+    ...queueView(row),
+    deadline_at_ms: row.deadlineAt,
     change: row.change,
   };
+};
+
+const queueView = ({
+  content,
+}: JobRow): Pick<JobView, 'queue' | 'priority' | 'key' | 'tags' | 'requires' | 'after'> => {
+  const {
+    queue = defaultQueue,
+    priority = 0,
+    key = null,
+    tags = [],
+    requires = [],
+    after = [],
+  } = optionsOf(content.options);
+  return { queue, priority, key, tags, requires, after };
 };
 
 const jsonValue = (json: string | null): unknown => (json === null ? null : JSON.parse(json));

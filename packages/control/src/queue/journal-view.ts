@@ -69,6 +69,7 @@ export const journalEntryView = (entry: JournalEntry, seq: number): JournalEntry
       return { seq, ...entry, answer: answerView(entry.answer) };
     case 'completed':
     case 'failed':
+    case 'ran':
       return { seq, ...entry };
   }
 };

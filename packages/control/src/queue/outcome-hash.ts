@@ -6,8 +6,10 @@ export const outcomeHash = (outcome: FinishOutcome): Uint8Array => {
   switch (outcome.type) {
     case 'completed':
       return blake3(pack(['completed', outcome.result]));
-    case 'failed':
-      return blake3(pack(['failed', outcome.error.code, outcome.error.message, outcome.retryable]));
+    case 'failed': {
+      const parts = ['failed', outcome.error.code, outcome.error.message, outcome.retryable];
+      return blake3(pack(outcome.retryAfterMs === undefined ? parts : [...parts, outcome.retryAfterMs]));
+    }
     case 'cancelled':
     case 'released':
       return blake3(pack([outcome.type]));

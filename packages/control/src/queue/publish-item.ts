@@ -1,15 +1,25 @@
-import { defaultBackoff, limits, mvmError, type PublishJob } from '@mvm-ci/protocol';
+import {
+  defaultBackoff,
+  handlerAttempts,
+  handlerOf,
+  handlerPrefix,
+  limits,
+  mvmError,
+  optionsText,
+  type PublishJob,
+} from '@mvm-ci/protocol';
 import type { PublishItem } from '../machine/command.ts';
 import { uuid, type Random } from '../random.ts';
 import { contentHash } from './content-hash.ts';
 
 /**
- * What the store keeps of a job that somebody publishes.
+ * What the store keeps of a job that somebody publishes, in the trace `trace` (`traceText`).
  *
  * @throws PAYLOAD_TOO_LARGE when its input is above `inputBytesMax`
  */
-export const publishItem = (job: PublishJob, random: Random): PublishItem => {
-  const input = JSON.stringify((job.workflow === undefined ? job.payload : job.input) ?? null);
+export const publishItem = (job: PublishJob, random: Random, trace: string | null = null): PublishItem => {
+  const isPayload = job.workflow === undefined && job.handler === undefined;
+  const input = JSON.stringify((isPayload ? job.payload : job.input) ?? null);
   const size = Buffer.byteLength(input);
   if (size > limits.inputBytesMax) {
     throw mvmError(
@@ -21,11 +31,14 @@ export const publishItem = (job: PublishJob, random: Random): PublishItem => {
       },
     );
   }
+  const reference = job.handler === undefined ? (job.workflow ?? null) : `${handlerPrefix}${job.handler}`;
+  const isHandler = reference !== null && handlerOf(reference) !== undefined;
   const content = {
-    reference: job.workflow ?? null,
+    reference,
     input,
-    attemptsMax: job.attempts_max ?? 1,
+    attemptsMax: job.attempts_max ?? (isHandler ? handlerAttempts : 1),
     backoff: job.backoff ?? defaultBackoff,
+    options: optionsText(job),
   };
-  return { id: job.job_id ?? uuid(random), ...content, hash: contentHash(content) };
+  return { id: job.job_id ?? uuid(random), ...content, trace, hash: contentHash(content) };
 };

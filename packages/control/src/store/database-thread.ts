@@ -7,30 +7,46 @@ import { asMvmError } from '@mvm-ci/protocol';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import type { DatabaseSync } from 'node:sqlite';
 import { controlLimits } from '../limits.ts';
+import { systemClock } from '../system-clock.ts';
+import { freeBytesBeside } from '../system-disk.ts';
+import { sparseEffects } from '../machine/effects.ts';
 import { openDatabase, openForReading } from './database.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, type CommandOutcome } from './group-commit.ts';
 import { Reader } from './reader.ts';
-import { threadStartSchema, type ThreadReport, type ThreadRequest, type ThreadStart } from './thread-message.ts';
+import {
+  threadStartSchema,
+  type CommandRequest,
+  type SentOutcome,
+  type ThreadReport,
+  type ThreadRequest,
+  type ThreadStart,
+} from './thread-message.ts';
 
-type CommandRequest = Extract<ThreadRequest, { type: 'command' }>;
-
-const serveWriter = (port: MessagePort, db: DatabaseSync): void => {
-  const group = new GroupCommit(db);
+const serveWriter = (port: MessagePort, path: string): void => {
+  const db = openDatabase(path);
+  const group = new GroupCommit(db, { freeBytes: () => freeBytesBeside(path), clock: systemClock });
   const run = (requests: readonly CommandRequest[]): void => {
-    const outcomes = group.run(requests.map((request) => request.command));
-    tell(port, { type: 'applied', ids: requests.map((request) => request.id), outcomes });
+    const beganMs = systemClock.monotonicMs();
+    const outcomes = group.run(requests.map((request) => request.command)).map(sent);
+    const refused = outcomes.reduce((count, { ok }) => count + (ok ? 0 : 1), 0);
+    const ms = systemClock.monotonicMs() - beganMs;
+    const facts = { commands: requests.length, refused, ms, commitMs: group.commitMs };
+    tell(port, { type: 'applied', ids: requests.map((request) => request.id), outcomes, facts });
   };
   port.on('message', (first: ThreadRequest) => {
     const requests: CommandRequest[] = [];
     let next: ThreadRequest | undefined = first;
-    while (next?.type === 'command') {
-      requests.push(next);
+    while (next?.type === 'commands') {
+      requests.push(...next.requests);
       next = requests.length < controlLimits.groupCommandsMax ? received(port) : undefined;
     }
-    if (requests.length > 0) run(requests);
+    for (let at = 0; at < requests.length; at += controlLimits.groupCommandsMax)
+      run(requests.slice(at, at + controlLimits.groupCommandsMax));
     if (next?.type === 'close') close(port, db);
   });
 };
+
+const sent = (one: CommandOutcome): SentOutcome => (one.ok ? { ...one, effects: sparseEffects(one.effects) } : one);
 
 const serveReader = (port: MessagePort, db: DatabaseSync): void => {
   const reader = new Reader(db);
@@ -67,7 +83,7 @@ const close = (port: MessagePort, db: DatabaseSync): void => {
 
 const serve = (port: MessagePort, start: ThreadStart): void => {
   try {
-    if (start.role === 'writer') serveWriter(port, openDatabase(start.path));
+    if (start.role === 'writer') serveWriter(port, start.path);
     else serveReader(port, openForReading(start.path));
     tell(port, { type: 'ready' });
   } catch (error) {

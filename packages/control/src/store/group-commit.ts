@@ -6,7 +6,7 @@
  * 3. When the transaction can't be committed, every command of the group is refused with UNAVAILABLE, and the next group
  *    starts from what the database holds.
  */
-import { asMvmError, mvmError, MvmError, type ErrorRecord } from '@mvm-ci/protocol';
+import { asMvmError, mvmError, MvmError, type Clock, type ErrorRecord } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { apply, type Applied } from '../machine/apply.ts';
 import type { Command } from '../machine/command.ts';
@@ -14,6 +14,16 @@ import { openTables, type Tables } from '../machine/tables.ts';
 
 /** What became of one command. */
 export type CommandOutcome = ({ readonly ok: true } & Applied) | { readonly ok: false; readonly error: ErrorRecord };
+
+/** What it asks its surroundings. */
+export interface GroupCommitOptions {
+  /** How much room its disk has, to say so when that is full; null: nobody knows. @default nobody knows */
+  readonly freeBytes?: (() => number | null) | undefined;
+  /** Measures commits, and decides nothing (I1). @default they take no time */
+  readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
+}
+
+const noClock: Pick<Clock, 'monotonicMs'> = { monotonicMs: () => 0 };
 
 /** See the head of this file. */
 export class GroupCommit {
@@ -23,15 +33,25 @@ export class GroupCommit {
   readonly #commit: StatementSync;
   readonly #savepoint: StatementSync;
   readonly #release: StatementSync;
+  readonly #freeBytes: () => number | null;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #commitMs = 0;
 
   /** `db` has the current schema and no open transaction. */
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, { freeBytes = () => null, clock = noClock }: GroupCommitOptions = {}) {
     this.#db = db;
+    this.#freeBytes = freeBytes;
+    this.#clock = clock;
     this.#tables = openTables(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#savepoint = db.prepare('SAVEPOINT command');
     this.#release = db.prepare('RELEASE command');
+  }
+
+  /** How long the last commit took, with its sync. */
+  get commitMs(): number {
+    return this.#commitMs;
   }
 
   /** One outcome per command, in order. Never throws. */
@@ -40,7 +60,9 @@ export class GroupCommit {
       this.#begin.run();
       const outcomes = commands.map((command) => this.#one(command));
       this.#tables.counters.save();
+      const beganMs = this.#clock.monotonicMs();
       this.#commit.run();
+      this.#commitMs = this.#clock.monotonicMs() - beganMs;
       return outcomes;
     } catch (error) {
       return this.#refuseAll(commands, error);
@@ -49,6 +71,9 @@ export class GroupCommit {
 
   #one(command: Command): CommandOutcome {
     const before = this.#tables.counters.snapshot();
+    this.#tables.lanes.begin();
+    this.#tables.queues.begin();
+    this.#tables.modules.begin();
     this.#savepoint.run();
     try {
       const applied = apply(this.#tables, command);
@@ -58,28 +83,54 @@ export class GroupCommit {
       if (endsTheGroup(error) || !this.#db.isTransaction) throw error;
       this.#db.exec('ROLLBACK TO command; RELEASE command');
       this.#tables.counters.restore(before);
+      this.#tables.jobs.undo();
+      this.#tables.lanes.undo();
+      this.#tables.queues.undo();
+      this.#tables.modules.undo();
       return { ok: false, error: asMvmError(error).toRecord() };
     }
   }
 
   #refuseAll(commands: readonly Command[], cause: unknown): readonly CommandOutcome[] {
     const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#tables.jobs.undo();
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#tables.counters.reload(this.#db);
+      this.#tables.lanes.reload();
+      this.#tables.queues.reload();
+      this.#tables.modules.reload();
     } catch {
       // The database can't even be read: the next group finds out, and is refused as well.
     }
-    const error = mvmError('UNAVAILABLE', `the store could not commit: ${reason}`).toRecord();
+    const error = mvmError('UNAVAILABLE', `the store could not commit: ${this.#adviceOn(cause)}${reason}`).toRecord();
     return commands.map(() => ({ ok: false, error }));
+  }
+
+  /** What whoever operates it can do. */
+  #adviceOn(error: unknown): string {
+    switch (sqliteCode(error)) {
+      case 13: {
+        const free = this.#freeBytes();
+        const room = free === null ? '' : ` (${free} bytes are free)`;
+        return `the disk is full${room}: make room where the data folder is, and the queue goes on by itself: `;
+      }
+      case 10:
+        return 'the disk fails: look at the file system where the data folder is: ';
+      default:
+        return '';
+    }
   }
 }
 
 // SQLite's result codes (https://www.sqlite.org/rescode.html) that speak of the database, not of one statement.
 const databaseErrors: ReadonlySet<number> = new Set([5, 7, 8, 10, 11, 13, 14, 26]);
 
-const endsTheGroup = (error: unknown): boolean => {
-  if (error instanceof MvmError || !(error instanceof Error)) return false;
+const endsTheGroup = (error: unknown): boolean => databaseErrors.has(sqliteCode(error));
+
+/** The primary code of an error of SQLite; 0 for another one. */
+const sqliteCode = (error: unknown): number => {
+  if (error instanceof MvmError || !(error instanceof Error)) return 0;
   // The low byte is the primary code of an extended one.
-  return 'errcode' in error && typeof error.errcode === 'number' && databaseErrors.has(error.errcode & 0xff);
+  return 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
 };

@@ -178,6 +178,133 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       INSERT INTO counters VALUES ('compacted', 0);
     `,
   },
+  {
+    // A job that may run already is made ready by the first claims, as one whose time has come.
+    name: 'queues, lanes, deadlines, unique keys, dependencies and labels',
+    sql: `
+      CREATE TABLE queues (name TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE rates (
+        queue TEXT NOT NULL,
+        key TEXT NOT NULL,
+        slot INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (queue, key, slot)
+      ) WITHOUT ROWID;
+      CREATE TABLE flows (
+        id INTEGER PRIMARY KEY,
+        queue TEXT NOT NULL,
+        key TEXT NOT NULL,
+        turn INTEGER NOT NULL,
+        UNIQUE (queue, key)
+      );
+      CREATE TABLE lanes (
+        id INTEGER PRIMARY KEY,
+        flow INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        requires TEXT NOT NULL,
+        UNIQUE (flow, kind, requires)
+      );
+      INSERT INTO flows VALUES (1, 'default', '', 0);
+      INSERT INTO lanes VALUES (1, 1, 'workflow', ''), (2, 1, 'payload', '');
+      ALTER TABLE jobs ADD COLUMN lane INTEGER NOT NULL DEFAULT 1;
+      ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN deadline_at INTEGER;
+      ALTER TABLE jobs ADD COLUMN attempt_at INTEGER;
+      ALTER TABLE jobs ADD COLUMN cancel_at INTEGER;
+      ALTER TABLE jobs ADD COLUMN attempts_forgiven INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN dependencies_left INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN has_dependents INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE content ADD COLUMN options TEXT;
+      UPDATE jobs SET lane = 2 - durable, rank = CASE WHEN run_at < 9007199254740991 THEN run_at ELSE updated_at END;
+      DROP INDEX jobs_ready;
+      CREATE INDEX jobs_ready ON jobs (lane, rank, number) WHERE ready = 1;
+      CREATE INDEX jobs_due ON jobs (run_at) WHERE ready = 0 AND state IN ('pending', 'waiting') AND strikes < 2;
+      CREATE INDEX jobs_deadline ON jobs (deadline_at) WHERE deadline_at IS NOT NULL;
+      CREATE TABLE uniques (key TEXT PRIMARY KEY, job INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;
+      CREATE TABLE dependencies (awaited INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (awaited, job)) WITHOUT ROWID;
+      CREATE INDEX dependencies_job ON dependencies (job);
+      CREATE TABLE labels (
+        kind TEXT NOT NULL,
+        label TEXT NOT NULL,
+        job INTEGER NOT NULL,
+        PRIMARY KEY (kind, label, job)
+      ) WITHOUT ROWID;
+    `,
+  },
+  {
+    name: 'schedules',
+    sql: `
+      CREATE TABLE schedules (
+        name TEXT PRIMARY KEY,
+        spec TEXT NOT NULL,
+        next_at INTEGER,
+        last_at INTEGER,
+        last_job TEXT,
+        skipped INTEGER NOT NULL,
+        error_code TEXT,
+        error_message TEXT
+      ) WITHOUT ROWID;
+    `,
+  },
+  {
+    name: 'retention',
+    sql: `
+      CREATE INDEX jobs_over ON jobs (state, updated_at, number) WHERE state IN ('completed', 'failed', 'cancelled');
+      CREATE INDEX labels_job ON labels (job);
+      CREATE INDEX uniques_job ON uniques (job);
+    `,
+  },
+  {
+    name: 'webhooks',
+    sql: `
+      CREATE TABLE webhooks (
+        name TEXT PRIMARY KEY,
+        spec TEXT NOT NULL,
+        change INTEGER NOT NULL,
+        dropped INTEGER NOT NULL,
+        error TEXT
+      ) WITHOUT ROWID;
+    `,
+  },
+  {
+    name: 'snapshots',
+    sql: `
+      CREATE TABLE snapshots (
+        job INTEGER PRIMARY KEY,
+        attempt INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        runtime TEXT NOT NULL,
+        image_hash TEXT NOT NULL,
+        seal BLOB NOT NULL,
+        bytes BLOB NOT NULL
+      );
+    `,
+  },
+  {
+    name: 'blobs',
+    sql: `
+      CREATE TABLE blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, kept_at INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX blobs_kept ON blobs (kept_at);
+      CREATE TABLE blob_refs (job INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (job, hash)) WITHOUT ROWID;
+      CREATE INDEX blob_refs_hash ON blob_refs (hash);
+    `,
+  },
+  {
+    name: 'moves',
+    sql: `
+      CREATE TABLE moves (job INTEGER PRIMARY KEY, worker TEXT NOT NULL);
+      CREATE INDEX moves_worker ON moves (worker);
+    `,
+  },
+  {
+    name: 'traces',
+    sql: `
+      ALTER TABLE content ADD COLUMN trace TEXT;
+    `,
+  },
 ];
 
 /**

@@ -1,24 +1,21 @@
 /** What can be read from the store, and what comes back: rows, not yet made into what the API shows. */
-import type { DeployedModule, InboxItem, JobState, JournalBatch } from '@mvm-ci/protocol';
+import type { DeployedModule, InboxItem, JobFilter, JournalBatch, StoredSnapshot } from '@mvm-ci/protocol';
 import type { CounterValues } from '../machine/counters.ts';
 import type { JobRow } from '../machine/job-row.ts';
 import type { LeaseEffect } from '../machine/effects.ts';
 import type { NodeRecord } from '../machine/node-table.ts';
+import type { ScheduleRecord } from '../machine/schedule-table.ts';
 import type { TicketRecord } from '../machine/ticket-table.ts';
+import type { WebhookRecord } from '../machine/webhook-table.ts';
+import type { KeepRule } from './prunable.ts';
+import type { QueueState } from './queue-state.ts';
+import type { WhyFacts } from './why-facts.ts';
 
 /** A read. In `jobs` and `changes`, inputs and results longer than a list takes are null. */
 export type Query =
   | { readonly type: 'job'; readonly id: string }
   /** Newest first, below the number `before`. */
-  | {
-      readonly type: 'jobs';
-      /** `live`: not over yet. */
-      readonly state: JobState | 'live' | null;
-      /** Only runs of modules of this name. @default of all */
-      readonly module?: string | undefined;
-      readonly before: number | null;
-      readonly limit: number;
-    }
+  | { readonly type: 'jobs'; readonly filter: JobFilter; readonly before: number | null; readonly limit: number }
   /** The latest state of each job that changed after `after`, by change. */
   | { readonly type: 'changes'; readonly after: number; readonly limit: number }
   | { readonly type: 'counters' }
@@ -29,14 +26,28 @@ export type Query =
       readonly attempt: number | null;
       readonly part?: JournalPart | undefined;
     }
+  /** The snapshot of an attempt. */
+  | { readonly type: 'snapshot'; readonly id: string; readonly attempt: number }
   /** Items of a job's inbox above `after`, lowest first. */
   | { readonly type: 'inbox'; readonly id: string; readonly after: number; readonly limit: number }
   /** The jobs that a job's attempts started, oldest first. */
   | { readonly type: 'children'; readonly parent: string; readonly limit: number }
+  | { readonly type: 'why'; readonly id: string }
+  | { readonly type: 'prunable'; readonly rules: readonly KeepRule[]; readonly limit: number }
+  | ClusterQuery;
+
+/** A read of what is no job. */
+export type ClusterQuery =
   | { readonly type: 'modules' }
+  /** By name. */
+  | { readonly type: 'schedules' }
+  | { readonly type: 'webhooks' }
   | { readonly type: 'module'; readonly hash: string }
+  | { readonly type: 'blob'; readonly hash: string }
   | { readonly type: 'module-file'; readonly hash: string }
   | { readonly type: 'nodes' }
+  /** Queues that have ready or running jobs, or settings. */
+  | { readonly type: 'queues' }
   /** The latest first. */
   | { readonly type: 'tickets' }
   | { readonly type: 'leases' };
@@ -66,6 +77,8 @@ export interface StoredJournal {
 export interface StoredLease extends LeaseEffect {
   readonly attempt: number;
   readonly cancelReason: string | null;
+  /** Whether its holder was asked to give the job back. */
+  readonly isMoved: boolean;
 }
 
 /** What a query answers; `type` is the query's. */
@@ -75,12 +88,20 @@ export type Answer =
   | { readonly type: 'changes'; readonly rows: readonly JobRow[] }
   | { readonly type: 'counters'; readonly counters: CounterValues }
   | { readonly type: 'journal'; readonly journal: StoredJournal | null }
+  | { readonly type: 'snapshot'; readonly snapshot: StoredSnapshot | null }
   | { readonly type: 'inbox'; readonly items: readonly InboxItem[] }
   | { readonly type: 'children'; readonly rows: readonly JobRow[] }
+  | { readonly type: 'webhooks'; readonly webhooks: readonly WebhookRecord[] }
+  | { readonly type: 'schedules'; readonly schedules: readonly ScheduleRecord[] }
   | { readonly type: 'modules'; readonly modules: readonly DeployedModule[] }
+  /** Its length; null: it is not kept. */
+  | { readonly type: 'blob'; readonly bytes: number | null }
   | { readonly type: 'module'; readonly module: DeployedModule | null }
   | { readonly type: 'module-file'; readonly file: Uint8Array | null }
   | { readonly type: 'nodes'; readonly nodes: readonly NodeRecord[] }
+  | { readonly type: 'queues'; readonly queues: readonly QueueState[] }
+  | { readonly type: 'prunable'; readonly ids: readonly string[] }
+  | { readonly type: 'why'; readonly facts: WhyFacts | null }
   | { readonly type: 'tickets'; readonly tickets: readonly TicketRecord[] }
   | { readonly type: 'leases'; readonly leases: readonly StoredLease[] };
 

@@ -1,8 +1,9 @@
 /** Answers queries from a connection of its own, which sees only what is committed. */
-import { isFinal, jobStates, type InboxItem } from '@mvm-ci/protocol';
+import type { InboxItem, StoredSnapshot } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { controlLimits } from '../limits.ts';
-import { bytes, number, text, textOrNull } from '../machine/column.ts';
+import { bytes, number, text, textOrNull, type Row } from '../machine/column.ts';
+import { readBlobBytes } from '../machine/blob-table.ts';
 import { storedCounters } from '../machine/counters.ts';
 import { inboxItem, inboxSql } from '../machine/inbox-table.ts';
 import { jobRecord, jobRow, type JobRecord, type JobRow } from '../machine/job-row.ts';
@@ -10,11 +11,16 @@ import { jobRowSql } from '../machine/job-table.ts';
 import { deployedModule, deployedModuleSql } from '../machine/module-table.ts';
 import { nodeRecord } from '../machine/node-table.ts';
 import { repinnedModuleSql } from '../machine/repin-table.ts';
+import { scheduleRecord } from '../machine/schedule-table.ts';
+import { snapshotSql, storedSnapshot } from '../machine/snapshot-table.ts';
+import { webhookRecord } from '../machine/webhook-table.ts';
 import { ticketRecord } from '../machine/ticket-table.ts';
+import { searchSql } from './job-search.ts';
 import { readPart, type AttemptPlace } from './journal-part.ts';
-import type { Answer, Query, StoredJournal, StoredLease } from './query.ts';
-
-const liveStates = jobStates.filter((state) => !isFinal(state));
+import { readPrunable } from './prunable.ts';
+import { readQueues } from './queue-state.ts';
+import { readWhyFacts } from './why-facts.ts';
+import type { Answer, ClusterQuery, Query, StoredJournal, StoredLease } from './query.ts';
 
 const listed = (column: string): string =>
   `CASE WHEN octet_length(${column}) <= ${controlLimits.listedTextBytesMax} THEN ${column} END AS ${column}`;
@@ -23,7 +29,8 @@ const listSql = `
   SELECT number, id, state, durable, attempt, epoch, lost_leases, strikes, claimed_at, claimed_entries, resumes, run_at, worker, incarnation, bare,
     cancel_reason, journal_entries, journal_bytes, journal_hash, progress_percent, progress_text, ${listed('result')},
     error_code, error_message, completed_by, finished_epoch, finished_by, outcome_hash, updated_at, change, parent, parent_attempt, detached,
-    has_children, inbox_last, inbox_items, ${listed('response')}, reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
+    has_children, inbox_last, inbox_items, lane, priority, rank, ready, timed, deadline_at, attempt_at, cancel_at, attempts_forgiven,
+    dependencies_left, has_dependents, options, trace, ${listed('response')}, reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
     backoff_max_ms, created_at, content_hash
   FROM jobs JOIN content USING (number)`;
 
@@ -48,29 +55,54 @@ export class Reader {
         return { type: 'counters', counters: storedCounters(this.#db) };
       case 'journal':
         return { type: 'journal', journal: this.#journal(query) };
+      case 'snapshot':
+        return { type: 'snapshot', snapshot: this.#snapshot(query) };
       case 'inbox':
         return { type: 'inbox', items: this.#inbox(query) };
       case 'children':
         return { type: 'children', rows: this.#children(query) };
+      case 'prunable':
+        return { type: 'prunable', ids: readPrunable((sql) => this.#prepared(sql), query.rules, query.limit) };
+      case 'why':
+        return { type: 'why', facts: readWhyFacts((sql) => this.#prepared(sql), query.id) };
+      default:
+        return this.#answerAboutCluster(query);
+    }
+  }
+
+  #answerAboutCluster(query: ClusterQuery): Answer {
+    switch (query.type) {
+      case 'queues':
+        return { type: 'queues', queues: readQueues((sql) => this.#prepared(sql)) };
+      case 'webhooks':
+        return { type: 'webhooks', webhooks: this.#all('SELECT * FROM webhooks ORDER BY name').map(webhookRecord) };
+      case 'schedules':
+        return { type: 'schedules', schedules: this.#all('SELECT * FROM schedules ORDER BY name').map(scheduleRecord) };
       case 'modules':
         return {
           type: 'modules',
-          modules: this.#prepared(`${deployedModuleSql} ORDER BY d.number DESC`).all().map(deployedModule),
+          modules: this.#all(`${deployedModuleSql} ORDER BY d.number DESC`).map(deployedModule),
         };
       case 'module':
         return { type: 'module', module: this.#module(query.hash) };
+      case 'blob':
+        return { type: 'blob', bytes: readBlobBytes((sql) => this.#prepared(sql), query.hash) };
       case 'module-file':
         return { type: 'module-file', file: this.#file(query.hash) };
       case 'nodes':
-        return { type: 'nodes', nodes: this.#prepared('SELECT * FROM nodes ORDER BY joined_at').all().map(nodeRecord) };
+        return { type: 'nodes', nodes: this.#all('SELECT * FROM nodes ORDER BY joined_at').map(nodeRecord) };
       case 'tickets':
         return {
           type: 'tickets',
-          tickets: this.#prepared('SELECT * FROM tickets ORDER BY created_at DESC, id').all().map(ticketRecord),
+          tickets: this.#all('SELECT * FROM tickets ORDER BY created_at DESC, id').map(ticketRecord),
         };
       case 'leases':
         return { type: 'leases', leases: this.#leases() };
     }
+  }
+
+  #all(sql: string): readonly Row[] {
+    return this.#prepared(sql).all();
   }
 
   #job(id: string): JobRow | null {
@@ -79,27 +111,12 @@ export class Reader {
   }
 
   // Why `+?`: see `job-table.ts`.
-  #jobs(query: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
-    const before = query.before ?? Number.MAX_SAFE_INTEGER;
-    if (query.state === 'live' || query.module !== undefined) return this.#filtered(query, before);
-    const rows =
-      query.state === null
-        ? this.#prepared(`${listSql} WHERE number < ? ORDER BY number DESC LIMIT +?`).all(before, query.limit)
-        : this.#prepared(`${listSql} WHERE state = ? AND number < ? ORDER BY number DESC LIMIT +?`).all(
-            query.state,
-            before,
-            query.limit,
-          );
-    return rows.map(jobRow);
-  }
-
-  // By publish order, whatever there is in between: `+` keeps SQLite from sorting all jobs of a state for each page.
-  #filtered({ state, module, limit }: Extract<Query, { type: 'jobs' }>, before: number): readonly JobRow[] {
-    const states = state === 'live' ? liveStates : state === null ? jobStates : [state];
-    const wanted = `+state IN (${states.map((one) => `'${one}'`).join(', ')})`;
-    const prefix = module === undefined ? '' : `${module}@`;
-    const sql = `${listSql} WHERE ${wanted} AND substr(coalesce(workflow, ''), 1, ?) = ? AND number < ? ORDER BY number DESC LIMIT +?`;
-    return this.#prepared(sql).all(prefix.length, prefix, before, limit).map(jobRow);
+  #jobs({ filter, before, limit }: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
+    const { where, parameters } = searchSql(filter, before ?? Number.MAX_SAFE_INTEGER);
+    const sql = `${listSql} WHERE ${where} ORDER BY number DESC LIMIT +?`;
+    return this.#prepared(sql)
+      .all(...parameters, limit)
+      .map(jobRow);
   }
 
   #changes(query: Extract<Query, { type: 'changes' }>): readonly JobRow[] {
@@ -136,6 +153,11 @@ export class Reader {
     return this.#prepared(inboxSql).all(number(job, 'number'), after, limit).map(inboxItem);
   }
 
+  #snapshot({ id, attempt }: Extract<Query, { type: 'snapshot' }>): StoredSnapshot | null {
+    const row = this.#prepared(snapshotSql).get(id, attempt);
+    return row === undefined ? null : storedSnapshot(row);
+  }
+
   #children({ parent, limit }: Extract<Query, { type: 'children' }>): readonly JobRow[] {
     return this.#prepared(`${listSql} WHERE parent = ? ORDER BY number LIMIT +?`).all(parent, limit).map(jobRow);
   }
@@ -151,10 +173,7 @@ export class Reader {
   }
 
   #leases(): readonly StoredLease[] {
-    return this.#prepared(`SELECT * FROM jobs WHERE state IN ('claimed', 'in_progress')`)
-      .all()
-      .map(jobRecord)
-      .map(storedLease);
+    return this.#all(leasesSql).map((row) => storedLease(jobRecord(row), number(row, 'moved') === 1));
   }
 
   #prepared(sql: string): StatementSync {
@@ -166,7 +185,11 @@ export class Reader {
   }
 }
 
-const storedLease = (job: JobRecord): StoredLease => ({
+const leasesSql = `
+  SELECT *, number IN (SELECT job FROM moves) AS moved FROM jobs WHERE state IN ('claimed', 'in_progress')`;
+
+const storedLease = (job: JobRecord, isMoved: boolean): StoredLease => ({
+  isMoved,
   job: job.id,
   epoch: job.epoch,
   attempt: job.attempt,

@@ -26,3 +26,16 @@ export interface Store {
 
 /** Called with the effects of each committed command, before its reply is handed out. */
 export type EffectListener = (effects: Effects) => void;
+
+/** What a group of commands took: a transaction and its sync. */
+export interface GroupFacts {
+  readonly commands: number;
+  readonly refused: number;
+  /** From its first command to the end of its sync. */
+  readonly ms: number;
+  /** The commit alone, with its sync. */
+  readonly commitMs: number;
+}
+
+/** Called after each group, when its effects and replies have been handed out. */
+export type GroupListener = (facts: GroupFacts) => void;

@@ -2,8 +2,10 @@
 import type { ErrorRecord } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Command } from '../machine/command.ts';
-import type { CommandOutcome } from './group-commit.ts';
+import type { SparseEffects } from '../machine/effects.ts';
+import type { Reply } from '../machine/reply.ts';
 import type { Answer, Query } from './query.ts';
+import type { GroupFacts } from './store.ts';
 
 /** How a database thread is started. */
 export interface ThreadStart {
@@ -17,9 +19,20 @@ export const threadStartSchema: z.ZodType<ThreadStart> = z.object({
   path: z.string(),
 });
 
+/** A command, and the number by which its outcome is told. */
+export interface CommandRequest {
+  readonly id: number;
+  readonly command: Command;
+}
+
+/** A command's outcome without the effects that it did not have. */
+export type SentOutcome =
+  | { readonly ok: true; readonly reply: Reply; readonly effects: SparseEffects }
+  | { readonly ok: false; readonly error: ErrorRecord };
+
 /** To a thread. */
 export type ThreadRequest =
-  | { readonly type: 'command'; readonly id: number; readonly command: Command }
+  | { readonly type: 'commands'; readonly requests: readonly CommandRequest[] }
   | { readonly type: 'query'; readonly id: number; readonly query: Query }
   | { readonly type: 'close' };
 
@@ -32,5 +45,10 @@ export type QueryOutcome =
 export type ThreadReport =
   | { readonly type: 'ready' }
   | { readonly type: 'refused'; readonly error: ErrorRecord }
-  | { readonly type: 'applied'; readonly ids: readonly number[]; readonly outcomes: readonly CommandOutcome[] }
+  | {
+      readonly type: 'applied';
+      readonly ids: readonly number[];
+      readonly outcomes: readonly SentOutcome[];
+      readonly facts: GroupFacts;
+    }
   | { readonly type: 'answered'; readonly id: number; readonly outcome: QueryOutcome };

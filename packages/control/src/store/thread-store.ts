@@ -3,16 +3,26 @@
  *
  * 1. Effects are handed out after the commit and before the replies of the same group (I2).
  * 2. When a thread ends unasked, everything that waits is refused with UNAVAILABLE, and so is all that follows.
+ * 3. The commands of one turn of the event loop go to the writer in one message: what was sent together is in one transaction
+ *    (but for `groupCommandsMax`), and waking a thread costs as much as a command.
  */
 import { errorFromRecord, mvmError } from '@mvm-ci/protocol';
 import { Worker } from 'node:worker_threads';
 import { controlLimits } from '../limits.ts';
 import type { Command } from '../machine/command.ts';
+import { wholeEffects } from '../machine/effects.ts';
 import { isReplyTo, type Reply, type ReplyTo } from '../machine/reply.ts';
-import type { CommandOutcome } from './group-commit.ts';
 import { isAnswerTo, type Answer, type AnswerTo, type Query } from './query.ts';
-import type { CommandOf, EffectListener, QueryOf, Store } from './store.ts';
-import type { QueryOutcome, ThreadReport, ThreadRequest, ThreadStart } from './thread-message.ts';
+import type { CommandOf, EffectListener, GroupListener, QueryOf, Store } from './store.ts';
+import { atTurnEnd } from '../system-turn.ts';
+import type {
+  CommandRequest,
+  QueryOutcome,
+  SentOutcome,
+  ThreadReport,
+  ThreadRequest,
+  ThreadStart,
+} from './thread-message.ts';
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void;
@@ -24,6 +34,8 @@ export interface ThreadStoreOptions {
   /** The database file; made when it isn't there. */
   readonly path: string;
   readonly onEffects: EffectListener;
+  /** @default nobody counts */
+  readonly onGroup?: GroupListener | undefined;
 }
 
 /**
@@ -34,23 +46,27 @@ export interface ThreadStoreOptions {
 export const openThreadStore = async (options: ThreadStoreOptions): Promise<Store> => {
   const writer = await startThread({ role: 'writer', path: options.path });
   const reader = await startThread({ role: 'reader', path: options.path });
-  return new ThreadStore({ writer, reader, onEffects: options.onEffects });
+  const { onEffects, onGroup = () => undefined } = options;
+  return new ThreadStore({ writer, reader, onEffects, onGroup });
 };
 
 class ThreadStore implements Store {
   readonly #writer: Worker;
   readonly #reader: Worker;
   readonly #onEffects: EffectListener;
+  readonly #onGroup: GroupListener;
   readonly #commands: Map<number, Waiting<Reply>> = new Map();
   readonly #queries: Map<number, Waiting<Answer>> = new Map();
+  #outbox: CommandRequest[] = [];
   #lastId = 0;
   #state: 'open' | 'broken' | 'closed' = 'open';
   #closing: Promise<void> | undefined;
 
-  constructor(parts: { writer: Worker; reader: Worker; onEffects: EffectListener }) {
+  constructor(parts: { writer: Worker; reader: Worker; onEffects: EffectListener; onGroup: GroupListener }) {
     this.#writer = parts.writer;
     this.#reader = parts.reader;
     this.#onEffects = parts.onEffects;
+    this.#onGroup = parts.onGroup;
     this.#listen(parts.writer, this.#commands);
     this.#listen(parts.reader, this.#queries);
   }
@@ -63,7 +79,7 @@ class ThreadStore implements Store {
     const id = this.#nextId();
     const reply = await new Promise<Reply>((resolve, reject) => {
       this.#commands.set(id, { resolve, reject });
-      send(this.#writer, { type: 'command', id, command });
+      this.#post({ id, command });
     });
     const { type } = command;
     if (isReplyTo<T>(type, reply)) return reply;
@@ -92,15 +108,28 @@ class ThreadStore implements Store {
     if (this.#state === 'open') {
       this.#state = 'closed';
       send(this.#reader, { type: 'close' });
+      this.#flush();
       send(this.#writer, { type: 'close' });
     }
     await Promise.all(ended);
   }
 
+  #post(request: CommandRequest): void {
+    if (this.#outbox.length === 0) atTurnEnd(() => this.#flush());
+    this.#outbox.push(request);
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0) return;
+    send(this.#writer, { type: 'commands', requests: this.#outbox });
+    this.#outbox = [];
+  }
+
   #receive(report: ThreadReport): void {
     switch (report.type) {
       case 'applied':
-        return this.#settleGroup(report.ids, report.outcomes);
+        this.#settleGroup(report.ids, report.outcomes);
+        return this.#onGroup(report.facts);
       case 'answered':
         return settleQuery(take(this.#queries, report.id), report.outcome);
       case 'ready':
@@ -109,8 +138,8 @@ class ThreadStore implements Store {
     }
   }
 
-  #settleGroup(ids: readonly number[], outcomes: readonly CommandOutcome[]): void {
-    for (const outcome of outcomes) if (outcome.ok) this.#onEffects(outcome.effects);
+  #settleGroup(ids: readonly number[], outcomes: readonly SentOutcome[]): void {
+    for (const outcome of outcomes) if (outcome.ok) this.#onEffects(wholeEffects(outcome.effects));
     for (const [index, id] of ids.entries()) {
       const outcome = outcomes[index];
       const waiting = take(this.#commands, id);

@@ -82,6 +82,17 @@ suite('the description', () => {
       assert.ok(described.responses['200'].content);
     }
     const listed = column(body.paths['/queue/list'].get.parameters, 'name');
-    assert.deepEqual(listed, ['state', 'module', 'limit', 'after']);
+    assert.deepEqual(listed, [
+      'state',
+      'module',
+      'queue',
+      'key',
+      'tag',
+      'error',
+      'since_ms',
+      'until_ms',
+      'limit',
+      'after',
+    ]);
   });
 });

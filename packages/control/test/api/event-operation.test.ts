@@ -43,6 +43,18 @@ suite('the event stream', () => {
     await events.cancel();
   });
 
+  test('is not open for a HEAD, which has no body to read', async () => {
+    await using plane = await TestPlane.open();
+    for (let asked = 0; asked <= controlLimits.eventStreamsMax; asked += 1) {
+      const { status, headers } = await plane.call('HEAD', '/queue/events');
+      assert.deepEqual([status, headers.get('content-type')], [200, 'text/event-stream']);
+    }
+    const events = await EventReader.open(plane, '/queue/events');
+    await publish(plane, 'a');
+    assert.equal(await events.job(), '1 a pending');
+    await events.cancel();
+  });
+
   test('says that it is still there when nothing happens', async () => {
     await using plane = await TestPlane.open();
     const events = await EventReader.open(plane, '/queue/events');

@@ -170,6 +170,10 @@ suite('a node', () => {
     const { error } = (await plane.call('POST', '/nodes/two/allow')).body;
     assert.deepEqual(column(error.details.candidates, 'node'), [id('2'), '1'.repeat(63) + '2']);
     assert.ok(String(error.message).includes(`${id('2')} (two)`));
+    // One of the two has left: the other one is meant.
+    await plane.packed('/peer/leave', { incarnation: 'i1' }, peer(id('2')));
+    assert.equal(await found('two'), 'two');
+    assert.equal((await plane.call('POST', '/nodes/two/drain')).body.node, '1'.repeat(63) + '2');
   });
 
   test('keeps the operator’s name when it joins under another, also after a restart', async () => {
@@ -218,5 +222,16 @@ suite('a node', () => {
     assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [false, true]);
     await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [] }, peer(id('1')));
     assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, true]);
+  });
+
+  test('is gone then too when its last word came after its last heartbeat', async () => {
+    await using plane = await twoWorkers();
+    const { leaseMs, heartbeatMs } = plane.core.periods;
+    await plane.call('POST', '/queue/publish', { body: { job_id: 'a', workflow: 'crawler' } });
+    await claim(plane, id('1'));
+    plane.clock.advance(heartbeatMs - 1);
+    await plane.packed('/peer/inbox', { job: 'a', epoch: 1, after: 0 }, peer(id('1')));
+    plane.clock.advance(leaseMs - heartbeatMs + 1 + controlLimits.expiryGranularityMs);
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [false, true]);
   });
 });

@@ -1,4 +1,4 @@
-import { limits, pack, peerProtocol } from '@mvm-ci/protocol';
+import { limits, pack, peerProtocol, peerProtocols } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -42,6 +42,7 @@ suite('join', () => {
       node: '1'.repeat(64),
       cluster: plane.core.cluster,
       role: 'worker',
+      protocol: peerProtocol,
       leaseMs,
       heartbeatMs,
       idleHeartbeatMs,
@@ -53,10 +54,26 @@ suite('join', () => {
     assert.deepEqual([node.node, node.name, node.jobs], ['1'.repeat(64), '1'.repeat(10), 0]);
   });
 
-  test('refuses another protocol, and an operator, who has no node id', async () => {
+  test('agrees on the newest version that both speak, and refuses a node when there is none', async () => {
     await using plane = await TestPlane.open();
-    const other = await plane.packed('/peer/join', { protocol: peerProtocol + 1, incarnation: 'i1' }, n1);
-    assert.deepEqual([other.status, other.body.error.code], [400, 'INVALID_ARGUMENT']);
+    await plane.core.tickets.keepOwn(token);
+    const join = (protocol: number, protocolNewest?: number): ReturnType<TestPlane['call']> =>
+      plane.packed('/peer/join', { protocol, protocolNewest, incarnation: 'i1', token }, n1);
+    const { oldest, newest } = peerProtocols;
+    assert.equal((await join(oldest)).body.protocol, oldest);
+    assert.equal((await join(oldest, newest)).body.protocol, newest);
+    assert.equal((await join(newest, newest + 7)).body.protocol, newest);
+    const refused = await join(newest + 1, newest + 2);
+    assert.deepEqual([refused.status, refused.body.error.code], [400, 'VERSION_UNSUPPORTED']);
+    assert.match(String(refused.body.error.message), /upgrade the control plane$/);
+    assert.deepEqual(refused.body.error.details, {
+      control_plane: { oldest, newest },
+      node: { oldest: newest + 1, newest: newest + 2 },
+    });
+  });
+
+  test('refuses an operator, who has no node id', async () => {
+    await using plane = await TestPlane.open();
     const operator = await plane.packed('/peer/join', { protocol: peerProtocol, incarnation: 'i1' });
     assert.deepEqual([operator.status, operator.body.error.code], [403, 'FORBIDDEN']);
   });
@@ -67,6 +84,30 @@ suite('join', () => {
     const headers = { 'content-type': 'application/msgpack', 'content-encoding': 'zstd' };
     const refused = await plane.call('POST', '/peer/join', { body: bomb, headers, caller: n1 });
     assert.deepEqual([bomb.length < 1_000, refused.status], [true, 413]);
+  });
+});
+
+suite('leave', () => {
+  const seen = async (plane: TestPlane): Promise<readonly unknown[]> => {
+    const [node] = (await plane.call('GET', '/nodes')).body;
+    const stats = await plane.call('GET', '/queue/stats');
+    const why = await plane.call('GET', '/queue/why/a');
+    return [Boolean(node.alive), Number(stats.body.workers), JSON.stringify(why.body)];
+  };
+
+  test('ends a worker’s presence at once, but not that of the process that came after it', async () => {
+    await using plane = await joinedPlane();
+    await claim(plane);
+    await publish(plane, 'a');
+    const leave = (incarnation: string): ReturnType<TestPlane['call']> =>
+      plane.packed('/peer/leave', { incarnation }, n1);
+    assert.equal((await leave('i0')).status, 200);
+    const [isAlive, workers] = await seen(plane);
+    assert.deepEqual([isAlive, workers], [true, 2]);
+    assert.equal((await leave('i1')).status, 200);
+    const [isStillAlive, left, why] = await seen(plane);
+    assert.deepEqual([isStillAlive, left], [false, 1]);
+    assert.match(String(why), /no worker/i);
   });
 });
 

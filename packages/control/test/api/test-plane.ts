@@ -150,7 +150,12 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const logger: Logger = { info: () => {}, warn: () => {}, error: (fields) => void this.logged.push(fields) };
+    const logger: Logger = {
+      debug: () => {},
+      info: () => {},
+      warn: () => {},
+      error: (fields) => void this.logged.push(fields),
+    };
     this.#core = await openCore({
       clock: this.clock,
       random: systemRandom,

@@ -12,6 +12,8 @@ const content = {
   backoffInitialMs: 0,
   backoffFactor: 1,
   backoffMaxMs: 0,
+  options: null,
+  trace: null,
   hash: new Uint8Array(),
 };
 const row = (job: string): ClaimedRow => ({
@@ -24,9 +26,10 @@ const row = (job: string): ClaimedRow => ({
   journalEntries: 0,
   content,
 });
+const plain = { kind: 'workflow', queue: 'default', requires: [] };
 const available = (count: number, runAt: number | null = null): Effects => ({
   ...noEffects(1),
-  available: count,
+  available: new Map(count === 0 ? [] : [['', { ...plain, count, left: null, module: null }]]),
   runAt,
 });
 
@@ -44,7 +47,10 @@ class Bench {
     claim: async (wish) => {
       this.tries += 1;
       const jobs = this.jobs.splice(0, wish.capacity);
+      // The commit says what it left.
+      const left = this.jobs.length;
       await this.#gate;
+      this.queue.follow({ ...available(0), available: new Map([['', { ...plain, count: 0, left, module: null }]]) });
       if (this.failing) throw new Error('the disk is full');
       return jobs.map(row);
     },
@@ -62,6 +68,10 @@ class Bench {
     const wish = {
       worker,
       incarnation: 'i1',
+      kinds: ['workflow'],
+      tags: [],
+      queues: null,
+      modules: [],
       capacity: 1,
       waitMs: 10_000,
       signal: new AbortController().signal,
@@ -119,6 +129,90 @@ suite('the claim queue', () => {
     assert.deepEqual(bench.given, ['w1:a', 'w2:b', 'w3:c']);
   });
 
+  test('claims what a command will make available right behind it, and lets nobody else look at its commit', async () => {
+    const bench = new Bench();
+    const [first, second] = ['w1', 'w2'].map((worker) => bench.claim(worker));
+    await turn();
+    const tries = bench.tries;
+    bench.jobs.push('a');
+    const end = bench.queue.expect(available(1).available);
+    assert.equal(bench.tries, tries + 1);
+    bench.queue.follow(available(1));
+    end(true);
+    await first;
+    await turn();
+    assert.deepEqual(bench.given, ['w1:a']);
+    // A claim that got all that it asked for has another one look, as ever.
+    assert.ok(bench.tries <= tries + 2);
+    await bench.publish('b');
+    await second;
+    assert.deepEqual(bench.given, ['w1:a', 'w2:b']);
+  });
+
+  test('misses no job after a command was refused from which one was expected', async () => {
+    const bench = new Bench();
+    const claim = bench.claim('w1');
+    await turn();
+    const end = bench.queue.expect(available(1).available);
+    await turn();
+    end(false);
+    assert.deepEqual(bench.given, []);
+    await bench.publish('a');
+    await claim;
+    assert.deepEqual(bench.given, ['w1:a']);
+  });
+
+  test('misses no job that came in the same commit in which an expected one did not', async () => {
+    const bench = new Bench();
+    const claim = bench.claim('w1');
+    await turn();
+    const end = bench.queue.expect(available(1).available);
+    bench.jobs.push('a');
+    // Another command's: the claim that was sent for the expected job came before it.
+    bench.queue.follow(available(1));
+    end(false);
+    await claim;
+    assert.deepEqual(bench.given, ['w1:a']);
+  });
+
+  test('tries a worker again that is called while its claim is under way', async () => {
+    const bench = new Bench();
+    const release = bench.hold();
+    const claim = bench.claim('w1');
+    // It came too early for the job that is kept for it.
+    bench.queue.follow({ ...available(0), called: ['w1'] });
+    bench.jobs.push('kept');
+    release();
+    await claim;
+    assert.deepEqual([bench.given, bench.tries], [['w1:kept'], 2]);
+  });
+
+  test('nudges whoever has waited longest for jobs of a kind', async () => {
+    const bench = new Bench();
+    const other = bench.claim('w1', { kinds: ['handler:mail'] });
+    const claims = ['w2', 'w3'].map((worker) => bench.claim(worker));
+    await turn();
+    bench.queue.nudge('workflow');
+    await turn();
+    assert.deepEqual(bench.given, ['w2:']);
+    bench.queue.stop();
+    await Promise.all([other, ...claims]);
+  });
+
+  test('does not miss an expected job when an earlier claim comes back with nothing', async () => {
+    const bench = new Bench();
+    const release = bench.hold();
+    const claim = bench.claim('w1');
+    bench.jobs.push('a');
+    const end = bench.queue.expect(available(1).available);
+    release();
+    await turn();
+    bench.queue.follow(available(1));
+    end(true);
+    await claim;
+    assert.deepEqual(bench.given, ['w1:a']);
+  });
+
   test('tries again at the time when the next job may run', async () => {
     const bench = new Bench();
     const claim = bench.claim('w1');
@@ -131,6 +225,37 @@ suite('the claim queue', () => {
     bench.clock.advance(1);
     await claim;
     assert.deepEqual(bench.given, ['w1:a']);
+  });
+
+  test('lets the next one look when a time came and the first was given all that it asked for', async () => {
+    const bench = new Bench();
+    const all = [bench.claim('w1'), bench.claim('w2')];
+    await turn();
+    bench.queue.follow(available(0, bench.clock.wallMs() + 500));
+    bench.jobs.push('a');
+    const before = bench.tries;
+    bench.clock.advance(500);
+    await turn();
+    assert.deepEqual([bench.given, bench.tries - before], [['w1:a'], 2]);
+    bench.queue.stop();
+    await Promise.all(all);
+  });
+
+  test('lets one of each kind of worker look when a time came, as it may be for any of them', async () => {
+    const bench = new Bench();
+    const all = [
+      bench.claim('w1', { capacity: 2, queues: ['other'] }),
+      bench.claim('w2', { capacity: 2 }),
+      bench.claim('w3', { capacity: 2 }),
+    ];
+    await turn();
+    const before = bench.tries;
+    bench.queue.follow(available(0, bench.clock.wallMs() + 500));
+    bench.clock.advance(500);
+    await turn();
+    assert.equal(bench.tries - before, 2);
+    bench.queue.stop();
+    await Promise.all(all);
   });
 
   test('answers with nothing when the time is over, and without waiting when none was asked for', async () => {
@@ -200,6 +325,17 @@ suite('the claim queue', () => {
     assert.deepEqual(bench.given, ['may have it:suspect']);
     bench.queue.stop();
     await Promise.all(all);
+  });
+
+  test('answers a request with nothing that is dismissed while its claim is under way', async () => {
+    const bench = new Bench();
+    const release = bench.hold();
+    const claim = bench.claim('w1');
+    await turn();
+    bench.queue.dismiss(({ worker }) => worker === 'w1');
+    release();
+    await claim;
+    assert.deepEqual(bench.given, ['w1:']);
   });
 
   test('gives nothing to a worker that fell silent: its place goes to the next', async () => {

@@ -69,7 +69,7 @@ suite('the lease keeper', () => {
 
   test('ends nothing in the grace time after a start, and keeps what is extended in it', () => {
     const { keeper, clock, expired } = new Bench();
-    const stored = { ...w1, attempt: 1, epoch: 3, bare: false, cancelReason: null };
+    const stored = { ...w1, attempt: 1, epoch: 3, bare: false, cancelReason: null, isMoved: false };
     keeper.load([
       { ...stored, job: 'a' },
       { ...stored, job: 'b' },
@@ -84,7 +84,7 @@ suite('the lease keeper', () => {
   test('without a grace time ends all leases of the process before at once, but those of bare claims', () => {
     const bench = new Bench();
     const keeper = bench.keeperWith({ startGraceMs: 0 });
-    const stored = { ...w1, attempt: 1, epoch: 3, cancelReason: null };
+    const stored = { ...w1, attempt: 1, epoch: 3, cancelReason: null, isMoved: false };
     keeper.load([
       { ...stored, job: 'a', bare: false },
       { ...stored, job: 'b', bare: true },
@@ -93,9 +93,26 @@ suite('the lease keeper', () => {
     assert.deepEqual(bench.expired, [{ job: 'a', epoch: 3 }]);
   });
 
+  test('asks for a job that is to go on elsewhere at every heartbeat, also after a restart, until it was given back', () => {
+    const { keeper } = new Bench();
+    keeper.load([{ ...w1, attempt: 1, job: 'b', epoch: 1, bare: false, cancelReason: null, isMoved: true }]);
+    const effects = claimed({});
+    effects.moves.push({ job: 'a', epoch: 1 });
+    keeper.follow(effects);
+    const [a, b] = [
+      { job: 'a', epoch: 1 },
+      { job: 'b', epoch: 1 },
+    ];
+    for (const _ of [1, 2]) assert.deepEqual(keeper.heartbeat(w1, [a, b]).giveBack, [a, b]);
+    keeper.follow({ ...noEffects(1), released: [a] });
+    assert.deepEqual(keeper.heartbeat(w1, [b]).giveBack, [b]);
+    keeper.follow(claimed({}, { epoch: 2 }));
+    assert.equal(keeper.heartbeat(w1, [{ job: 'a', epoch: 2 }]).giveBack, undefined);
+  });
+
   test('names a cancellation at every heartbeat, also after a restart, until the lease is over', () => {
     const { keeper } = new Bench();
-    keeper.load([{ ...w1, attempt: 1, job: 'b', epoch: 1, bare: false, cancelReason: 'stored' }]);
+    keeper.load([{ ...w1, attempt: 1, job: 'b', epoch: 1, bare: false, cancelReason: 'stored', isMoved: false }]);
     const effects = claimed({});
     effects.cancels.push({ job: 'a', epoch: 1, reason: 'enough' }, { job: 'a', epoch: 2, reason: 'of another epoch' });
     keeper.follow(effects);

@@ -3,21 +3,26 @@
  * no acknowledged job is lost, epochs only grow, one outcome is accepted for each epoch, what is over stays as it is, and
  * journals are whole.
  */
-import { chainStart, isFinal, readBatches, type JobState } from '@mvm-ci/protocol';
+import { chainStart, defaultBackoff, isFinal, readBatches, type JobState } from '@mvm-ci/protocol';
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
-import type { Command } from '../../src/machine/command.ts';
+import type { Command, PublishCommand } from '../../src/machine/command.ts';
 import type { JobRow } from '../../src/machine/job-row.ts';
+import { contentHash } from '../../src/queue/content-hash.ts';
+import { outcomeHash } from '../../src/queue/outcome-hash.ts';
 import { openDatabase, openForReading } from '../../src/store/database.ts';
+import { examine } from '../../src/store/examination.ts';
 import { GroupCommit, type CommandOutcome } from '../../src/store/group-commit.ts';
 import { Reader } from '../../src/store/reader.ts';
 import { TemporaryFolder } from '../fixtures/temporary-folder.ts';
 import { append, claimRuns, deployCrawler, finish, oneEntryBatch, publishRuns } from './commands.ts';
 
 const ids = ['a', 'b', 'c'];
+/** Jobs without a workflow, for those who report without an epoch. */
+const payloads = ['p', 'q'];
 const workers = ['w1', 'w2'];
 
 const job = fc.constantFrom(...ids);
@@ -26,7 +31,14 @@ const worker = fc.constantFrom(...workers);
 const offset = fc.constantFrom(0, 0, 0, 0, -1, 1);
 
 const actionArbitrary = fc.oneof(
-  fc.record({ type: fc.constant('publish' as const), job }),
+  fc.record({ type: fc.constant('publish' as const), job: fc.constantFrom(...ids, ...payloads) }),
+  fc.record({ type: fc.constant('claim-bare' as const), worker }),
+  fc.record({
+    type: fc.constant('report' as const),
+    job: fc.constantFrom(...payloads),
+    worker: fc.option(worker),
+    status: fc.constantFrom('claimed' as const, 'in_progress' as const, 'completed' as const, 'failed' as const),
+  }),
   fc.record({ type: fc.constant('claim' as const), worker, capacity: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant('append' as const), job, worker, epoch: offset, seq: offset }),
   fc.record({
@@ -38,8 +50,8 @@ const actionArbitrary = fc.oneof(
     retryable: fc.boolean(),
     result: fc.constantFrom('1', '2'),
   }),
-  fc.record({ type: fc.constant('expire' as const), job, epoch: offset }),
-  fc.record({ type: fc.constant('cancel' as const), job }),
+  fc.record({ type: fc.constant('expire' as const), job: fc.constantFrom(...ids, ...payloads), epoch: offset }),
+  fc.record({ type: fc.constant('cancel' as const), job: fc.constantFrom(...ids, ...payloads) }),
   fc.record({ type: fc.constant('compact' as const), jobsMax: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant('restart' as const) }),
   fc.record({ type: fc.constant('tick' as const), ms: fc.constantFrom(1, 1_000, 40_000) }),
@@ -72,8 +84,12 @@ class History implements Disposable {
         this.#at += action.ms;
         return;
       case 'publish':
-        if (this.#run(publishRuns(this.#at, [action.job], 3)).ok) this.#acknowledged.add(action.job);
+        if (this.#run(publishOne(this.#at, action.job)).ok) this.#acknowledged.add(action.job);
         return;
+      case 'claim-bare':
+        return this.#claimBare(action);
+      case 'report':
+        return this.#report(action);
       case 'claim':
         return this.#claim(action);
       case 'append':
@@ -98,6 +114,12 @@ class History implements Disposable {
       this.#checkJob(row);
     }
     this.#checkCounters();
+  }
+
+  /** Demands that everything in the database agrees. @returns how many jobs are over, and how many claims there were */
+  end(): { readonly ended: number; readonly epochs: number } {
+    assert.deepEqual(examine(this.#readerDb).findings, []);
+    return { ended: this.#ends.size, epochs: [...this.#epochs.values()].reduce((sum, epoch) => sum + epoch, 0) };
   }
 
   [Symbol.dispose](): void {
@@ -133,6 +155,33 @@ class History implements Disposable {
     for (const claimed of outcome.reply.jobs) {
       assert.ok(claimed.epoch > (this.#epochs.get(claimed.job) ?? 0), 'a claim raises the epoch');
     }
+  }
+
+  #claimBare(action: Extract<Action, { type: 'claim-bare' }>): void {
+    const outcome = this.#run({ ...action, at: this.#at });
+    assert.ok(outcome.ok && outcome.reply.type === 'claim-bare');
+    const { row } = outcome.reply;
+    if (row === null) return;
+    assert.ok(row.epoch > (this.#epochs.get(row.id) ?? 0), 'a bare claim raises the epoch');
+    assert.ok(payloads.includes(row.id), 'a bare claim takes payload jobs only');
+  }
+
+  #report({ job: id, worker: name, status }: Extract<Action, { type: 'report' }>): void {
+    const before = this.#row(id);
+    const outcome = this.#run({
+      type: 'report',
+      at: this.#at,
+      job: id,
+      worker: name,
+      status,
+      result: '1',
+      error: null,
+      outcomeHash: outcomeHash({ type: 'completed', result: '1' }),
+      jitter: 0.5,
+    });
+    // The same end again is no news.
+    if (!outcome.ok || (before !== null && isFinal(before.state) && before.state === status)) return;
+    this.#demandHolder(before, name ?? before?.worker ?? '', before?.epoch ?? 0);
   }
 
   #append(action: Extract<Action, { type: 'append' }>): void {
@@ -191,6 +240,12 @@ class History implements Disposable {
   }
 }
 
+const publishOne = (at: number, id: string): PublishCommand => {
+  if (!payloads.includes(id)) return publishRuns(at, [id], 3);
+  const content = { reference: null, input: '1', attemptsMax: 3, backoff: defaultBackoff };
+  return { type: 'publish', at, jobs: [{ id, ...content, hash: contentHash(content) }], pendingJobsMax: 1_000 };
+};
+
 const outcomeOf = (action: Extract<Action, { type: 'finish' }>): Parameters<typeof finish>[2][number]['outcome'] => {
   if (action.outcome === 'completed') return { type: 'completed', result: action.result };
   if (action.outcome !== 'failed') return { type: action.outcome };
@@ -205,15 +260,21 @@ const isAccepted = (outcome: CommandOutcome): boolean =>
 
 suite('the state machine under random histories', () => {
   test('loses no acknowledged job, never lowers an epoch, and accepts one outcome for each epoch', () => {
+    const first = [...ids, ...payloads].map((id) => ({ type: 'publish', job: id }) as const);
+    const happened = { ended: 0, epochs: 0 };
     fc.assert(
-      fc.property(fc.array(actionArbitrary, { minLength: 5, maxLength: 60 }), (actions) => {
+      fc.property(fc.array(actionArbitrary, { minLength: 5, maxLength: 60, size: 'max' }), (actions) => {
         using history = new History();
-        for (const action of [{ type: 'publish', job: 'a' } as const, ...actions]) {
+        for (const action of [...first, ...actions]) {
           history.step(action);
           history.check();
         }
+        const { ended, epochs } = history.end();
+        happened.ended += ended;
+        happened.epochs += epochs;
       }),
       { numRuns: 150 },
     );
+    assert.ok(happened.ended > 100 && happened.epochs > 300, `${JSON.stringify(happened)}: too little happened`);
   });
 });

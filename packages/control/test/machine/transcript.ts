@@ -1,6 +1,11 @@
 /**
- * Runs transcripts of the state machine: blocks of commands, a line of dashes, and what they answer. Times are relative
- * to the start and move by `tick`.
+ * Runs transcripts of the state machine (`transcripts/*.txt`). A transcript is blocks with an empty line between them: commands, a line
+ * `----`, and what they answered, which is written by the machine (`REWRITE=1`) and reviewed by people. `#` begins a remark.
+ *
+ * A command is a verb, plain words and `name=value` pairs: `claim w1/i1 capacity=2`, `finish a failed epoch=2 by=w2`. What is not said is
+ * the first: epoch 1, attempt 1, worker w1. Times are ms from the start and move by `tick MS` alone. `state ID…` and `inbox ID…` look and
+ * change nothing; `restart` opens the database anew, as after a crash: all that is kept in memory is made from the tables again.
+ * Answers that begin with two blanks are effects: what the shell does after the commit.
  */
 import {
   blake3,
@@ -8,33 +13,30 @@ import {
   chainStart,
   defaultBackoff,
   encodeModule,
+  jobOptionShape,
   jobStates,
   moduleHash,
-  MvmError,
   nodeRoles,
+  optionsText,
+  queueChangeSchema,
   type FinishOutcome,
-  type InboxItem,
   type InternalEffect,
+  type JobOptions,
   type JobState,
   type JournalBatch,
 } from '@mvm-ci/protocol';
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
 import { apply } from '../../src/machine/apply.ts';
 import type { Command } from '../../src/machine/command.ts';
-import type { Effects } from '../../src/machine/effects.ts';
 import { inboxItem, inboxSql } from '../../src/machine/inbox-table.ts';
-import type { JobRecord } from '../../src/machine/job-row.ts';
-import type { NodeRecord } from '../../src/machine/node-table.ts';
 import { openTables, type Tables } from '../../src/machine/tables.ts';
-import { neverMs } from '../../src/machine/transition.ts';
-import type { TicketRecord } from '../../src/machine/ticket-table.ts';
-import type { Reply } from '../../src/machine/reply.ts';
 import { contentHash } from '../../src/queue/content-hash.ts';
 import { outcomeHash } from '../../src/queue/outcome-hash.ts';
 import { migrate } from '../../src/store/migration.ts';
+import { bodyText, effectText, errorText, replyText, start, stateText } from './transcript-text.ts';
 
-const start = 1_000_000;
 const encoder = new TextEncoder();
 
 /** One line: a verb, plain words, and `name=value` pairs. */
@@ -47,7 +49,7 @@ interface Line {
 /** A state machine that is driven by text. */
 export class Transcript {
   readonly #db: DatabaseSync = new DatabaseSync(':memory:');
-  readonly #tables: Tables;
+  #tables: Tables;
   /** Hash of each batch that was ever sent, by job, attempt and the entry after it. */
   readonly #chain: Map<string, Uint8Array> = new Map();
   #at = start;
@@ -75,6 +77,11 @@ export class Transcript {
       this.#at += Number(line.words[0]);
       return [`at ${this.#at - start}`];
     }
+    if (line.verb === 'restart') {
+      this.#tables.counters.save();
+      this.#tables = openTables(this.#db);
+      return ['restarted'];
+    }
     if (line.verb === 'inbox') return line.words.flatMap((id) => this.#inbox(id));
     if (line.verb === 'state') return line.words.map((id) => stateText(this.#tables.jobs.get(id)));
     return this.#apply(this.#command(line));
@@ -89,6 +96,8 @@ export class Transcript {
 
   #apply(command: Command): readonly string[] {
     const before = this.#tables.counters.snapshot();
+    this.#tables.lanes.begin();
+    this.#tables.queues.begin();
     this.#db.exec('SAVEPOINT command');
     try {
       const { reply, effects } = apply(this.#tables, command);
@@ -97,6 +106,8 @@ export class Transcript {
     } catch (error) {
       this.#db.exec('ROLLBACK TO command; RELEASE command');
       this.#tables.counters.restore(before);
+      this.#tables.lanes.undo();
+      this.#tables.queues.undo();
       return [errorText(error)];
     }
   }
@@ -112,7 +123,8 @@ export class Transcript {
         return publishCommand(line, at);
       case 'claim': {
         const [name = '', incarnation = ''] = first.split('/');
-        return { type: 'claim', at, worker: name, incarnation, capacity: numberOf(line, 'capacity', 1) };
+        const ability = { tags: namesOf(line, 'tags') ?? [], queues: namesOf(line, 'queues') ?? null };
+        return { type: 'claim', at, worker: name, incarnation, capacity: numberOf(line, 'capacity', 1), ...ability };
       }
       case 'claim-bare':
         return { type: 'claim-bare', at, worker: first };
@@ -140,7 +152,21 @@ export class Transcript {
       case 'report':
         return reportCommand(line, at);
       case 'cancel':
-        return { type: 'cancel', at, job: first, reason: second };
+        return { type: 'cancel', at, job: first, reason: second, graceMs: numberOrNull(line, 'grace') };
+      case 'deadlines':
+        return { type: 'expire-deadlines', at, jitter: numberOf(line, 'jitter', 1) };
+      case 'queue':
+        return { type: 'set-queue', at, queue: first, change: queueChangeSchema.parse(JSON.parse(second)) };
+      case 'schedule':
+        return { type: 'set-schedule', at, name: first, spec: '{}', nextAt: timeOf(line, 'next'), schedulesMax: 2 };
+      case 'unschedule':
+        return { type: 'delete-schedule', at, name: first };
+      case 'fire':
+        return fireCommand(line, at);
+      case 'prune':
+        return { type: 'prune', at, jobs: line.words };
+      case 'retry':
+        return { type: 'retry', at, jobs: line.words };
       case 'compact':
         return { type: 'compact', at, before: at - numberOf(line, 'after', 0), jobsMax: numberOf(line, 'jobs', 100) };
       case 'repin': {
@@ -236,14 +262,79 @@ const deployCommand = (reference: string, at: number, line: Line): Command => {
   };
 };
 
+/** `fire NAME at next=NUMBER job=ID`: without a job the time was missed. */
+const fireCommand = (line: Line, at: number): Command => {
+  const [name = '', scheduledFor = ''] = line.words;
+  const id = line.pairs.get('job');
+  const overlap = (['skip', 'allow', 'cancel', 'queue'] as const).find((one) => one === line.pairs.get('overlap'));
+  const content = {
+    reference: line.pairs.get('workflow') ?? 'crawler',
+    input: 'null',
+    attemptsMax: 1,
+    backoff: defaultBackoff,
+    options: null,
+  };
+  return {
+    type: 'fire-schedule',
+    at,
+    name,
+    scheduledFor: start + Number(scheduledFor),
+    nextAt: timeOf(line, 'next'),
+    job: id === undefined ? null : { id, ...content, hash: contentHash(content) },
+    overlap: overlap ?? 'skip',
+    pendingJobsMax: 1_000,
+  };
+};
+
+/** A time that the line names, counted from the start. */
+const timeOf = (line: Line, name: string): number | null =>
+  line.pairs.has(name) ? start + numberOf(line, name, 0) : null;
+
 const publishCommand = (line: Line, at: number): Command => {
   const reference = line.pairs.get('workflow') ?? null;
   const attemptsMax = numberOf(line, 'attempts', 1);
-  const content = { reference, input: line.pairs.get('input') ?? 'null', attemptsMax, backoff: defaultBackoff };
+  const options = optionsText(jobOptions(line));
+  const content = {
+    reference,
+    input: line.pairs.get('input') ?? 'null',
+    attemptsMax,
+    backoff: defaultBackoff,
+    options,
+  };
   const hash = contentHash(content);
   const jobs = line.words.map((id) => ({ id, ...content, hash }));
   return { type: 'publish', at, jobs, pendingJobsMax: numberOf(line, 'room', 1_000) };
 };
+
+/** The options that the line names; `run_at` counts from the start. */
+const jobOptions = (line: Line): JobOptions => {
+  const number = (name: string): number | undefined => (line.pairs.has(name) ? numberOf(line, name, 0) : undefined);
+  const runAt = number('run_at');
+  const key = line.pairs.get('unique');
+  const unique = { key, window_ms: number('window'), policy: line.pairs.get('policy') };
+  const [requires, tags, after] = ['requires', 'tags', 'after'].map((name) => namesOf(line, name));
+  const fields = {
+    queue: line.pairs.get('queue'),
+    priority: number('priority'),
+    key: line.pairs.get('key'),
+    requires,
+    tags,
+    after,
+    delay_ms: number('delay'),
+    run_at_ms: runAt === undefined ? undefined : start + runAt,
+    start_timeout_ms: number('start_timeout'),
+    attempt_timeout_ms: number('attempt_timeout'),
+    timeout_ms: number('timeout'),
+    unique: key === undefined ? undefined : unique,
+    on_dependency_failure: line.pairs.get('on_failure'),
+  };
+  return z.object(jobOptionShape).parse(fields);
+};
+
+const namesOf = (line: Line, name: string): readonly string[] | undefined => line.pairs.get(name)?.split(',');
+
+const numberOrNull = (line: Line, name: string): number | null =>
+  line.pairs.has(name) ? numberOf(line, name, 0) : null;
 
 const ticketCommand = (line: Line, at: number): Command => {
   const [token = ''] = line.words;
@@ -302,79 +393,8 @@ const outcomeOf = (line: Line): FinishOutcome => {
   }
   const code = line.pairs.get('code') === 'OUTCOME_UNKNOWN' ? 'OUTCOME_UNKNOWN' : 'WORKFLOW_FAILED';
   const error = { code, message: line.pairs.get('message') ?? 'thrown' } as const;
-  return { type: 'failed', error, retryable: kind === 'failed-retryable' };
-};
-
-const replyText = (reply: Reply): readonly string[] => {
-  switch (reply.type) {
-    case 'publish':
-      return reply.jobs.map((job) => `${job.job_id} ${job.status} ${job.created ? 'created' : 'known'}`);
-    case 'claim':
-      return reply.jobs.length === 0
-        ? ['none']
-        : reply.jobs.map(
-            (job) =>
-              `${job.job} epoch=${job.epoch} attempt=${job.attempt} ${job.workflow} entries=${job.journalEntries}`,
-          );
-    case 'claim-bare':
-      return [reply.row === null ? 'none' : stateText(reply.row)];
-    case 'report':
-    case 'cancel':
-      return [stateText(reply.row)];
-    case 'append':
-    case 'finish':
-      return reply.results.map((result) =>
-        result.ok
-          ? ['ok', ...(result.refused ?? []).map((item) => `refused: ${item.number} ${bodyText(item)}`)].join('; ')
-          : `${result.error.code}: ${result.error.message}`,
-      );
-    case 'send-message':
-      return [`number ${reply.number} ${reply.created ? 'created' : 'known'}`];
-    case 'deploy':
-      return [`${reply.module.name}@${reply.module.version} ${reply.created ? 'created' : 'known'}`];
-    case 'compact':
-      return [`${reply.rows} batches packed, ${reply.seen} jobs seen`];
-    case 'repin':
-      return reply.results.map(({ job_id: id, result }) => `${id} ${result}`);
-    case 'join':
-      return [`${reply.known ? 'known' : 'let in'}: ${nodeText(reply.node)}`];
-    case 'create-ticket':
-    case 'revoke-ticket':
-      return [ticketText(reply.ticket)];
-    case 'ban-node':
-    case 'allow-node':
-    case 'rename-node':
-      return [nodeText(reply.node)];
-    case 'expire':
-    case 'touch-nodes':
-    case 'found':
-      return ['ok'];
-  }
-};
-
-const effectText = (effects: Effects): readonly string[] => [
-  ...effects.leases.map(
-    (lease) =>
-      `  lease ${lease.job}/${lease.epoch} to ${lease.worker}${lease.bare ? ' (bare)' : `/${lease.incarnation}`}`,
-  ),
-  ...effects.released.map((lease) => `  lease ${lease.job}/${lease.epoch} over`),
-  ...effects.cancels.map((lease) => `  tell the holder of ${lease.job}/${lease.epoch} to cancel: ${lease.reason}`),
-  ...(effects.available > 0 ? [`  ${effects.available} available`] : []),
-  ...(effects.runAt === null ? [] : [`  next at ${effects.runAt - start}`]),
-  ...effects.finals.map((job) => `  ${job} is over`),
-  ...effects.inboxes.map((job) => `  news for ${job}`),
-  ...effects.responses.map((job) => `  ${job} responded`),
-];
-
-const bodyText = ({ body }: InboxItem): string => {
-  switch (body.type) {
-    case 'message':
-      return `message ${body.messageType} ${body.data}${body.from === null ? '' : ` from ${body.from}`}`;
-    case 'child':
-      return `child ${body.job} ${JSON.stringify(body.outcome)}`;
-    case 'refused':
-      return `call ${body.call} refused: ${body.error.code}`;
-  }
+  const retryAfterMs = numberOrNull(line, 'after') ?? undefined;
+  return { type: 'failed', error, retryable: kind === 'failed-retryable', retryAfterMs };
 };
 
 /** `consume=1,2 start=child/workflow/call[/detached] tell=job/type/call respond=value`; `start` and `tell` may name several, by commas. */
@@ -393,50 +413,3 @@ const internalOf = (line: Line): readonly InternalEffect[] => [
 ];
 
 const listOf = (line: Line, name: string): readonly string[] => line.pairs.get(name)?.split(',') ?? [];
-
-const errorText = (error: unknown): string => {
-  if (error instanceof MvmError) return `${error.code}: ${error.message}`;
-  throw error;
-};
-
-const nodeText = ({ node, name, role, tags, ticket, bannedAt, banReason }: NodeRecord): string =>
-  [
-    node,
-    name === node ? '' : `name=${name}`,
-    role,
-    tags.length === 0 ? '' : `tags=${tags.join(',')}`,
-    `by ${ticket}`,
-    bannedAt === null ? '' : `banned at ${bannedAt - start}${banReason ? `: ${banReason}` : ''}`,
-  ]
-    .filter((part) => part !== '')
-    .join(' ');
-
-const ticketText = ({ id, role, tags, uses, usesMax, expiresAt, revokedAt }: TicketRecord): string =>
-  [
-    id,
-    role,
-    tags.length === 0 ? '' : `tags=${tags.join(',')}`,
-    `uses=${uses}/${usesMax ?? 'any'}`,
-    expiresAt === null ? '' : `expires at ${expiresAt - start}`,
-    revokedAt === null ? '' : `revoked at ${revokedAt - start}`,
-  ]
-    .filter((part) => part !== '')
-    .join(' ');
-
-const stateText = (job: JobRecord): string =>
-  [
-    `${job.id} ${job.state} epoch=${job.epoch} attempt=${job.attempt}`,
-    job.worker === null ? '' : `worker=${job.worker}`,
-    job.journalEntries === 0 ? '' : `entries=${job.journalEntries}`,
-    job.lostLeases === 0 ? '' : `lost=${job.lostLeases}`,
-    job.resumes === 0 ? '' : `resumes=${job.resumes}`,
-    job.state === 'waiting' ? (job.runAt === neverMs ? 'wakes=never' : `wakes=${job.runAt - start}`) : '',
-    job.parent === null ? '' : `parent=${job.parent}/${job.parentAttempt}${job.isDetached ? ' detached' : ''}`,
-    job.state === 'pending' && job.runAt > start ? `run_at=${job.runAt - start}` : '',
-    job.cancelReason === null ? '' : `cancel=${job.cancelReason}`,
-    job.result === null ? '' : `result=${job.result}`,
-    job.errorCode === null ? '' : `error=${job.errorCode}`,
-    `change=${job.change}`,
-  ]
-    .filter((part) => part !== '')
-    .join(' ');

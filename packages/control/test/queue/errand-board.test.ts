@@ -24,6 +24,18 @@ const open = (): {
 };
 
 suite('errands', () => {
+  test('whose journal comes in parts are for workers that read parts, and are known while they are taken', async () => {
+    const { board, signal } = open();
+    const asked = board.ask({ ...what, next: 7 }, signal);
+    assert.equal(board.take(false), undefined);
+    const taken = board.take();
+    const id = taken?.id ?? '';
+    assert.equal(board.taken(id), taken);
+    board.settle(id, { verdict });
+    await asked;
+    assert.throws(() => board.taken(id), { code: 'INVALID_TRANSITION' });
+  });
+
   test('are given to one worker each, the oldest first, whose verdict is the answer', async () => {
     const { board, calls, signal, clock } = open();
     const first = board.ask(what, signal);
@@ -49,6 +61,29 @@ suite('errands', () => {
     await lost;
     board.settle(errand?.id ?? '', { verdict });
     assert.equal(clock.pending, 0);
+  });
+
+  test('that ask a workflow go before replays, and their answer is what the worker says', async () => {
+    const { board, signal } = open();
+    const replayed = board.ask(what, signal);
+    assert.equal(board.hasOpenQuery, false);
+    const asked = board.query({ ...what, job: 'b', query: { name: 'total', args: 'null' } }, signal);
+    assert.equal(board.hasOpenQuery, true);
+    const [one, two] = [board.take(), board.take()];
+    assert.deepEqual([one?.job, one?.query?.name, two?.job, board.hasOpenQuery], ['b', 'total', 'a', false]);
+    board.settle(one?.id ?? '', { answer: '7' });
+    board.settle(two?.id ?? '', { verdict });
+    assert.deepEqual([await asked, await replayed], ['7', verdict]);
+  });
+
+  test('that ask a workflow are refused when the worker knows no queries', async () => {
+    const { board, signal } = open();
+    const asked = assert.rejects(
+      board.query({ ...what, query: { name: 'total', args: 'null' } }, signal),
+      unavailable(/knows no queries/),
+    );
+    board.settle(board.take()?.id ?? '', { verdict });
+    await asked;
   });
 
   test('fail as the worker says', async () => {

@@ -54,6 +54,23 @@ suite('group commit', () => {
     assert.deepEqual(content(mixed), content(one));
   });
 
+  test('forgets who held a job when the claim that gave it is refused', () => {
+    const db = memoryDatabase();
+    const group = new GroupCommit(db);
+    group.run([deployCrawler(1), publishRuns(2, ['whole', 'damaged'])]);
+    db.exec("UPDATE content SET entry = NULL WHERE number = (SELECT number FROM jobs WHERE id = 'damaged')");
+    const ends = { job: 'whole', epoch: 1, attempt: 1, outcome: { type: 'completed', result: '1' } } as const;
+    const [claimed, finished] = group.run([claimRuns(3, 'w1', 2), finish(4, 'w1', [ends])]);
+    assert.equal(claimed?.ok === false && claimed.error.code, 'INTERNAL');
+    assert.ok(finished?.ok === true && finished.reply.type === 'finish');
+    const [answer] = finished.reply.results;
+    assert.equal(answer?.ok === false && answer.error.code, 'STALE_LEASE');
+    assert.deepEqual(
+      { ...db.prepare("SELECT state, epoch FROM jobs WHERE id = 'whole'").get() },
+      { state: 'pending', epoch: 0 },
+    );
+  });
+
   test('compiles no statement again from one command to the next', () => {
     const db = memoryDatabase();
     const group = new GroupCommit(db);
@@ -71,6 +88,23 @@ suite('group commit', () => {
       [],
     );
     assert.deepEqual(compiled, []);
+  });
+
+  test('runs what was deployed last, though an earlier version was looked up before, and one whose commit failed', () => {
+    const db = memoryDatabase();
+    const group = new GroupCommit(db);
+    const moduleOf = (id: string): unknown =>
+      db.prepare('SELECT module FROM content JOIN jobs USING (number) WHERE id = ?').get(id)?.['module'];
+    const version = (number: string, hash: string): Command => ({ ...deployCrawler(1), version: number, hash });
+    group.run([version('1', 'first'), publishRuns(2, ['a'])]);
+    const pages = Number(db.prepare('PRAGMA page_count').get()?.['page_count']);
+    db.exec(`PRAGMA max_page_count = ${pages}`);
+    const many = Array.from({ length: 500 }, (_, index) => `job-${index}`);
+    const [lost] = group.run([version('2', 'lost'), publishRuns(3, many)]);
+    assert.equal(lost?.ok, false);
+    db.exec('PRAGMA max_page_count = 1000000');
+    group.run([version('2', 'second'), publishRuns(4, ['b'])]);
+    assert.deepEqual(['a', 'b'].map(moduleOf), ['first', 'second']);
   });
 
   test('refuses a bad command and keeps the others of its group', () => {

@@ -3,8 +3,13 @@ import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
 import { GroupCommit } from '../../src/store/group-commit.ts';
-import { readySql } from '../../src/machine/job-table.ts';
+import { journalEntries, logLines } from '../../src/queue/journal-view.ts';
+import { examine } from '../../src/store/examination.ts';
+import { Reader } from '../../src/store/reader.ts';
+import { readySql } from '../../src/machine/unclaimed-job.ts';
 import { migrate, migrations } from '../../src/store/migration.ts';
+import { claimRuns, finish, publishRuns } from '../machine/commands.ts';
+import { oldDatabase, oldInput, oldJobs, oldResult } from './old-database.ts';
 
 suite('migrations', () => {
   test('bring an empty database to the current schema, once', () => {
@@ -41,7 +46,7 @@ suite('migrations', () => {
       .prepare(`EXPLAIN QUERY PLAN ${readySql.replaceAll('?', '1')}`)
       .all()
       .map((row) => String(row['detail']));
-    assert.match(plan.join('; '), /USING INDEX jobs_ready \(durable=\? AND run_at<\?\)/);
+    assert.match(plan.join('; '), /USING INDEX jobs_ready \(lane=\?\)/);
     assert.doesNotMatch(plan.join('; '), /TEMP B-TREE/);
   });
 
@@ -87,4 +92,61 @@ suite('migrations', () => {
     ]);
     assert.equal(db.prepare("SELECT count(*) AS jobs FROM jobs WHERE id = 'a'").get()?.['jobs'], 1);
   });
+
+  for (let version = 1; version <= migrations.length; version += 1) {
+    test(`keep all that a database of version ${version} holds, and let its jobs go on`, () => {
+      using db = oldDatabase(version);
+      migrate(db);
+      assert.deepEqual(examine(db).findings, []);
+      const reader = new Reader(db);
+      assert.deepEqual(
+        oldJobs.map(({ id }) => readOldJob(reader, id)),
+        oldJobs,
+      );
+      demandLaterRows(reader, version);
+      const group = new GroupCommit(db);
+      const [claimed, again] = group.run([claimRuns(10, 'n2', 10), publishRuns(11, ['completed'], 2)]);
+      assert.ok(claimed?.ok === true && claimed.reply.type === 'claim');
+      assert.deepEqual(
+        claimed.reply.jobs.map(({ job, epoch }) => [job, epoch]),
+        [['ready', 1]],
+      );
+      assert.ok(again?.ok === true && again.reply.type === 'publish' && again.reply.jobs[0]?.created === false);
+      const held = { job: 'running', epoch: 3, attempt: 1 };
+      const [finished] = group.run([finish(12, 'n1', [{ ...held, outcome: { type: 'completed', result: '1' } }])]);
+      assert.deepEqual(finished?.ok === true && finished.reply, { type: 'finish', results: [{ ok: true }] });
+      assert.deepEqual(examine(db).findings, []);
+    });
+  }
 });
+
+/** What is left of an old job, after checking that its content and journal are what they were. */
+const readOldJob = (reader: Reader, id: string): unknown => {
+  const found = reader.answer({ type: 'job', id });
+  const stored = reader.answer({ type: 'journal', id, attempt: null });
+  assert.ok(found.type === 'job' && found.row !== null && stored.type === 'journal' && stored.journal !== null);
+  const { state, epoch, content, result } = found.row;
+  assert.equal(content.input, oldInput);
+  assert.equal(result, state === 'completed' ? oldResult : null);
+  const entries = journalEntries(id, stored.journal);
+  assert.deepEqual(
+    logLines(entries).map(({ text }) => text),
+    entries.map((_, seq) => `line ${seq}`),
+  );
+  return { id, state, reference: content.reference, epoch, entries: entries.length };
+};
+
+/** Tickets, messages, queues and schedules, as far as the version had them. */
+const demandLaterRows = (reader: Reader, version: number): void => {
+  const tickets = reader.answer({ type: 'tickets' });
+  assert.deepEqual(tickets.type === 'tickets' && tickets.tickets.map(({ id }) => id), ['010203040506']);
+  const modules = reader.answer({ type: 'modules' });
+  assert.deepEqual(modules.type === 'modules' && modules.modules.map(({ workflows }) => workflows), [['main']]);
+  const inbox = reader.answer({ type: 'inbox', id: 'running', after: 0, limit: 10 });
+  assert.equal(inbox.type === 'inbox' && inbox.items.length, version >= 3 ? 1 : 0);
+  const queues = reader.answer({ type: 'queues' });
+  const [queue] = queues.type === 'queues' ? queues.queues : [];
+  assert.equal(queue?.settings.concurrency ?? null, version >= 6 ? 5 : null);
+  const schedules = reader.answer({ type: 'schedules' });
+  assert.equal(schedules.type === 'schedules' && schedules.schedules.length, version >= 7 ? 1 : 0);
+};

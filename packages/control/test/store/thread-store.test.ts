@@ -78,7 +78,12 @@ suite('the store in its threads', () => {
     }
     if (writer.exitCode === null && writer.signalCode === null) await once(writer, 'exit');
     const store = await openThreadStore({ path, onEffects: () => {} });
-    const { rows } = await store.read<'jobs'>({ type: 'jobs', state: null, before: null, limit: 1_000_000 });
+    const { rows } = await store.read<'jobs'>({
+      type: 'jobs',
+      filter: {},
+      before: null,
+      limit: 1_000_000,
+    });
     const { counters } = await store.read<'counters'>({ type: 'counters' });
     await store.close();
     const stored = new Set(rows.map((row) => row.id));

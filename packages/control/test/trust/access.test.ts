@@ -25,7 +25,16 @@ GET  /queue/stats                 | ok     401       | join      no      ok     
 GET  /queue/status/:job           | ok     401       | join      ok      ok         ok     no
 POST /queue/status/:job           | ok     401       | join      ok      no         ok     no
 POST /queue/cancel/:job           | ok     401       | join      no      ok         ok     no
+POST /queue/move/:job             | ok     401       | join      no      no         ok     no
+POST /queue/cancel-many           | ok     401       | join      no      no         ok     no
+POST /queue/retry/:job            | ok     401       | join      no      ok         ok     no
+POST /queue/retry-many            | ok     401       | join      no      no         ok     no
+GET  /queue/why/:job              | ok     401       | join      no      ok         ok     no
+GET  /queue/queues                | ok     401       | join      no      ok         ok     no
+GET  /queue/queues/:queue         | ok     401       | join      no      ok         ok     no
+POST /queue/queues/:queue         | ok     401       | join      no      no         ok     no
 POST /queue/send/:job             | ok     401       | join      no      ok         ok     no
+POST /queue/query/:job            | ok     401       | join      no      ok         ok     no
 GET  /queue/children/:job         | ok     401       | join      no      ok         ok     no
 GET  /queue/journal/:job          | ok     401       | join      no      no         ok     no
 GET  /queue/journal-batches/:job  | ok     401       | join      no      no         ok     no
@@ -34,18 +43,31 @@ GET  /queue/logs/:job             | ok     401       | join      no      no     
 GET  /queue/logs/:job/events      | ok     401       | join      no      no         ok     no
 GET  /queue/events                | ok     401       | join      no      ok         ok     no
 POST /peer/join                   | no     401       | ok        ok      ok         ok     no
+POST /peer/leave                  | ok     401       | join      ok      no         ok     no
 POST /peer/claim                  | ok     401       | join      ok      no         ok     no
 POST /peer/heartbeat              | ok     401       | join      ok      no         ok     no
 POST /peer/append                 | ok     401       | join      ok      no         ok     no
 POST /peer/finish                 | ok     401       | join      ok      no         ok     no
 GET  /peer/journal/:job           | ok     401       | join      ok      no         ok     no
+POST /peer/snapshot               | ok     401       | join      ok      no         ok     no
 POST /peer/inbox                  | ok     401       | join      ok      no         ok     no
 POST /peer/errand                 | ok     401       | join      ok      no         ok     no
+GET  /peer/errand-journal/:errand | ok     401       | join      ok      no         ok     no
 GET  /peer/module/:hash           | ok     401       | join      ok      no         ok     no
 POST /peer/stream                 | no     401       | join      ok      ok         ok     no
 POST /engine/link                 | no     401       | join      ok      no         ok     no
+GET  /webhooks                    | ok     401       | join      no      no         ok     no
+POST /webhooks/:webhook           | ok     401       | join      no      no         ok     no
+POST /webhooks/:webhook/delete    | ok     401       | join      no      no         ok     no
+GET  /schedules                   | ok     401       | join      no      ok         ok     no
+GET  /schedules/:schedule         | ok     401       | join      no      ok         ok     no
+POST /schedules/:schedule         | ok     401       | join      no      no         ok     no
+POST /schedules/:schedule/delete  | ok     401       | join      no      no         ok     no
+POST /schedules/:schedule/trigger | ok     401       | join      no      no         ok     no
+POST /schedules/:schedule/backfill | ok     401       | join      no      no         ok     no
 GET  /nodes                       | ok     401       | join      no      no         ok     no
 POST /nodes/:node/ban             | ok     401       | join      no      no         ok     no
+POST /nodes/:node/drain           | ok     401       | join      no      no         ok     no
 POST /nodes/:node/allow           | ok     401       | join      no      no         ok     no
 POST /nodes/:node/rename          | ok     401       | join      no      no         ok     no
 GET  /tickets                     | ok     401       | join      no      no         ok     no
@@ -57,9 +79,14 @@ POST /modules/repin               | ok     401       | join      no      no     
 GET  /modules                     | ok     401       | join      no      no         ok     no
 GET  /modules/:hash               | ok     401       | join      no      no         ok     no
 GET  /modules/:hash/file          | ok     401       | join      no      no         ok     no
+GET  /blobs/:hash                 | ok     401       | join      no      ok         ok     no
+POST /blobs                       | ok     401       | join      no      ok         ok     no
+POST /peer/blob                   | ok     401       | join      ok      no         ok     no
+GET  /peer/blob/:hash             | ok     401       | join      ok      no         ok     no
 GET  /                            | ok     401       | join      ok      ok         ok     no
 GET  /healthz                     | ok     ok        | join      ok      ok         ok     no
 GET  /readyz                      | ok     ok        | join      ok      ok         ok     no
+GET  /metrics                     | ok     401       | join      no      no         ok     no
 GET  /openapi.json                | ok     401       | join      ok      ok         ok     no
 `;
 
@@ -69,6 +96,7 @@ const leaseTable = `
 POST /peer/heartbeat| kept                | lost                | FORBIDDEN           | lost                | lost
 POST /peer/append   | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
 GET  /peer/journal  | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
+POST /peer/snapshot | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
 POST /peer/inbox    | ok                  | STALE_LEASE         | FORBIDDEN           | STALE_LEASE         | STALE_LEASE
 GET  /queue/status  | ok                  | FORBIDDEN           | ok                  | ok                  | ok
 POST /queue/status  | INVALID_TRANSITION  | INVALID_TRANSITION  | FORBIDDEN           | INVALID_TRANSITION  | INVALID_TRANSITION
@@ -191,6 +219,14 @@ suite('every route', () => {
 
 const withWorker = (body: unknown): unknown => (typeof body === 'object' ? { ...body, worker: 'w9' } : body);
 
+const snapshot = {
+  entries: 1,
+  runtime: 'r',
+  imageHash: '00'.repeat(32),
+  bytes: new Uint8Array(1),
+  seal: new Uint8Array(32),
+};
+
 const onHeldJob = async (route: string, send: Send | undefined): Promise<string> => {
   assert.ok(send);
   const lease = { job: 'held', epoch: 1 };
@@ -204,6 +240,8 @@ const onHeldJob = async (route: string, send: Send | undefined): Promise<string>
       return itemCode(await send('POST', '/peer/append', { appends: [{ ...lease, attempt: 1, ...batch }] }));
     case 'GET  /peer/journal':
       return code(await send('GET', '/peer/journal/held?epoch=1'));
+    case 'POST /peer/snapshot':
+      return code(await send('POST', '/peer/snapshot', { ...lease, attempt: 1, snapshot }));
     case 'POST /peer/inbox':
       return code(await send('POST', '/peer/inbox', { ...lease, after: 0 }));
     case 'GET  /queue/status':

@@ -1,9 +1,15 @@
-import type { Answer, FetchIntent } from '@mvm-ci/protocol';
+import type { Answer, ByteSource, FetchIntent, TraceContext } from '@mvm-ci/protocol';
 
 /** A request to be sent: the guest's intent with the `Idempotency-Key` that goes with it. */
 export interface FetchOrder {
   readonly intent: FetchIntent;
   readonly key: string;
+  /** Whose blobs it reads and writes. */
+  readonly job: string;
+  /** Goes along as `traceparent` and `tracestate`, unless the guest has set a `traceparent`. @default neither is sent */
+  readonly trace?: TraceContext | undefined;
+  /** What a body passes through on its way into a blob. @default nothing */
+  readonly filter?: ((body: ByteSource) => ByteSource) | undefined;
 }
 
 /**

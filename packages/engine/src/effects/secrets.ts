@@ -4,10 +4,16 @@
  *
  *   1. A value leaves only in a request to a host that is allowed for it; any other request with its placeholder is refused, unsent.
  *   2. A request with a secret in it follows no redirect: where it leads, nobody has allowed.
- *   3. A value that comes back, in an answer's headers, body, URL or message, is turned into its placeholder again, where it is there as it
+ *   3. A value that comes back, in an answer's headers, body (also on its way into a blob), URL or message, is turned into its placeholder again, where it is there as it
  *      is: what the receiver has encoded otherwise is not found.
  */
-import { secretPlaceholder, secretPlaceholderPattern, type Answer, type FetchIntent } from '@mvm-ci/protocol';
+import {
+  secretPlaceholder,
+  secretPlaceholderPattern,
+  type Answer,
+  type ByteSource,
+  type FetchIntent,
+} from '@mvm-ci/protocol';
 import type { EffectPerformer } from './performer.ts';
 
 /** A secret that the operator keeps. */
@@ -29,7 +35,8 @@ export const withSecrets = (performer: EffectPerformer, secrets: Secrets): Effec
     const refusal = refusalOf(intent, names, secrets);
     if (refusal !== undefined) return { type: 'error', code: 'FORBIDDEN', message: refusal };
     const values = [...names].map((name): readonly [string, string] => [name, secrets[name]?.value ?? '']);
-    const answer = await performer.fetch({ ...order, intent: filled(intent, new Map(values)) }, options);
+    const filter = (body: ByteSource): ByteSource => hidden(body, values);
+    const answer = await performer.fetch({ ...order, intent: filled(intent, new Map(values)), filter }, options);
     return redacted(answer, values);
   },
 });
@@ -104,6 +111,21 @@ const hide = (text: string, values: readonly (readonly [string, string])[]): str
             .replaceAll(encodeURIComponent(value), secretPlaceholder(name)),
     text,
   );
+
+/** The same in bytes that come one after another: a value may begin in one piece and end in the next. */
+const hidden = async function* (body: ByteSource, values: readonly (readonly [string, string])[]): ByteSource {
+  const bytes = values.map(([name, value]): readonly [string, string] => [name, latin1Of(value)]);
+  // A placeholder is in place of a value at once, so what is held back is never a part of one.
+  const longest = Math.max(...bytes.map(([, value]) => encodeURIComponent(value).length));
+  let held = '';
+  for await (const piece of body) {
+    held = hide(held + latin1(piece), bytes);
+    const end = Math.max(0, held.length - longest + 1);
+    if (end > 0) yield fromLatin1(held.slice(0, end));
+    held = held.slice(end);
+  }
+  if (held !== '') yield fromLatin1(held);
+};
 
 /** Bytes as a text of one character each: placeholders and values are found in any bytes. */
 const latin1 = (bytes: Uint8Array): string =>

@@ -2,28 +2,63 @@
  * Requests of workflows. Every failure becomes an answer with a code and a message that names the cause; only an aborted
  * request rejects. The `fetch` is undici's, which Node's own is made of: only its package lets the time limits be set.
  */
-import type { Answer, FetchIntent } from '@mvm-ci/protocol';
-import { Agent, fetch, Headers, Request, type Response } from 'undici';
+import {
+  MvmError,
+  mvmError,
+  type Answer,
+  type BlobPort,
+  type BlobRef,
+  type ByteSource,
+  type FetchIntent,
+} from '@mvm-ci/protocol';
+import { Agent, fetch, Headers, Request, type BodyInit, type Response } from 'undici';
 import { engineLimits } from '../limits.ts';
 import type { EffectPerformer, FetchOrder } from './performer.ts';
 
 /** An intent has a deadline of its own; undici's would end a slow answer after 300 s. */
 const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
-/** Sends requests over the network of this machine. */
-export const systemFetch: EffectPerformer = {
-  fetch: async ({ intent, key }: FetchOrder, { signal }): Promise<Answer> => {
-    const request = readRequest(intent, key);
-    if (!(request instanceof Request)) return request;
+/** Sends requests over the network of this machine; with `blobs`, large bodies go into them and come from them. */
+export const networkFetch = (blobs?: BlobPort): EffectPerformer => ({
+  fetch: async (order, { signal }): Promise<Answer> => {
+    const { intent } = order;
     const deadline = AbortSignal.timeout(intent.timeoutMs);
+    const ending = { signal: AbortSignal.any([signal, deadline]) };
     try {
-      const response = await fetch(request, { signal: AbortSignal.any([signal, deadline]), dispatcher });
-      return await readResponse(response);
+      const place = { blobs: needsBlobs(intent) ? demandBlobs(blobs, intent) : undefined, ending };
+      const request = readRequest(order, await bodyOf(order, place));
+      if (!(request instanceof Request)) return request;
+      const response = await fetch(request, { ...ending, dispatcher });
+      return await readResponse(response, order, place);
     } catch (error) {
       signal.throwIfAborted();
-      return deadline.aborted ? deadlineAnswer(intent) : networkAnswer(intent, error);
+      if (deadline.aborted) return deadlineAnswer(intent);
+      return error instanceof MvmError ? errorAnswer(error.code, error.message) : networkAnswer(intent, error);
     }
   },
+});
+
+/** Sends requests over the network of this machine, which keeps no blobs. */
+export const systemFetch: EffectPerformer = networkFetch();
+
+/** Where blobs are for one request; undefined when it needs none. */
+interface Place {
+  readonly blobs: BlobPort | undefined;
+  readonly ending: { readonly signal: AbortSignal };
+}
+
+const needsBlobs = ({ into, bodyBlob }: FetchIntent): boolean => into !== undefined || bodyBlob !== undefined;
+
+const demandBlobs = (blobs: BlobPort | undefined, { method, url }: FetchIntent): BlobPort => {
+  if (blobs) return blobs;
+  throw mvmError('INVALID_ARGUMENT', `${method} ${url} can't be sent: this engine has no blobs to read or write`);
+};
+
+const bodyOf = async ({ intent, job }: FetchOrder, { blobs, ending }: Place): Promise<BodyInit | null> => {
+  const { body, bodyBlob } = intent;
+  if (bodyBlob === undefined || !blobs) return body && new Uint8Array(body);
+  const { source } = await blobs.open(job, bodyBlob, ending);
+  return ReadableStream.from(source);
 };
 
 /** Headers of one connection (RFC 9110 section 7.6.1), and those that `fetch` sets itself. */
@@ -42,10 +77,8 @@ const connectionHeaders: ReadonlySet<string> = new Set([
 /** They describe the bytes on the wire; the guest gets the decoded body. */
 const wireHeaders: ReadonlySet<string> = new Set(['content-encoding', 'content-length', ...connectionHeaders]);
 
-const readRequest = (intent: FetchIntent, key: string): Request | Answer => {
-  const { method, url, body, redirect } = intent;
-  if (intent.into !== undefined || intent.bodyBlob !== undefined)
-    return errorAnswer('INVALID_ARGUMENT', `${method} ${url} can't be sent: there are no blobs here to read or write`);
+const readRequest = ({ intent, key, trace }: FetchOrder, body: BodyInit | null): Request | Answer => {
+  const { method, url, redirect } = intent;
   try {
     const { protocol } = new URL(url);
     if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${protocol} is not http: or https:`);
@@ -53,20 +86,46 @@ const readRequest = (intent: FetchIntent, key: string): Request | Answer => {
       intent.headers.filter(([name]) => !connectionHeaders.has(name.toLowerCase())).map(pair),
     );
     if (!headers.has('idempotency-key')) headers.set('idempotency-key', key);
-    return new Request(url, { method, headers, redirect, ...(body && { body: new Uint8Array(body) }) });
+    setTrace(headers, trace);
+    return new Request(url, { method, headers, redirect, ...(body !== null && { body, duplex: 'half' }) });
   } catch (error) {
     return errorAnswer('INVALID_ARGUMENT', `${method} ${url} can't be sent: ${reasonOf(error)}`);
   }
 };
 
+/** W3C Trace Context. The headers are of the request alone: the journal has the intent, which knows of none. */
+const setTrace = (headers: Headers, trace: FetchOrder['trace']): void => {
+  if (!trace || headers.has('traceparent')) return;
+  headers.set('traceparent', trace.traceparent);
+  if (trace.tracestate !== undefined && !headers.has('tracestate')) headers.set('tracestate', trace.tracestate);
+};
+
 const pair = ([name, value]: readonly [string, string]): [string, string] => [name, value];
 
-const readResponse = async (response: Response): Promise<Answer> => {
-  const body = await readBody(response);
-  if (!(body instanceof Uint8Array)) return body;
+const readResponse = async (response: Response, order: FetchOrder, place: Place): Promise<Answer> => {
   const { status, statusText, url, redirected } = response;
   const headers = [...response.headers].filter(([name]) => !wireHeaders.has(name));
-  return { type: 'fetched', response: { status, statusText, url, redirected, headers, body } };
+  const head = { status, statusText, url, redirected, headers };
+  if (order.intent.into === 'blob') {
+    const blob = await keepBody(response, order, place);
+    return { type: 'fetched', response: { ...head, body: new Uint8Array(0), blob } };
+  }
+  const body = await readBody(response);
+  return body instanceof Uint8Array ? { type: 'fetched', response: { ...head, body } } : body;
+};
+
+const keepBody = (
+  response: Response,
+  { intent, job, filter }: FetchOrder,
+  { blobs, ending }: Place,
+): Promise<BlobRef> => {
+  const body: ByteSource = piecesOf(response);
+  return demandBlobs(blobs, intent).put(job, filter ? filter(body) : body, ending);
+};
+
+const piecesOf = async function* ({ body }: Response): ByteSource {
+  const stream: AsyncIterable<Uint8Array> | null = body;
+  if (stream) yield* stream;
 };
 
 const readBody = async (response: Response): Promise<Uint8Array | Answer> => {

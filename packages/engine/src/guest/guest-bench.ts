@@ -7,7 +7,9 @@
  *   3. A guest that is closed in the middle of a step is `lost`; whatever its step comes to is dropped.
  */
 import type { Coroutine } from './blocking/coroutine.ts';
+import { CoreGuest } from './core/core-guest.ts';
 import { CorePool } from './core/core-pool.ts';
+import { takeRecorded } from './core/recorded-wire.ts';
 import { openFlawlessGuest } from './flawless/flawless-guest.ts';
 import { FuelMeter, type Metering } from './fuel/metering.ts';
 import { GuestFault, type Guest } from './guest.ts';
@@ -16,6 +18,7 @@ import type { ScriptImage, ScriptRuntime } from './quickjs/script-runtime.ts';
 import type { Stage } from './stage.ts';
 import { takeSteps } from './take-steps.ts';
 import type { Command, GuestCode, Reply } from './thread-message.ts';
+import { unpackSteps } from './thread-packing.ts';
 
 interface LoadedModule {
   readonly code: GuestCode;
@@ -74,6 +77,8 @@ export class GuestBench {
         return this.#answer(command.guest, () => this.#capture(command.guest));
       case 'hash':
         return this.#answer(command.guest, () => this.#hash(command.guest));
+      case 'query':
+        return this.#answer(command.guest, () => this.#query(command));
       case 'restore':
         return this.#answer(command.guest, () => this.#restore(command));
       case 'probe':
@@ -118,7 +123,10 @@ export class GuestBench {
   #step({ guest: id, module, steps }: Command & { readonly type: 'step' }): Outcome | Promise<Outcome> {
     const guest = this.#guests.get(id) ?? this.#open(id, module);
     this.#guests.set(id, guest);
-    return takeSteps(guest, steps, { enter: () => this.#stage.enter(id), leave: () => this.#stage.leave(id) });
+    const where = { enter: (): void => this.#stage.enter(id), leave: (): void => this.#stage.leave(id) };
+    if (!('form' in steps)) return takeSteps(guest, steps, where);
+    if (steps.form === 'recorded' && guest instanceof CoreGuest) return takeRecorded(guest, steps.bytes, where);
+    return takeSteps(guest, unpackSteps(steps.bytes), where);
   }
 
   #capture(id: number): Outcome {
@@ -127,6 +135,10 @@ export class GuestBench {
 
   #hash(id: number): Outcome {
     return { type: 'hashed', hash: this.#guests.get(id)?.memoryHash?.() ?? null };
+  }
+
+  #query({ guest, question }: Command & { readonly type: 'query' }): Outcome {
+    return { type: 'queried', answer: this.#guests.get(guest)?.query?.(question) ?? null };
   }
 
   #restore({ guest: id, module, state, seed }: Command & { readonly type: 'restore' }): Outcome {

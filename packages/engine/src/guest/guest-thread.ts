@@ -18,10 +18,15 @@ const port = parentPort;
 if (!port || !isThreadStart(start)) throw new Error("this file is the entry point of an engine's guest thread");
 
 const monotonicMs = (): number => performance.now();
-const { limits, cancels } = start;
+const { limits, cancels, fuel } = start;
 const stage = new Stage(start.pulse, (task) => void setImmediate(task));
 const isCancelled = (): boolean => stage.guest !== 0 && Atomics.load(cancels, cancelSlot(stage.guest)) === stage.guest;
-const metering = new Metering({ limits, monotonicMs, isCancelled });
+const metering = new Metering({
+  limits,
+  monotonicMs,
+  isCancelled,
+  onUsed: (units) => void Atomics.add(fuel, 0, BigInt(units)),
+});
 const openRuntime = (module: WebAssembly.Module): ScriptRuntime => new ScriptRuntime({ module, limits, metering });
 const bench = new GuestBench({ openRuntime, quickjs: start.quickjs, stage, metering });
 

@@ -5,11 +5,12 @@
 import { mvmError } from '@mvm-ci/protocol';
 import type { Clock } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../limits.ts';
+import type { EngineStats } from '../engine-stats.ts';
 import type { GuestStep } from '../run/activation.ts';
 import type { GuestState } from './guest-state.ts';
 import type { StepOutcome } from './guest.ts';
 import { ThreadLink } from './thread-link.ts';
-import { stepPieces } from './step-pieces.ts';
+import { sentPieces, type StepPiece } from './sent-steps.ts';
 import type { GuestCode, Reply } from './thread-message.ts';
 
 /** A module that guests can be made of. */
@@ -38,11 +39,18 @@ interface Seat {
   weight: number;
 }
 
+/** What guest threads keep in memory, and what they moved. */
+export type GuestStats = Pick<
+  EngineStats,
+  'threads' | 'guests' | 'restingGuests' | 'evictions' | 'rebuilds' | 'fuel' | 'fault'
+>;
+
 export class GuestThreads implements AsyncDisposable {
   readonly #options: GuestThreadsOptions;
   #seats: Seat[] = [];
   #nextGuest = 1;
   #unusable: string | undefined;
+  readonly #counts = { evictions: 0, rebuilds: 0, fuel: 0 };
 
   constructor(options: GuestThreadsOptions) {
     this.#options = options;
@@ -57,6 +65,20 @@ export class GuestThreads implements AsyncDisposable {
   async probe(module: GuestModule): Promise<Reply['outcome']> {
     const { link } = this.#roomiest();
     return link.ask({ type: 'probe', guest: this.#nextGuest++, module: module.id }, module.code);
+  }
+
+  /** What it keeps in memory now, and what it moved. */
+  get stats(): GuestStats {
+    const sum = (read: (seat: Seat) => number): number => this.#seats.reduce((total, seat) => total + read(seat), 0);
+    const guests = sum(({ residents }) => residents);
+    const restingGuests = sum(({ resting }) => resting.size);
+    const fuel = this.#counts.fuel + sum(({ link }) => link.fuel);
+    return { threads: this.#seats.length, guests, restingGuests, ...this.#counts, fuel, fault: this.#unusable };
+  }
+
+  /** Counts a guest that is made again from its steps. */
+  countRebuild(): void {
+    this.#counts.rebuilds += 1;
   }
 
   /** Forgets a module in all threads; guests of it live on, and it is loaded again when one must be rebuilt. */
@@ -98,7 +120,8 @@ export class GuestThreads implements AsyncDisposable {
       quickjs,
       limits,
       clock,
-      onEnded: (_link, { usable, reason }) => {
+      onEnded: ({ fuel }, { usable, reason }) => {
+        this.#counts.fuel += fuel;
         this.#seats = this.#seats.filter((other) => other !== seat);
         if (!usable && reason !== 'stopped') this.#unusable = reason;
       },
@@ -114,6 +137,7 @@ export class GuestThreads implements AsyncDisposable {
     for (const guest of seat.resting) {
       if (seat.weight < weightMax && seat.residents < memoriesMax) return;
       guest.evict();
+      this.#counts.evictions += 1;
     }
   }
 }
@@ -126,6 +150,9 @@ export interface StandingState {
   readonly steps: number;
   readonly state: GuestState;
 }
+
+/** What may be asked of a guest between two steps. */
+type AtRest = { readonly type: 'capture' | 'hash' } | { readonly type: 'query'; readonly question: string };
 
 interface GuestHandleOptions {
   readonly module: GuestModule;
@@ -147,6 +174,8 @@ export class GuestHandle {
   #seat: Seat | undefined;
   /** Steps that the guest in memory has taken. */
   #fed = 0;
+  /** Whether it was in memory before. */
+  #wasSeated = false;
   #closed = false;
   #resume: StandingState | undefined;
   /** What was asked of the guest at rest and isn't answered yet (1). */
@@ -175,15 +204,19 @@ export class GuestHandle {
     const seat = this.#seat ?? this.#sitDown();
     seat.resting.delete(this);
     let outcome: StepOutcome = { type: 'lost' };
-    for (const steps of stepPieces(stepsFrom(this.#fed))) {
-      outcome = await this.#take(seat, steps);
+    const pieces = sentPieces(stepsFrom(this.#fed), this.#module.code.kind);
+    for (let { value } = pieces.next(); value;) {
+      const taken = this.#take(seat, value);
+      // Packed while the thread takes the one before.
+      ({ value } = pieces.next());
+      outcome = await taken;
       if (outcome.type !== 'stepped') return outcome;
     }
     if (!this.#closed) seat.resting.add(this);
     return outcome;
   }
 
-  async #take(seat: Seat, steps: readonly GuestStep[]): Promise<StepOutcome> {
+  async #take(seat: Seat, { steps, count }: StepPiece): Promise<StepOutcome> {
     // Between two pieces it may have been closed: a step would make it anew.
     if (this.#closed) return { type: 'lost' };
     const first = this.#fed;
@@ -191,7 +224,7 @@ export class GuestHandle {
     const outcome = await seat.link.ask(command, this.#module.code);
     switch (outcome.type) {
       case 'stepped':
-        this.#fed = first + steps.length;
+        this.#fed = first + count;
         return outcome;
       case 'diverged':
         return { ...outcome, index: outcome.index + first };
@@ -217,8 +250,14 @@ export class GuestHandle {
   /** BLAKE3 of the guest's memory, hex; undefined when there is none, as for {@link GuestHandle.capture}. */
   async memoryHash(): Promise<string | undefined> {
     while (this.#asking) await this.#asking;
-    const outcome = await this.#askAtRest('hash');
+    const outcome = await this.#askAtRest({ type: 'hash' });
     return outcome?.type === 'hashed' ? (outcome.hash ?? undefined) : undefined;
+  }
+
+  /** Asks the guest at rest; it may only be closed afterwards. @returns undefined when it isn't in memory */
+  async query(question: string): Promise<Reply['outcome'] | undefined> {
+    while (this.#asking) await this.#asking;
+    return this.#askAtRest({ type: 'query', question });
   }
 
   /**
@@ -243,6 +282,8 @@ export class GuestHandle {
     seat.residents += 1;
     seat.weight += weightOf(this.#module.code);
     this.#seat = seat;
+    if (this.#wasSeated) this.#threads.countRebuild();
+    this.#wasSeated = true;
     return seat;
   }
 
@@ -266,7 +307,7 @@ export class GuestHandle {
 
   async #capture(): Promise<StandingState | undefined> {
     const steps = this.#fed;
-    const outcome = await this.#askAtRest('capture');
+    const outcome = await this.#askAtRest({ type: 'capture' });
     if (outcome?.type !== 'captured' || !outcome.state) return undefined;
     this.#resume = { steps, state: outcome.state };
     return this.#resume;
@@ -277,10 +318,10 @@ export class GuestHandle {
     if (!this.#asking) void this.#capture();
   }
 
-  #askAtRest(type: 'capture' | 'hash'): Promise<Reply['outcome']> | undefined {
+  #askAtRest(what: AtRest): Promise<Reply['outcome']> | undefined {
     const seat = this.#seat;
     if (!seat?.resting.has(this)) return undefined;
-    const asked = seat.link.ask({ type, guest: this.#id, module: this.#module.id }, this.#module.code);
+    const asked = seat.link.ask({ ...what, guest: this.#id, module: this.#module.id }, this.#module.code);
     this.#asking = asked.then(() => (this.#asking = undefined));
     return asked;
   }

@@ -18,6 +18,13 @@ export interface Guest {
   capture?(): GuestState;
   /** BLAKE3 of its memory, hex, where two guests that took the same steps have the same one. Only between two steps. */
   memoryHash?(): string;
+  /**
+   * Asks a guest at rest, where its kind can be asked: JSON text `{ "value" }` or `{ "error" }`; undefined when its code has no queries.
+   * The guest may only be closed afterwards.
+   *
+   * @throws {GuestFault}
+   */
+  query?(question: string): string | undefined;
   /** Frees what it holds; of a step in progress nobody waits for the end any more. Idempotent. */
   close(): void;
 }

@@ -45,6 +45,7 @@ export class ThreadLink {
   readonly #worker: Worker;
   readonly #pulse = new Int32Array(new SharedArrayBuffer(4 * pulseWords.count));
   readonly #cancels = new Int32Array(new SharedArrayBuffer(4 * cancelSlots));
+  readonly #fuel = new BigInt64Array(new SharedArrayBuffer(8));
   readonly #waiting = new Map<number, Settle>();
   readonly #modules = new Set<number>();
   #outbox: Command[] = [];
@@ -56,7 +57,7 @@ export class ThreadLink {
   constructor(options: ThreadLinkOptions) {
     this.#options = options;
     const { quickjs, limits } = options;
-    const workerData: ThreadStart = { quickjs, limits, pulse: this.#pulse, cancels: this.#cancels };
+    const workerData: ThreadStart = { quickjs, limits, pulse: this.#pulse, cancels: this.#cancels, fuel: this.#fuel };
     this.#worker = new Worker(entryPoint, {
       workerData,
       resourceLimits: { stackSizeMb: engineLimits.threadStackMib },
@@ -72,6 +73,11 @@ export class ThreadLink {
   /** Steps that wait for their answers. */
   get load(): number {
     return this.#waiting.size;
+  }
+
+  /** Units of fuel that its guests have used; what a guest used last is counted when its slice ends. */
+  get fuel(): number {
+    return Number(Atomics.load(this.#fuel, 0));
   }
 
   /** Sends a command that is answered and, before it, the module if the thread hasn't got it. */
@@ -97,6 +103,8 @@ export class ThreadLink {
     if (this.#ended) return;
     if (command.type === 'close') this.#cancel(command.guest);
     this.#outbox.push(command);
+    // What is packed already is long: the thread begins with it while the next piece is packed.
+    if (command.type === 'step' && 'form' in command.steps) return this.#flush();
     if (this.#outbox.length === 1) atTurnEnd(() => this.#flush());
   }
 
@@ -114,7 +122,7 @@ export class ThreadLink {
   #flush(): void {
     const commands = this.#outbox;
     this.#outbox = [];
-    if (this.#ended) return;
+    if (this.#ended || commands.length === 0) return;
     for (const message of packCommands(commands))
       this.#worker.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []);
   }

@@ -16,13 +16,21 @@ export type GuestCode =
   /** `variant` tells how it is run: the module's runtime. */
   | { readonly kind: WasmKind; readonly wasm: WebAssembly.Module; readonly variant: string };
 
+/**
+ * Steps as they go to a thread: as they are, or as bytes: packed by `thread-packing.ts`, or in the encoding of a `core` guest
+ * (`core/recorded-wire.ts`).
+ */
+export type SentSteps = readonly GuestStep[] | { readonly form: 'steps' | 'recorded'; readonly bytes: Uint8Array };
+
 /** To the thread. Modules and guests are named by numbers that the main side makes. */
 export type Command =
   | { readonly type: 'load'; readonly module: number; readonly code: GuestCode }
   | { readonly type: 'unload'; readonly module: number }
   /** Takes steps with a guest, which is made when it isn't there yet. */
-  | { readonly type: 'step'; readonly guest: number; readonly module: number; readonly steps: readonly GuestStep[] }
+  | { readonly type: 'step'; readonly guest: number; readonly module: number; readonly steps: SentSteps }
   | { readonly type: 'close'; readonly guest: number }
+  /** Asks a guest between two steps, which may only be closed afterwards. */
+  | { readonly type: 'query'; readonly guest: number; readonly module: number; readonly question: string }
   /** Takes out a guest's state, or the hash of its memory. Only for a guest between two steps. */
   | { readonly type: 'capture' | 'hash'; readonly guest: number; readonly module: number }
   /** Makes a guest out of a state, if it fits. */
@@ -43,6 +51,8 @@ type OtherOutcome =
   /** Null: such a guest's state can't be taken out, or the guest isn't here. */
   | { readonly type: 'captured'; readonly state: GuestState | null }
   | { readonly type: 'hashed'; readonly hash: string | null }
+  /** JSON text; null: such a guest can't be asked, or the guest isn't here. */
+  | { readonly type: 'queried'; readonly answer: string | null }
   | { readonly type: 'restored'; readonly isUsable: boolean };
 
 /** From the thread. */
@@ -59,6 +69,8 @@ export interface ThreadStart {
   readonly pulse: Int32Array;
   /** See {@link cancelSlot}. */
   readonly cancels: Int32Array;
+  /** One word: the fuel that the thread's guests have used. */
+  readonly fuel: BigInt64Array;
 }
 
 /**

@@ -64,11 +64,11 @@ export class SqliteJournals implements AsyncDisposable {
     if (held.type !== 'held') throw unexpected(held);
     const { row, epoch } = held;
     const entries: JournalEntry[] = [];
-    let from = take(held.piece, entries);
-    while (from !== null) {
-      const answer = await this.#ask({ type: 'read', row, from });
-      if (answer.type !== 'piece') throw unexpected(answer);
-      from = take(answer.piece, entries);
+    for (let piece: JournalPiece | undefined = held.piece; piece;) {
+      // The thread reads the next piece while this one is decoded.
+      const next: Promise<JournalPiece> | undefined = piece.next === null ? undefined : this.#read(row, piece.next);
+      take(piece, entries);
+      piece = await next;
     }
     const sink = new SqliteHold({ row, epoch }, (hold) => this.#offer(hold));
     return { sink, entries };
@@ -83,6 +83,14 @@ export class SqliteJournals implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #read(row: number, from: number): Promise<JournalPiece> {
+    const answered = this.#ask({ type: 'read', row, from });
+    if (this.#out.length < engineLimits.journalListsMax) this.#send();
+    const answer = await answered;
+    if (answer.type !== 'piece') throw unexpected(answer);
+    return answer.piece;
   }
 
   #offer(hold: SqliteHold): void {
@@ -152,13 +160,12 @@ export class SqliteJournals implements AsyncDisposable {
   }
 }
 
-/** Adds the piece's entries. @returns where the next piece begins, null at the end */
-const take = ({ bytes, count, next }: JournalPiece, entries: JournalEntry[]): number | null => {
+/** Adds the piece's entries. */
+const take = ({ bytes, count }: JournalPiece, entries: JournalEntry[]): void => {
   const decoded = decodeEntries(bytes);
   if (decoded.length !== count)
     throw mvmError('JOURNAL_CORRUPT', `a journal's batches hold ${decoded.length} entries and say ${count}`);
   for (const entry of decoded) entries.push(entry);
-  return next;
 };
 
 const refusal = (answer: SqliteAnswer): MvmError | undefined => {

@@ -203,7 +203,8 @@ export class ServedRun implements ConversationEvents {
 
   async #beginKept(request: RunMessage, kept: KeptJournal): Promise<void> {
     this.#kept = kept;
-    if (this.#phase.type === 'opening') this.#begin(request, { journal: kept.entries, inbox: kept.inbox }, kept.ports);
+    const { entries: journal, inbox, snapshot, ports } = kept;
+    if (this.#phase.type === 'opening') this.#begin(request, { journal, inbox, snapshot }, ports);
     // The conversation was over before the journal came.
     else await kept.settle();
   }
@@ -248,12 +249,12 @@ export class ServedRun implements ConversationEvents {
     });
   }
 
-  #begin(request: RunMessage, stored: Pick<RunRequest, 'journal' | 'inbox'>, ports: RunPorts): void {
-    const { job, attempt, module, workflow, input } = request;
+  #begin(request: RunMessage, stored: Pick<RunRequest, 'journal' | 'inbox' | 'snapshot'>, ports: RunPorts): void {
+    const { job, attempt, module, workflow, input, trace } = request;
     const { modules, keeper } = this.#parts;
     this.#patience?.cancel();
     this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#intake.ask()));
-    const run = this.#parts.engine.run({ job, attempt, module, workflow, input, ...stored }, ports);
+    const run = this.#parts.engine.run({ job, attempt, module, workflow, input, trace, ...stored }, ports);
     this.#phase = { type: 'running', run };
     run.ended.then(
       (end) => void this.#ended(end.type === 'finished' ? end.outcome : null),

@@ -8,7 +8,7 @@
  */
 import type { FunctionEdit } from './function-edit.ts';
 import type { Instruction } from './instruction-scan.ts';
-import { floatOf, operandsOf, type FloatShape } from './float-instructions.ts';
+import { floatOf, opcodesWithoutFloats, operandsOf, type FloatShape } from './float-instructions.ts';
 import { leb } from './wasm-writer.ts';
 
 /** A result that may be any NaN, and where the instruction behind it begins. */
@@ -44,6 +44,11 @@ const codes = { localGet: 0x20, localTee: 0x22 } as const;
 
 /** Rewrites one function. */
 export const canonicalizeNaN = (body: FunctionEdit): void => {
+  let makesFloats = false;
+  body.scan((instruction) => {
+    makesFloats ||= floatOf(instruction)?.makes !== undefined;
+  }, opcodesWithoutFloats);
+  if (!makesFloats) return;
   const walk = new FloatWalk(body);
   body.scan((instruction) => walk.take(instruction));
   walk.flush();

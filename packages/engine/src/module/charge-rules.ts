@@ -29,7 +29,12 @@ const ofMemory: ChargeRule = { kind: 'bulk', cost: 1, lengthShift: 3 };
 const ofTable: ChargeRule = { kind: 'bulk', cost: 1, lengthShift: 1 };
 const growTable: ChargeRule = { ...ofTable, cost: grow.cost };
 
-const rules: ReadonlyMap<number, ChargeRule> = new Map([
+const byNumber = (rules: readonly (readonly [number, ChargeRule])[]): readonly ChargeRule[] => {
+  const found = new Map(rules);
+  return Array.from({ length: 256 }, (_, number) => found.get(number) ?? plain);
+};
+
+const rules = byNumber([
   // nop, block, loop, else, end
   ...[0x01, 0x02, 0x03, 0x05, 0x0b].map((opcode) => [opcode, free] as const),
   // call, return_call; call_indirect, return_call_indirect
@@ -38,7 +43,7 @@ const rules: ReadonlyMap<number, ChargeRule> = new Map([
   // memory.grow
   [0x40, grow],
 ]);
-const bulkRules: ReadonlyMap<number, ChargeRule> = new Map([
+const bulkRules = byNumber([
   // memory.init, memory.copy, memory.fill
   ...[8, 10, 11].map((operation) => [operation, ofMemory] as const),
   // table.init, table.copy, table.fill; table.grow
@@ -56,6 +61,17 @@ const longPathShift = 4;
 export const regionPrice = (path: number): number =>
   path <= fullPathMax ? path : fullPathMax + ((path - fullPathMax) >> longPathShift);
 
+/** What says which instruction it is. */
+type Kind = Pick<Instruction, 'opcode' | 'operation'>;
+
 /** The rule for an instruction. */
-export const ruleOf = ({ opcode, operation }: Instruction): ChargeRule =>
-  (opcode === bulkPrefix ? bulkRules.get(operation) : rules.get(opcode)) ?? plain;
+export const ruleOf = ({ opcode, operation }: Kind): ChargeRule =>
+  (opcode === bulkPrefix ? bulkRules[operation] : rules[opcode]) ?? plain;
+
+const [afterControl, beforePrefixes] = [0x1a, 0xfa];
+
+/** By opcode, 1 for those that cost 1 and go on to the next instruction: counting them is all. */
+export const countedOpcodes: Uint8Array = Uint8Array.from({ length: 256 }, (_, opcode) => {
+  const { kind, cost } = ruleOf({ opcode, operation: 0 });
+  return opcode >= afterControl && opcode <= beforePrefixes && kind === 'plain' && cost === 1 ? 1 : 0;
+});

@@ -45,7 +45,7 @@ export class Charges {
   readonly #body: FunctionEdit;
   readonly #counter: Counter;
   readonly #lengths: { readonly at: number; readonly shift: number }[] = [];
-  readonly #calls: Instruction[] = [];
+  readonly #calls: { readonly from: number; readonly end: number }[] = [];
   /** Where the function may be left otherwise than by a trap. */
   readonly #exits: number[] = [];
   #openBlocks = 0;
@@ -63,8 +63,8 @@ export class Charges {
   }
 
   /** An instruction that runs code which is charged. */
-  noteCall(call: Instruction): void {
-    this.#calls.push(call);
+  noteCall({ from, end }: Instruction): void {
+    this.#calls.push({ from, end });
   }
 
   /** To be told each instruction. */

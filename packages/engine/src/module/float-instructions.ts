@@ -116,3 +116,8 @@ const movesByNumber = listed(moves);
 
 /** Of an instruction that goes on to the next one; undefined for those that branch, call, or are rare. */
 export const operandsOf = ({ opcode }: Instruction): Operands | undefined => movesByNumber[opcode];
+
+/** By opcode, 1 for those that make no float, whatever comes behind them. */
+export const opcodesWithoutFloats: Uint8Array = Uint8Array.from({ length: 256 }, (_, opcode) =>
+  opcode === 0xfc || opcode === 0xfd || byNumber.scalar[opcode]?.makes ? 0 : 1,
+);

@@ -64,10 +64,11 @@ export class FunctionEdit {
     return this.#place.end - this.codeFrom;
   }
 
-  /** Walks its instructions, as they were before any change. */
-  scan(visit: InstructionVisitor): void {
+  /** Walks its instructions, as they were before any change. @param quiet - see `InstructionScan` */
+  scan(visit: InstructionVisitor, quiet?: Uint8Array): void {
     const { bytes, end } = this.#place;
-    scanInstructions(new WasmReader(bytes, this.codeFrom, end), { onInstruction: visit });
+    const reader = new WasmReader(bytes, this.codeFrom, end);
+    scanInstructions(reader, { onInstruction: visit, ...(quiet && { quiet }) });
   }
 
   /** A reader of the immediates behind an opcode at offset `from`. */

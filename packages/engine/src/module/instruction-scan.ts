@@ -3,7 +3,7 @@
  * the module, so it need not understand types, only know how long each instruction is.
  */
 import { mvmError, type MvmError } from '@mvm-ci/protocol';
-import type { WasmReader } from './wasm-reader.ts';
+import { cutAt, type WasmReader } from './wasm-reader.ts';
 
 /** How an instruction's immediates are passed over. */
 type Skip = (reader: WasmReader) => void;
@@ -82,6 +82,13 @@ const listed = (table: typeof plain): readonly (Skip | undefined)[] =>
 const byOpcode = listed(plain);
 const byOperation = { bulk: listed(bulk), vector: listed(vector) };
 
+/** How the immediates of nearly all instructions are passed over, by opcode: so many LEB128 numbers, or none of these. */
+const otherwise = 255;
+const lebsOf = Uint8Array.from(byOpcode, (skip) => {
+  const at = [none, index, twoIndexes].indexOf(skip ?? branchTable);
+  return at < 0 ? otherwise : at;
+});
+
 /** An instruction where it stands. */
 export interface Instruction {
   readonly opcode: number;
@@ -91,19 +98,22 @@ export interface Instruction {
   readonly from: number;
   /** Offset behind its immediates. */
   readonly end: number;
+  /** How many quiet instructions are between the one that was told before and this one. */
+  readonly passed: number;
 }
 
-/** Is told each instruction, in order. */
+/** Is told each instruction, in order. The object is the same for all: it holds until the visitor returns. */
 export type InstructionVisitor = (instruction: Instruction) => void;
 
 /** How {@link scanInstructions} goes. */
 export interface InstructionScan {
   readonly onInstruction?: InstructionVisitor;
+  /** By opcode, 1 for instructions that are counted but not told. @default all are told */
+  readonly quiet?: Uint8Array;
   /** Whether it stops behind the first `end`, as a constant expression does. @default at the end of the reader */
   readonly toEnd?: boolean;
 }
 
-const prefixes: ReadonlySet<number> = new Set([0xfc, 0xfd]);
 const end = 0x0b;
 
 /**
@@ -111,15 +121,60 @@ const end = 0x0b;
  *
  * @throws {MvmError} `MODULE_INVALID` with the construct and its offset
  */
-export const scanInstructions = (reader: WasmReader, { onInstruction, toEnd = false }: InstructionScan = {}): void => {
-  while (!reader.isAtEnd) {
-    const from = reader.at;
-    const opcode = reader.byte();
-    const operation = prefixes.has(opcode) ? reader.u32() : 0;
-    skipOf(opcode, operation, from)(reader);
-    onInstruction?.({ opcode, operation, from, end: reader.at });
-    if (toEnd && opcode === end) return;
+export const scanInstructions = (
+  reader: WasmReader,
+  { onInstruction, quiet = noneIsQuiet, toEnd = false }: InstructionScan = {},
+): void => {
+  const { bytes, end: limit } = reader;
+  const instruction = { opcode: 0, operation: 0, from: reader.at, end: reader.at, passed: 0 };
+  let at = reader.at;
+  while (at < limit) {
+    const from = at;
+    const opcode = bytes[from] ?? 0;
+    const lebs = lebsOf[opcode] ?? otherwise;
+    if (lebs !== otherwise && quiet[opcode] === 1) {
+      at = behindLebs(bytes, from + 1, lebs);
+      instruction.passed += 1;
+      continue;
+    }
+    instruction.opcode = opcode;
+    instruction.operation = 0;
+    instruction.from = from;
+    if (lebs === otherwise) passOther(reader, instruction);
+    else instruction.end = behindLebs(bytes, from + 1, lebs);
+    at = instruction.end;
+    if (quiet[opcode] === 1) instruction.passed += 1;
+    else {
+      onInstruction?.(instruction);
+      instruction.passed = 0;
+    }
+    if (toEnd && opcode === end) break;
   }
+  if (at > limit) throw cutAt(limit);
+  reader.pass(at - reader.at);
+};
+
+const noneIsQuiet = new Uint8Array(256);
+
+/** The offset behind `count` LEB128 numbers. */
+const behindLebs = (bytes: Uint8Array, from: number, count: number): number => {
+  let at = from;
+  for (let left = count; left > 0; left -= 1) {
+    while ((bytes[at] ?? 0) >= 0x80) at += 1;
+    at += 1;
+  }
+  return at;
+};
+
+/** Passes over any instruction. */
+const passOther = (
+  reader: WasmReader,
+  instruction: { -readonly [Field in keyof Instruction]: Instruction[Field] },
+): void => {
+  reader.pass(instruction.from + 1 - reader.at);
+  if (instruction.opcode === 0xfc || instruction.opcode === 0xfd) instruction.operation = reader.u32();
+  skipOf(instruction.opcode, instruction.operation, instruction.from)(reader);
+  instruction.end = reader.at;
 };
 
 const skipOf = (opcode: number, operation: number, offset: number): Skip => {

@@ -83,8 +83,9 @@ const chargeFunction = (body: FunctionEdit, counter: Counter, { leaves, isHost }
   const [entry, ...loops] = regionsOf(body, {
     costOf: (instruction) => {
       const { cost, kind, lengthShift } = ruleOf(instruction);
-      if (lengthShift !== undefined) charges.noteLength(instruction.from, lengthShift);
       charges.noteExit(instruction);
+      if (kind === 'plain') return cost;
+      if (lengthShift !== undefined) charges.noteLength(instruction.from, lengthShift);
       if (isCall(instruction)) charges.noteCall(instruction);
       if (kind !== 'call') return cost;
       const callee = calleeAt(instruction.from);

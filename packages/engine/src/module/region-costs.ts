@@ -5,6 +5,7 @@
  *   1. The cost of a region is the sum of what is on its longest path: as many instructions run at most until the next charge.
  *   2. It depends on the code alone.
  */
+import { countedOpcodes } from './charge-rules.ts';
 import type { FunctionEdit } from './function-edit.ts';
 import type { Instruction } from './instruction-scan.ts';
 
@@ -20,8 +21,9 @@ export interface Region {
 
 /** What an instruction is to a region. */
 export interface InstructionRules {
-  /** What it costs by itself. */
+  /** What it costs by itself. Not asked of `countedOpcodes`, which cost 1. */
   readonly costOf: (instruction: Instruction) => number;
+  /** Asked of calls of all kinds. */
   readonly isCall: (instruction: Instruction) => boolean;
 }
 
@@ -56,14 +58,17 @@ const codes = {
   brIf: 0x0d,
   brTable: 0x0e,
   return: 0x0f,
+  call: 0x10,
   returnCall: 0x12,
   returnCallIndirect: 0x13,
 } as const;
 
+const isAnyCall = (opcode: number): boolean => opcode >= codes.call && opcode <= codes.returnCallIndirect;
+
 /** The regions of a function, its entry first, then its loops in the order of their heads. */
 export const regionsOf = (edit: FunctionEdit, rules: InstructionRules): readonly Region[] => {
   const walk = new RegionWalk(edit, rules);
-  edit.scan((instruction) => walk.take(instruction));
+  edit.scan((instruction) => walk.take(instruction), countedOpcodes);
   return walk.regions;
 };
 
@@ -87,8 +92,9 @@ class RegionWalk {
   }
 
   take(instruction: Instruction): void {
+    this.#count(instruction.passed);
     this.#count(this.#rules.costOf(instruction));
-    this.#region.hasCalls ||= this.#rules.isCall(instruction);
+    if (isAnyCall(instruction.opcode)) this.#region.hasCalls ||= this.#rules.isCall(instruction);
     switch (instruction.opcode) {
       case codes.block:
         return this.#open('block');

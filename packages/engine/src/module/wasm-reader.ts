@@ -1,18 +1,20 @@
 /** Reads the primitives of the WebAssembly binary format (core specification, section 5.2). */
-import { mvmError } from '@mvm-ci/protocol';
+import { mvmError, type MvmError } from '@mvm-ci/protocol';
 
 /** A cursor over a module's bytes. Offsets are those of the file, for messages. */
 export class WasmReader {
-  readonly #bytes: Uint8Array;
+  /** The whole file. */
+  readonly bytes: Uint8Array;
   readonly #from: number;
   #at: number;
-  readonly #end: number;
+  /** Offset behind what it reads. */
+  readonly end: number;
 
   constructor(bytes: Uint8Array, from = 0, end: number = bytes.length) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#from = from;
     this.#at = from;
-    this.#end = end;
+    this.end = end;
   }
 
   get at(): number {
@@ -20,13 +22,12 @@ export class WasmReader {
   }
 
   get isAtEnd(): boolean {
-    return this.#at >= this.#end;
+    return this.#at >= this.end;
   }
 
   byte(): number {
-    const value = this.#bytes[this.#at];
-    if (value === undefined || this.#at >= this.#end)
-      throw mvmError('MODULE_INVALID', `the WebAssembly ends in the middle of a value at offset ${this.#at}`);
+    const value = this.bytes[this.#at];
+    if (value === undefined || this.#at >= this.end) throw cutAt(this.#at);
     this.#at += 1;
     return value;
   }
@@ -56,19 +57,19 @@ export class WasmReader {
     const length = this.u32();
     const from = this.#at;
     this.pass(length);
-    return new TextDecoder().decode(this.#bytes.subarray(from, from + length));
+    return new TextDecoder().decode(this.bytes.subarray(from, from + length));
   }
 
   /** A reader of the next `bytes` bytes, which this one passes over. */
   part(bytes: number): WasmReader {
     const from = this.#at;
     this.pass(bytes);
-    return new WasmReader(this.#bytes, from, Math.min(from + bytes, this.#end));
+    return new WasmReader(this.bytes, from, Math.min(from + bytes, this.end));
   }
 
   /** The same reader at its beginning. */
   rewound(): WasmReader {
-    return new WasmReader(this.#bytes, this.#from, this.#end);
+    return new WasmReader(this.bytes, this.#from, this.end);
   }
 
   /** Reads a vector: its count, then each element by `read`. */
@@ -79,3 +80,7 @@ export class WasmReader {
     return items;
   }
 }
+
+/** The error for bytes that end too early. */
+export const cutAt = (offset: number): MvmError =>
+  mvmError('MODULE_INVALID', `the WebAssembly ends in the middle of a value at offset ${offset}`);

@@ -50,7 +50,12 @@ export class CallBook {
 
   /** Whether all that is open are sleeps and what the inbox answers: nothing goes on outside. */
   get isWaiting(): boolean {
-    return this.#open.size > 0 && this.#open.size === this.#listeners.size + this.#sleepers.size;
+    return this.#open.size > 0 && this.isQuiet;
+  }
+
+  /** Whether nothing goes on outside: there may be calls that nobody performs. */
+  get isQuiet(): boolean {
+    return this.#open.size === this.#listeners.size + this.#sleepers.size;
   }
 
   /** When the first sleep ends, Unix ms; infinity without one. */

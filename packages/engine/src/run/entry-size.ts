@@ -13,6 +13,7 @@ export const entryBytes = (entry: JournalEntry): number => {
     case 'answered':
       return flatBytes + answerBytes(entry.answer);
     case 'completed':
+    case 'ran':
       return flatBytes + entry.result.length;
     case 'failed':
       return flatBytes + entry.message.length;

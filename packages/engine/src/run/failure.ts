@@ -119,9 +119,10 @@ const thrownCode = (intent: FailIntent): ErrorCode => {
   return effectCodes.has(intent.code) && isErrorCode(intent.code) ? intent.code : 'WORKFLOW_FAILED';
 };
 
-/** `message` with the first `file:line:column` of the stack behind it, if there is one. */
+/** `message` with the first `file:line:column` of the stack behind it, if there is one; of the author's before the SDK's. */
 const located = (message: string, stack: string): string => {
-  const where = /[^\s()]+:\d+:\d+/.exec(stack)?.[0];
+  const places = stack.match(/[^\s()]+:\d+:\d+/g) ?? [];
+  const where = places.find((place) => !place.startsWith('@mvm-ci/sdk/')) ?? places[0];
   return where === undefined ? message : `${message} (${where})`;
 };
 

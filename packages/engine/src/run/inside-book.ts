@@ -10,6 +10,7 @@
 import {
   childJobId,
   isErrorCode,
+  optionsOf,
   type Answer,
   type EffectIntent,
   type ErrorRecord,
@@ -123,10 +124,11 @@ export class InsideBook {
   #ask(intent: Intent): readonly InternalEffect[] {
     switch (intent.type) {
       case 'start': {
-        const { call, workflow, input, attemptsMax, detached } = intent;
+        const { call, workflow, input, attemptsMax, detached, options } = intent;
         const job = this.#childOf(intent);
         this.#children.started(job, call);
-        return [{ type: 'start', call, job, workflow, input, attemptsMax, detached }];
+        const start = { type: 'start', call, job, workflow, input, attemptsMax, detached } as const;
+        return [options === undefined ? start : { ...start, options: optionsOf(options) }];
       }
       case 'send': {
         const { type, call, job, messageType, data } = intent;

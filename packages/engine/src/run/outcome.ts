@@ -20,5 +20,14 @@ const retryableCodes: ReadonlySet<string> = new Set([
 export const failedOutcome = ({ code, message, details }: Failure): FinishOutcome & { readonly type: 'failed' } => ({
   type: 'failed',
   error: { code, message: message.slice(0, limits.errorMessageCharsMax), ...(details && { details }) },
-  retryable: retryableCodes.has(code),
+  retryable: retryableCodes.has(code) && !nonRetryable.test(message),
+  ...retryAfter(message),
 });
+
+// What the author threw is kept as its name and message: these names are of the SDK's errors, and free to other languages.
+const nonRetryable = /^NonRetryableError\b/;
+
+const retryAfter = (message: string): { readonly retryAfterMs?: number } => {
+  const ms = Number(/^RetryAfterError\((\d{1,12})\)/.exec(message)?.[1]);
+  return Number.isNaN(ms) ? {} : { retryAfterMs: Math.min(ms, limits.durationMsMax) };
+};

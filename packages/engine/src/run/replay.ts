@@ -10,6 +10,7 @@ import type { LoadedModule } from '../module/loaded-module.ts';
 import type { ModuleCache } from '../module/module-cache.ts';
 import { divergenceOf, faultFailure, startObjection, type Divergence } from './failure.ts';
 import type { Failure } from './outcome.ts';
+import type { QueryRequest } from './query.ts';
 import { StepLog } from './step-log.ts';
 
 /** Which attempt to replay, with which module. */
@@ -56,6 +57,12 @@ export interface Replayer {
    *   run here; `CANCELLED` when `signal` fires
    */
   replay(request: ReplayRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<ReplayReport>;
+  /**
+   * Asks an attempt by its journal (`query.ts`). @returns JSON text
+   *
+   * @throws {MvmError} QUERY_NOT_FOUND, QUERY_FAILED, and what `replay` throws or reports
+   */
+  query(request: QueryRequest, options?: { readonly signal?: AbortSignal | undefined }): Promise<string>;
 }
 
 /** What a replay takes from its engine. */

@@ -66,6 +66,8 @@ export class RunCore {
   #phase: Phase = 'resting';
   #gates: Gate[] = [];
   #isListening = false;
+  /** The attempt is given back at the next rest (`handOver`). */
+  #isHandedOver = false;
   /** Calls that were open where the journal ends; set until the replay is through (5). */
   #unresumed: readonly OpenCall[] | undefined;
 
@@ -164,6 +166,19 @@ export class RunCore {
     return this.#aborts();
   }
 
+  /**
+   * Gives the attempt back as soon as nothing of it goes on outside: effects in flight end first, and their answers are journalled,
+   * but the guest takes no step with them. So no effect is begun whose outcome its next holder would not know.
+   */
+  handOver(): readonly RunOutput[] {
+    this.#isHandedOver = true;
+    return this.#phase === 'resting' && this.#mayHandOver ? this.#leave({ type: 'released' }) : [];
+  }
+
+  get #mayHandOver(): boolean {
+    return this.#isHandedOver && this.#calls.isQuiet;
+  }
+
   #startFresh(now: number): readonly RunOutput[] {
     const { job, attempt, module, runtime, workflow, input, seed } = this.#start;
     const facts = { job, attempt, module, runtime, workflow, input, seed };
@@ -254,6 +269,8 @@ export class RunCore {
     this.#phase = 'resting';
     const told = this.#journalAnswers([...this.#arrivals.drain(), ...this.#found()], now);
     const appends = appendsOf(asked, told);
+    if (this.#mayHandOver) return [...this.#aborts(), ...this.#finish(asked, { type: 'released' }, told)];
+    if (this.#isHandedOver) return appends;
     if (told.entries.length > 0) {
       this.#phase = 'stepping';
       return [...appends, { type: 'step' }, ...this.#listen()];
@@ -274,6 +291,8 @@ export class RunCore {
     if (told.entries.length === 0) return [];
     const full = journalIsFull(this.#log);
     if (full) return this.#fail(full, now, told);
+    if (this.#mayHandOver) return [...this.#aborts(), ...this.#finish(told, { type: 'released' })];
+    if (this.#isHandedOver) return appendOf(told);
     this.#phase = 'stepping';
     return [...appendOf(told), { type: 'step' }];
   }

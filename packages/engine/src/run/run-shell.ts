@@ -20,10 +20,13 @@ import {
   type InboxItem,
   type JournalEntry,
 } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '@mvm-ci/protocol';
+import { traceFields, type Clock, type LogFields, type Timer, type Tracer } from '@mvm-ci/protocol';
+import { tracedFetch } from '../effects/effect-span.ts';
 import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
+import type { ReplayCounts } from '../engine-stats.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
+import type { StepOutcome } from '../guest/guest.ts';
 import type { GuestHandle, GuestModule, StandingState } from '../guest/guest-threads.ts';
 import type { Logger } from '../logger.ts';
 import { engineLimits, seedBytes } from '../limits.ts';
@@ -33,10 +36,11 @@ import type { Random } from '../random.ts';
 import { failedOutcome } from './outcome.ts';
 import { RunCore } from './run-core.ts';
 import type { RunOutput, Shipment } from './run-output.ts';
-import { SnapshotWatch, standingOf } from './snapshot-watch.ts';
+import { auditSnapshot } from './snapshot-audit.ts';
+import { SnapshotWatch, standingOf, type SnapshotAuditor } from './snapshot-watch.ts';
 
 /** A run's guest, wherever it lives. */
-type RunGuest = Pick<GuestHandle, 'step' | 'close' | 'capture'>;
+type RunGuest = Pick<GuestHandle, 'step' | 'close' | 'capture' | 'memoryHash'>;
 
 /** What a run takes from its engine. */
 export interface RunParts {
@@ -46,16 +50,26 @@ export interface RunParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly tracer?: Tracer | undefined;
   /** See `EngineOptions.suspendAfterMs`. */
   readonly suspendAfterMs: number;
+  readonly counts: ReplayCounts;
 }
 
 interface Watched {
   readonly guest: RunGuest;
   readonly core: RunCore;
-  readonly runtime: string;
+  readonly module: LoadedModule;
   /** Whether the guest goes on from the request's snapshot. */
   readonly isResumed: boolean;
+}
+
+interface Audited {
+  readonly core: RunCore;
+  readonly module: LoadedModule;
+  /** That the guest had taken. */
+  readonly steps: number;
+  readonly hash: string;
 }
 
 export class RunShell implements EngineRun {
@@ -82,6 +96,7 @@ export class RunShell implements EngineRun {
   #rest: Timer | undefined;
   readonly #outputs: RunOutput[] = [];
   #isCarryingOut = false;
+  #hasStepped = false;
 
   /** Begins at once. */
   constructor(request: RunRequest, ports: RunPorts, parts: RunParts) {
@@ -94,13 +109,18 @@ export class RunShell implements EngineRun {
   }
 
   cancel(reason: string): void {
-    this.#parts.logger.debug({ job: this.#request.job, reason }, 'a run is cancelled');
+    this.#parts.logger.debug({ ...this.#facts(), reason }, 'a run is cancelled');
     if (this.#core) this.#carryOut(this.#core.cancel());
     else this.#endEarly({ type: 'cancelled' });
   }
 
   release(): void {
     if (this.#core) this.#carryOut(this.#core.release());
+    else this.#endEarly({ type: 'released' });
+  }
+
+  handOver(): void {
+    if (this.#core) this.#carryOut(this.#core.handOver());
     else this.#endEarly({ type: 'released' });
   }
 
@@ -120,15 +140,34 @@ export class RunShell implements EngineRun {
     const standing = standingOf(this.#request.snapshot, journal, runtime);
     this.#guest = this.#parts.guests.open(module, standing);
     this.#core = new RunCore(start, mapStack);
-    this.#watchSnapshots({ guest: this.#guest, core: this.#core, runtime, isResumed: standing !== undefined });
+    this.#watchSnapshots({ guest: this.#guest, core: this.#core, module, isResumed: standing !== undefined });
     this.#carryOut(this.#core.begin(this.#parts.clock.wallMs()));
   }
 
-  #watchSnapshots({ guest, core, runtime, isResumed }: Watched): void {
+  #watchSnapshots({ guest, core, module, isResumed }: Watched): void {
     if (!this.#ports.saveSnapshot) return;
     const entries = isResumed ? (this.#request.snapshot?.entries ?? 0) : 0;
     const save = async (snapshot: Snapshot): Promise<void> => this.#ports.saveSnapshot?.(snapshot);
-    this.#snapshots = new SnapshotWatch({ guest, core, runtime, entries, save });
+    const auditor: SnapshotAuditor = (steps, hash) => this.#audit({ core, module, steps, hash });
+    const audit = (): SnapshotAuditor | undefined => (this.#isSampled() ? auditor : undefined);
+    this.#snapshots = new SnapshotWatch({ guest, core, runtime: module.runtime, entries, save, audit });
+  }
+
+  #isSampled(): boolean {
+    const [drawn = 0] = this.#parts.random.bytes(1);
+    return drawn % engineLimits.snapshotsPerAudit === 0;
+  }
+
+  /** Never in the way of what the run does: see `snapshot-audit.ts`. @returns false when it found a difference */
+  async #audit({ core, module, steps, hash }: Audited): Promise<boolean> {
+    const { guests, logger } = this.#parts;
+    if (this.#over.signal.aborted) return true;
+    const recorded = core.stepsFrom(0).slice(0, steps);
+    const verdict = await auditSnapshot({ replica: guests.open(module), steps: recorded, hash });
+    if (verdict === 'differs')
+      logger.warn({ ...this.#facts(), steps }, 'a replay from the first entry has another memory than the guest');
+    else logger.debug({ ...this.#facts(), steps, verdict }, 'a snapshot was audited');
+    return verdict !== 'differs';
   }
 
   /** The module, or undefined when the run ended because of it. */
@@ -210,10 +249,15 @@ export class RunShell implements EngineRun {
     this.#snapshots?.durable(through).catch((error: unknown) => this.#missSnapshot(error));
   }
 
+  /** What every log line about the run says. */
+  #facts(): LogFields {
+    const { job, attempt, trace } = this.#request;
+    return { job, attempt, ...traceFields(trace) };
+  }
+
   #missSnapshot(error: unknown): void {
-    const { job, attempt } = this.#request;
     if (!this.#over.signal.aborted)
-      this.#parts.logger.warn({ job, attempt, err: error }, 'a snapshot could not be kept');
+      this.#parts.logger.warn({ ...this.#facts(), err: error }, 'a snapshot could not be kept');
   }
 
   /** What waits, and waits no longer. */
@@ -229,10 +273,34 @@ export class RunShell implements EngineRun {
     this.#rest?.cancel();
     const { core, guest } = { core: this.#core, guest: this.#guest };
     if (!core || !guest) return;
+    const counted = this.#countReplay();
+    let first = 0;
     guest
-      .step((first) => core.stepsFrom(first))
-      .then((outcome) => this.#tell(() => core.stepped(outcome, this.#parts.clock.wallMs())))
+      .step((from) => {
+        first = from;
+        return core.stepsFrom(from);
+      })
+      .then((outcome) => this.#stepped(outcome, () => counted?.(core.entriesAfter(first))))
       .catch((error: unknown) => this.#fault(error));
+  }
+
+  #stepped(outcome: StepOutcome, counted: () => void): void {
+    counted();
+    this.#tell((core) => core.stepped(outcome, this.#parts.clock.wallMs()));
+  }
+
+  /** Of the first step of a run that goes on: what to call when it is over, with the entries that a snapshot stood for. */
+  #countReplay(): ((spared: number) => void) | undefined {
+    const entries = this.#request.journal.length;
+    if (entries === 0 || this.#hasStepped) return undefined;
+    this.#hasStepped = true;
+    const { counts, clock } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    return (spared) => {
+      counts.replays += 1;
+      counts.replayedEntries += entries - spared;
+      counts.replaySeconds += (clock.monotonicMs() - beganMs) / 1_000;
+    };
   }
 
   #startFetch(intent: FetchIntent): void {
@@ -249,7 +317,8 @@ export class RunShell implements EngineRun {
     if (signal.aborted) return;
     // The lease is over: the effect never starts.
     if (!isHeld) return this.#end({ type: 'dropped' });
-    const answer = await this.#parts.performer.fetch({ intent, key: idempotencyKey(job, attempt, intent) }, { signal });
+    const order = { intent, job, key: idempotencyKey(job, attempt, intent), trace: this.#request.trace };
+    const answer = await tracedFetch(this.#parts, { order, attempt }, { signal });
     if (!signal.aborted) this.#answer(intent.call, answer);
   }
 
@@ -314,9 +383,32 @@ export class RunShell implements EngineRun {
   }
 
   #finish(shipment: Shipment, outcome: FinishOutcome): void {
-    this.#guest?.close();
     this.#fallSilent();
-    const { entries, ...extras } = joined(this.#ridden(), shipment);
+    const last = joined(this.#ridden(), shipment);
+    const snapshots = isGivenBack(outcome) ? this.#snapshots : undefined;
+    if (!snapshots?.isWorthwhile(this.#journalled + shipment.entries.length)) return this.#finishNow(last, outcome);
+    this.#leave(snapshots, last)
+      .then((left) => this.#finishNow(left, outcome))
+      .catch((error: unknown) => this.#lose(error));
+  }
+
+  /**
+   * Leaves a snapshot behind, for whoever goes on with the run. Its entries are stored before it (not in one transaction with the
+   * finish), so that a crash in between costs nothing but the snapshot.
+   *
+   * @returns what is left for the finish
+   */
+  async #leave(snapshots: SnapshotWatch, { entries, ...extras }: Shipment): Promise<Shipment> {
+    const left = snapshots.leave();
+    left.catch(() => undefined);
+    await this.#ports.sink.append(entries, entries.length > 0 ? extras : undefined);
+    await left.then((handOn) => handOn()).catch((error: unknown) => this.#missSnapshot(error));
+    return entries.length > 0 ? nothing : { entries, ...extras };
+  }
+
+  #finishNow({ entries, ...extras }: Shipment, outcome: FinishOutcome): void {
+    this.#guest?.close();
+    if (this.#over.signal.aborted) return;
     this.#ports.sink.finish(entries, outcome, extras).then(
       () => this.#end({ type: 'finished', outcome }),
       (error: unknown) => this.#lose(error),
@@ -325,9 +417,8 @@ export class RunShell implements EngineRun {
 
   /** The sink refused: this holder can't go on. What the job's holder does about it is the holder's business. */
   #lose(error: unknown): void {
-    const { job, attempt } = this.#request;
     if (!(error instanceof StaleLeaseError))
-      this.#parts.logger.warn({ job, attempt, err: error }, 'a run lost its sink');
+      this.#parts.logger.warn({ ...this.#facts(), err: error }, 'a run lost its sink');
     this.#end({ type: 'dropped' });
   }
 
@@ -370,5 +461,8 @@ const joined = (first: Shipment, { entries, internal = [], progress = first.prog
     ...(progress && { progress }),
   };
 };
+
+/** Somebody else goes on with it. */
+const isGivenBack = ({ type }: FinishOutcome): boolean => type === 'released' || type === 'suspended';
 
 const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';

@@ -12,14 +12,19 @@ import type { GuestHandle, StandingState } from '../guest/guest-threads.ts';
 import { engineLimits } from '../limits.ts';
 import type { RunCore } from './run-core.ts';
 
+/** Looks at a guest that has taken so many steps and has this hash; false: its memory is not what it should be. */
+export type SnapshotAuditor = (steps: number, hash: string) => Promise<boolean>;
+
 export interface SnapshotWatchOptions {
-  readonly guest: Pick<GuestHandle, 'capture'>;
+  readonly guest: Pick<GuestHandle, 'capture' | 'memoryHash'>;
   readonly core: Pick<RunCore, 'entriesAfter' | 'journalBytes'>;
   /** Of the module. */
   readonly runtime: string;
   /** Entries behind the snapshot that the run began with; 0 without one. */
   readonly entries: number;
   readonly save: (snapshot: Snapshot) => Promise<void>;
+  /** For each snapshot: who audits it before it is kept, if anybody does. @default nobody */
+  readonly audit?: (() => SnapshotAuditor | undefined) | undefined;
 }
 
 export class SnapshotWatch {
@@ -40,11 +45,25 @@ export class SnapshotWatch {
     if (this.#isBusy || !(this.#ready || this.#isDue(entries))) return;
     this.#isBusy = true;
     try {
-      this.#ready ??= await this.#take();
+      this.#ready ??= await this.#take(this.#options.audit?.());
       if (this.#ready && this.#ready.entries <= this.#durable) await this.#handOn(this.#ready);
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  /** Whether a run that is given back, with so many entries, should leave a snapshot behind. */
+  isWorthwhile(entries: number): boolean {
+    return !this.#isBusy && entries - this.#last.entries >= engineLimits.snapshotRestEntries;
+  }
+
+  /** Takes the guest out for the last time, and gives what hands it on, to be called when all entries are durable. */
+  async leave(): Promise<() => Promise<void>> {
+    this.#isBusy = true;
+    const ready = await this.#take();
+    return async () => {
+      if (ready) await this.#handOn(ready);
+    };
   }
 
   #isDue(entries: number): boolean {
@@ -55,10 +74,12 @@ export class SnapshotWatch {
     );
   }
 
-  async #take(): Promise<Snapshot | undefined> {
+  async #take(audit?: SnapshotAuditor): Promise<Snapshot | undefined> {
     const { guest, core, runtime } = this.#options;
-    const standing = await guest.capture();
+    // Asked together: both are of the same rest.
+    const [standing, hash] = await Promise.all([guest.capture(), audit && guest.memoryHash()]);
     if (!standing) return undefined;
+    if (audit && hash !== undefined && !(await audit(standing.steps, hash))) return undefined;
     this.#last = { entries: core.entriesAfter(standing.steps), bytes: core.journalBytes };
     return { ...standing.state, entries: this.#last.entries, runtime };
   }

@@ -99,6 +99,7 @@ export class StepLog {
         return;
       case 'completed':
       case 'failed':
+      case 'ran':
         this.#now = entry.at;
     }
   }

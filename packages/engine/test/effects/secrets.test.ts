@@ -30,7 +30,7 @@ const perform = async (
 ): Promise<{ readonly sent: readonly FetchOrder[]; readonly answer: Answer }> => {
   const sent: FetchOrder[] = [];
   const performer = withSecrets({ fetch: (order) => Promise.resolve((sent.push(order), answer)) }, secrets);
-  return { answer: await performer.fetch({ intent, key: 'k' }, { signal }), sent };
+  return { answer: await performer.fetch({ intent, job: 'j1', key: 'k' }, { signal }), sent };
 };
 
 const code = (answer: Answer): string => (answer.type === 'error' ? answer.code : answer.type);
@@ -46,6 +46,19 @@ describe('secrets', () => {
     assert.deepEqual(intent.headers, [['authorization', `Bearer ${value}`]]);
     assert.equal(new TextDecoder().decode(intent.body ?? undefined), `{"token":"${value}"}`);
     assert.equal(intent.redirect, 'error');
+  });
+
+  it('are hidden in a body on its way into a blob, wherever it is cut', async () => {
+    const { sent } = await perform(request({ into: 'blob', headers: [['authorization', key]] }));
+    const body = new TextEncoder().encode(`before ${value} after ${value}`);
+    for (const size of [1, 7, body.length]) {
+      const pieces = async function* (): AsyncIterable<Uint8Array> {
+        for (let at = 0; at < body.length; at += size) yield await Promise.resolve(body.subarray(at, at + size));
+      };
+      const filtered: Uint8Array[] = [];
+      for await (const piece of sent[0]?.filter?.(pieces()) ?? []) filtered.push(piece);
+      assert.equal(Buffer.concat(filtered).toString(), `before ${key} after ${key}`);
+    }
   });
 
   it('leave a request without a placeholder as it is', async () => {

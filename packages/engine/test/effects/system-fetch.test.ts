@@ -72,7 +72,7 @@ describe('a request of a workflow', () => {
     signal = new AbortController().signal,
   ): Promise<Answer> =>
     systemFetch.fetch(
-      { intent: intentOf(path.startsWith('/') ? origin + path : path, more), key: 'j1:1:1' },
+      { intent: intentOf(path.startsWith('/') ? origin + path : path, more), job: 'j1', key: 'j1:1:1' },
       { signal },
     );
   const response = async (path: string, more: Partial<FetchIntent> = {}): Promise<Answer & { type: 'fetched' }> => {

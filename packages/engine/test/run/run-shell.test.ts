@@ -72,6 +72,7 @@ const begin = (...steps: readonly Intent[][]): Scene => {
     },
     close: (): void => undefined,
     capture: () => Promise.resolve(undefined),
+    memoryHash: () => Promise.resolve(undefined),
   };
   const shell = new RunShell(
     { job: 'j', attempt: 1, module: 'm', workflow: 'main', input: '{}', journal: [] },
@@ -96,6 +97,7 @@ const begin = (...steps: readonly Intent[][]): Scene => {
       random: { bytes: (length) => new Uint8Array(length) },
       logger: silentLogger,
       suspendAfterMs: Number.POSITIVE_INFINITY,
+      counts: { replays: 0, replayedEntries: 0, replaySeconds: 0 },
     },
   );
   return { clock, journal, shell, batches };

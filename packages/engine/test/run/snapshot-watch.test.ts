@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StandingState } from '../../src/guest/guest-threads.ts';
 import type { Snapshot } from '../../src/index.ts';
-import { SnapshotWatch } from '../../src/run/snapshot-watch.ts';
+import { SnapshotWatch, type SnapshotAuditor } from '../../src/run/snapshot-watch.ts';
 
 /** A guest whose state the test gives out; two entries for each step. */
-const watched = (): {
+const watched = (
+  audit?: SnapshotAuditor,
+): {
   readonly saved: Snapshot[];
   readonly asked: ((standing: StandingState | undefined) => void)[];
   readonly watch: SnapshotWatch;
@@ -13,10 +15,14 @@ const watched = (): {
   const saved: Snapshot[] = [];
   const asked: ((standing: StandingState | undefined) => void)[] = [];
   const watch = new SnapshotWatch({
-    guest: { capture: () => new Promise((resolve) => asked.push(resolve)) },
+    guest: {
+      capture: () => new Promise((resolve) => asked.push(resolve)),
+      memoryHash: () => Promise.resolve('ab'),
+    },
     core: { entriesAfter: (steps) => 2 * steps, journalBytes: 0 },
     runtime: 'r',
     entries: 0,
+    audit: () => audit,
     save: (snapshot) => {
       saved.push(snapshot);
       return Promise.resolve();
@@ -37,6 +43,23 @@ describe('the watch for snapshots', () => {
     await watch.durable(1_004);
     assert.deepEqual(saved, [{ ...standing(502).state, entries: 1_004, runtime: 'r' }]);
     assert.equal(asked.length, 1);
+  });
+
+  it('keeps none whose audit finds a difference, and the one after it', async () => {
+    const audited: unknown[] = [];
+    const { saved, asked, watch } = watched((...what) => Promise.resolve(audited.push(what) > 1));
+    const first = watch.durable(1_000);
+    asked[0]?.(standing(500));
+    await first;
+    assert.deepEqual(saved, []);
+    const second = watch.durable(1_002);
+    asked[1]?.(standing(501));
+    await second;
+    assert.deepEqual(audited, [
+      [500, 'ab'],
+      [501, 'ab'],
+    ]);
+    assert.equal(saved.length, 1);
   });
 
   it('asks once at a time, and again after the next entries when the guest was in a step', async () => {

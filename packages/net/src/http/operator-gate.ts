@@ -14,8 +14,14 @@ export interface OperatorGateOptions {
   readonly tokenName?: string | undefined;
 }
 
+/** What the gate sees of a request. */
+export interface GatedRequest {
+  readonly url: string;
+  readonly headers: { readonly get: (name: string) => string | null };
+}
+
 /** Lets a request in, or throws UNAUTHENTICATED or FORBIDDEN. */
-export type OperatorGate = (request: Request) => void;
+export type OperatorGate = (request: GatedRequest) => void;
 
 const openPaths: ReadonlySet<string> = new Set([routes.health, routes.ready]);
 
@@ -40,7 +46,7 @@ export const isLoopback = (host: string): boolean => {
 };
 
 // A page of another site can make a browser send requests here, by a name that it lets point here (DNS rebinding) too.
-const demandSameSite = (request: Request, bound: string): void => {
+const demandSameSite = (request: GatedRequest, bound: string): void => {
   const host = request.headers.get('host') ?? '';
   const name = host.replace(/:\d+$/, '');
   if (!isLoopback(name) && name !== bound) {
@@ -56,7 +62,7 @@ interface Demand {
   readonly tokenName: string;
 }
 
-const demandToken = (request: Request, { digest, tokenName }: Demand): void => {
+const demandToken = (request: GatedRequest, { digest, tokenName }: Demand): void => {
   const header = request.headers.get('authorization');
   const sent = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
   if (sent === undefined) {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { errorRecordSchema } from './error-record.ts';
+import { childOptionsSchema, type ChildOptions } from './job-options.ts';
 import type { ErrorRecord } from '../error.ts';
 import { idSchema } from '../job.ts';
 import type { ChildOutcome } from '../journal/answer.ts';
@@ -39,6 +40,8 @@ export type InternalEffect =
       readonly input: string;
       readonly attemptsMax: number;
       readonly detached: boolean;
+      /** How it is queued. @default none */
+      readonly options?: ChildOptions | undefined;
     }
   | {
       readonly type: 'send';
@@ -103,6 +106,7 @@ export const internalEffectSchema: z.ZodType<InternalEffect> = z.discriminatedUn
     input: json,
     attemptsMax: positive.max(limits.attemptsMax),
     detached: z.boolean(),
+    options: childOptionsSchema.optional(),
   }),
   z.object({ type: z.literal('send'), call: positive, job: z.string(), messageType: name, data: json }),
   z.object({ type: z.literal('respond'), value: json }),

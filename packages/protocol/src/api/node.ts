@@ -42,6 +42,8 @@ export interface NodeView {
   readonly alive: boolean;
   readonly banned_at_ms: number | null;
   readonly ban_reason: string | null;
+  /** Whether its process was asked to drain: it takes no more jobs. */
+  readonly draining: boolean;
   /** Jobs that it holds now. */
   readonly jobs: number;
   readonly connection: NodeConnectionView | null;
@@ -69,6 +71,7 @@ export const nodeViewSchema: z.ZodType<NodeView> = z.object({
   alive: z.boolean(),
   banned_at_ms: time.nullable(),
   ban_reason: z.string().nullable(),
+  draining: z.boolean(),
   jobs: count,
   connection: z
     .object({
@@ -87,6 +90,17 @@ export interface BanRequest {
 
 /** Checks {@link BanRequest}. */
 export const banSchema: z.ZodType<BanRequest> = z.object({ reason: z.string().max(limits.textCharsMax).optional() });
+
+/** Body of `POST /nodes/{node}/drain`. */
+export interface DrainRequest {
+  /** What the jobs that it holds get before they are given back. @default the worker's own setting */
+  readonly grace_ms?: number | undefined;
+}
+
+/** Checks {@link DrainRequest}. */
+export const drainSchema: z.ZodType<DrainRequest> = z.object({
+  grace_ms: z.number().int().min(0).max(limits.drainGraceMsMax).optional(),
+});
 
 /** Body of `POST /nodes/{node}/rename`. */
 export interface RenameRequest {

@@ -6,19 +6,21 @@ import { z } from 'zod';
 import { bytesSchema } from '../wire.ts';
 import { hashBytes } from '../hash.ts';
 import { idSchema, type JobProgress } from '../job.ts';
+import { traceContextSchema, type TraceContext } from '../trace.ts';
 import { limits } from '../limits.ts';
 import { nodeRoles, type NodeRole } from './node.ts';
 import type { JournalBatch } from '../journal/batch.ts';
+import { storedSnapshotSchema, type StoredSnapshot } from '../journal/snapshot.ts';
 import type { ErrorRecord } from '../error.ts';
 import { errorRecordSchema } from './error-record.ts';
 import { inboxItemSchema, internalEffectsSchema, type InboxItem, type InternalEffect } from './inbox.ts';
 
-/** Version of these messages; a control plane refuses a worker of another one. */
-export const peerProtocol = 1;
-
 /** First request of a worker process on a connection. */
 export interface JoinRequest {
+  /** The oldest version of the peer protocol that the process speaks: a release that knows one alone looks at no more. */
   readonly protocol: number;
+  /** The newest one. @default `protocol` */
+  readonly protocolNewest?: number | undefined;
   /** Join token of the ticket. A node that joined before is known by its proven node id and may leave it out. */
   readonly token?: string | undefined;
   /** The cluster that the ticket is for: another one refuses the node. */
@@ -43,6 +45,15 @@ export interface JoinAnswer {
   readonly heartbeatMs: number;
   /** How often a worker that holds none does. */
   readonly idleHeartbeatMs: number;
+  /** The version of the peer protocol that both speak from now on. @default 1 */
+  readonly protocol?: number | undefined;
+}
+
+/** Last request of a worker process that ends in order: it holds no jobs. */
+export interface LeaveRequest {
+  readonly incarnation: string;
+  /** Only for an operator who speaks for a worker. */
+  readonly worker?: string | undefined;
 }
 
 /** Asks for up to `capacity` jobs, waiting up to `waitMs` for the first one. */
@@ -53,6 +64,14 @@ export interface ClaimRequest {
   readonly waitMs?: number | undefined;
   /** Only for an operator who claims over HTTP: the name to hold the lease under. Peers are known by their node id. */
   readonly worker?: string | undefined;
+  /** What the worker has, beside the tags of its ticket. @default nothing */
+  readonly tags?: readonly string[] | undefined;
+  /** Only jobs of these queues. @default of all */
+  readonly queues?: readonly string[] | undefined;
+  /** Handlers that it has: it gets their jobs, and no workflows. @default it runs workflows */
+  readonly handlers?: readonly string[] | undefined;
+  /** Modules that it has at hand: a job of theirs goes to it rather than to another worker that waits. @default none */
+  readonly modules?: readonly string[] | undefined;
 }
 
 /** A job that the worker now holds. */
@@ -60,13 +79,22 @@ export interface ClaimedJob {
   readonly job: string;
   readonly epoch: number;
   readonly attempt: number;
-  /** Module hash, hex. */
+  /** Module hash, hex; '' for the job of a handler. */
   readonly module: string;
+  /** The workflow in the module, or the handler. */
   readonly workflow: string;
   /** JSON text. */
   readonly input: string;
   /** Entries that the attempt's journal holds already; above 0 the journal must be fetched and replayed. */
   readonly journalEntries: number;
+  /** What the holder's span of this lease is below. @default the job is not traced */
+  readonly trace?: TraceContext | undefined;
+}
+
+/** Asks a worker to take no more jobs, to finish or give back those that it holds, and to end. */
+export interface DrainOrder {
+  /** What the jobs that it holds get. @default the worker's own setting */
+  readonly graceMs?: number | undefined;
 }
 
 export interface ClaimAnswer {
@@ -75,6 +103,8 @@ export interface ClaimAnswer {
   readonly leaseMs: number;
   /** Whether errands wait for an idle worker (`errand.ts`). @default false */
   readonly errands?: boolean | undefined;
+  /** @default go on */
+  readonly drain?: DrainOrder | undefined;
 }
 
 /** A lease, named. */
@@ -95,6 +125,12 @@ export interface HeartbeatAnswer {
   readonly lost: readonly LeaseRef[];
   /** Held jobs that somebody wants cancelled. */
   readonly cancel: readonly (LeaseRef & { readonly reason: string })[];
+  /** Jobs to be given back once they are at rest, as they are to go on elsewhere. @default none */
+  readonly giveBack?: readonly LeaseRef[] | undefined;
+  /** @default go on */
+  readonly drain?: DrainOrder | undefined;
+  /** Whether questions to workflows wait for a worker, be it busy (`errand.ts`). @default false */
+  readonly queries?: boolean | undefined;
 }
 
 /** Adds a batch to a journal; sending the same batch again is answered as the first time (I3). */
@@ -114,8 +150,13 @@ export interface AppendRequest {
 export type FinishOutcome =
   /** `result` is JSON text. */
   | { readonly type: 'completed'; readonly result: string }
-  /** Ends the attempt; with `retryable` and attempts left the job runs again after its backoff. */
-  | { readonly type: 'failed'; readonly error: ErrorRecord; readonly retryable: boolean }
+  /** Ends the attempt; with `retryable` and attempts left the job runs again after `retryAfterMs`, or else its backoff. */
+  | {
+      readonly type: 'failed';
+      readonly error: ErrorRecord;
+      readonly retryable: boolean;
+      readonly retryAfterMs?: number | undefined;
+    }
   | { readonly type: 'cancelled' }
   /** Gives the job back, to be continued elsewhere at once. */
   | { readonly type: 'released' }
@@ -157,6 +198,22 @@ export interface JournalAnswer {
   readonly batches: readonly JournalBatch[];
   /** What waits in the job's inbox; at most `inboxPageItems` of it. @default none */
   readonly inbox?: readonly InboxItem[] | undefined;
+  /** The attempts before, oldest first, for the job of a handler: what they finished is not done again. @default none */
+  readonly earlier?: readonly { readonly attempt: number; readonly batches: readonly JournalBatch[] }[] | undefined;
+  /** A state of the attempt's guest, as a holder had it stored; not checked yet. @default none */
+  readonly snapshot?: StoredSnapshot | undefined;
+}
+
+/** Body of `POST /peer/snapshot`: keeps a state of a held job's guest, in place of the one before. */
+export interface SnapshotRequest extends LeaseRef {
+  readonly attempt: number;
+  readonly snapshot: StoredSnapshot;
+  readonly worker?: string | undefined;
+}
+
+/** Its answer: how many entries are behind the one that is stored now. */
+export interface SnapshotAnswer {
+  readonly entries: number;
 }
 
 /** Answer of `GET /queue/journal-batches/{job}`: a part of an attempt's journal as it is stored. */
@@ -189,6 +246,7 @@ export const batchSchema: z.ZodType<JournalBatch> = z.object(batch);
 
 export const joinRequestSchema: z.ZodType<JoinRequest> = z.object({
   protocol: positive,
+  protocolNewest: positive.optional(),
   token: z.string().max(limits.idCharsMax).optional(),
   cluster: z.string().max(limits.idCharsMax).optional(),
   incarnation: idSchema,
@@ -201,6 +259,10 @@ export const claimRequestSchema: z.ZodType<ClaimRequest> = z.object({
   capacity: positive.max(limits.claimJobsMax),
   waitMs: count.max(limits.waitMsMax).optional(),
   worker,
+  tags: z.array(idSchema).max(limits.tagsMax).optional(),
+  queues: z.array(idSchema).min(1).max(limits.claimQueuesMax).optional(),
+  handlers: z.array(idSchema).min(1).max(limits.claimHandlersMax).optional(),
+  modules: z.array(z.string().max(limits.idCharsMax)).max(limits.claimModulesMax).optional(),
 });
 
 export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({
@@ -222,7 +284,12 @@ export const appendRequestSchema: z.ZodType<AppendRequest> = z.object({
 /** How a hold on a job ends. */
 export const finishOutcomeSchema: z.ZodType<FinishOutcome> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('completed'), result: z.string() }),
-  z.object({ type: z.literal('failed'), error: errorRecordSchema, retryable: z.boolean() }),
+  z.object({
+    type: z.literal('failed'),
+    error: errorRecordSchema,
+    retryable: z.boolean(),
+    retryAfterMs: z.number().int().min(0).max(limits.durationMsMax).optional(),
+  }),
   z.object({ type: z.literal('cancelled') }),
   z.object({ type: z.literal('released') }),
   z.object({ type: z.literal('suspended'), wakeAt: count.nullable(), seen: count }),
@@ -250,7 +317,15 @@ export const joinAnswerSchema: z.ZodType<JoinAnswer> = z.object({
   leaseMs: positive,
   heartbeatMs: positive,
   idleHeartbeatMs: positive,
+  protocol: positive.optional(),
 });
+
+export const leaveRequestSchema: z.ZodType<LeaveRequest> = z.object({ incarnation: idSchema, worker });
+
+/** Nothing is said to one that leaves. */
+export const leaveAnswerSchema: z.ZodType<object> = z.object({});
+
+const drainOrderSchema: z.ZodType<DrainOrder> = z.object({ graceMs: z.number().int().nonnegative().optional() });
 
 export const claimAnswerSchema: z.ZodType<ClaimAnswer> = z.object({
   jobs: z.array(
@@ -261,15 +336,20 @@ export const claimAnswerSchema: z.ZodType<ClaimAnswer> = z.object({
       workflow: z.string(),
       input: z.string(),
       journalEntries: count,
+      trace: traceContextSchema.optional(),
     }),
   ),
   leaseMs: positive,
   errands: z.boolean().optional(),
+  drain: drainOrderSchema.optional(),
 });
 
 export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z.object({
   lost: z.array(z.object(lease)),
   cancel: z.array(z.object({ ...lease, reason: z.string() })),
+  giveBack: z.array(z.object(lease)).optional(),
+  drain: drainOrderSchema.optional(),
+  queries: z.boolean().optional(),
 });
 
 export const itemsAnswerSchema: z.ZodType<ItemsAnswer> = z.object({
@@ -293,4 +373,16 @@ export const journalAnswerSchema: z.ZodType<JournalAnswer> = z.object({
   attempt: positive,
   batches: z.array(z.object(batch)),
   inbox: z.array(inboxItemSchema).optional(),
+  earlier: z.array(z.object({ attempt: positive, batches: z.array(z.object(batch)) })).optional(),
+  // What can't be read is as good as none.
+  snapshot: storedSnapshotSchema.optional().catch(undefined),
 });
+
+export const snapshotRequestSchema: z.ZodType<SnapshotRequest> = z.object({
+  ...lease,
+  attempt: positive,
+  snapshot: storedSnapshotSchema,
+  worker,
+});
+
+export const snapshotAnswerSchema: z.ZodType<SnapshotAnswer> = z.object({ entries: positive });

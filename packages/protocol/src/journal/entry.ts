@@ -59,8 +59,17 @@ export interface FailedEntry {
   readonly message: string;
 }
 
+/** A handler's `ctx.run` that has ended: `result` is JSON text. Only in the journals of handlers. */
+export interface RanEntry {
+  readonly kind: 'ran';
+  readonly at: number;
+  /** Unique within the job. */
+  readonly name: string;
+  readonly result: string;
+}
+
 /** One record of a journal. */
-export type JournalEntry = StartedEntry | IntentsEntry | AnsweredEntry | CompletedEntry | FailedEntry;
+export type JournalEntry = RanEntry | StartedEntry | IntentsEntry | AnsweredEntry | CompletedEntry | FailedEntry;
 
 /** The canonical array of an entry. */
 type PackedEntry =
@@ -78,7 +87,8 @@ type PackedEntry =
   | [1, intents: unknown[]]
   | [2, at: number, call: number, answer: PackedAnswer]
   | [3, at: number, result: string]
-  | [4, at: number, code: string, message: string];
+  | [4, at: number, code: string, message: string]
+  | [5, at: number, name: string, result: string];
 
 /** By the number that comes first. */
 const shapes: readonly Shape[] = [
@@ -86,6 +96,7 @@ const shapes: readonly Shape[] = [
   [isWhole, isList],
   [isWhole, isCount, isOrdinal, isPackedAnswer],
   [isWhole, isCount, isText],
+  [isWhole, isCount, isText, isText],
   [isWhole, isCount, isText, isText],
 ];
 
@@ -111,6 +122,8 @@ const packedEntry = (entry: JournalEntry): PackedEntry => {
       return [3, entry.at, entry.result];
     case 'failed':
       return [4, entry.at, entry.code, entry.message];
+    case 'ran':
+      return [5, entry.at, entry.name, entry.result];
   }
 };
 
@@ -151,5 +164,7 @@ const unpackedEntry = (packed: PackedEntry): JournalEntry => {
       return { kind: 'completed', at: packed[1], result: packed[2] };
     case 4:
       return { kind: 'failed', at: packed[1], code: packed[2], message: packed[3] };
+    case 5:
+      return { kind: 'ran', at: packed[1], name: packed[2], result: packed[3] };
   }
 };

@@ -11,6 +11,7 @@ import {
   type Intent,
   type LogLevel,
   type RedirectMode,
+  type StartIntent,
 } from './intent.ts';
 import {
   hasShapeOfKind,
@@ -38,6 +39,14 @@ type FetchFields = [
   idempotent: boolean | null,
   key: string | null,
 ];
+type StartFields = [
+  call: number,
+  job: string | null,
+  workflow: string,
+  input: string,
+  attemptsMax: number,
+  detached: boolean,
+];
 /** The canonical array of an intent. */
 type PackedIntent =
   | [0, ...FetchFields]
@@ -49,12 +58,13 @@ type PackedIntent =
   | [6, code: string, name: string, message: string, stack: string]
   | [7, ...FetchFields, intoBlob: boolean, bodyBlob: string | null]
   | [8, call: number, types: string[] | null]
-  | [9, call: number, job: string | null, workflow: string, input: string, attemptsMax: number, detached: boolean]
+  | [9, ...StartFields]
   | [10, call: number, job: string]
   | [11, call: number, job: string, messageType: string, data: string]
   | [12, value: string]
   | [13, action: 'open' | 'close', id: number, name: string]
-  | [14, change: string];
+  | [14, change: string]
+  | [15, ...StartFields, options: string];
 
 const fetchFields = [
   isOrdinal,
@@ -67,6 +77,7 @@ const fetchFields = [
   orNull(isFlag),
   orNull(isText),
 ] as const;
+const startFields = [isOrdinal, orNull(isText), isText, isText, isOrdinal, isFlag] as const;
 /** By the number that comes first. */
 const shapes: readonly Shape[] = [
   [isWhole, ...fetchFields],
@@ -78,18 +89,19 @@ const shapes: readonly Shape[] = [
   [isWhole, isText, isText, isText, isText],
   [isWhole, ...fetchFields, isFlag, orNull(isText)],
   [isWhole, isOrdinal, orNull(listOf(isText))],
-  [isWhole, isOrdinal, orNull(isText), isText, isText, isOrdinal, isFlag],
+  [isWhole, ...startFields],
   [isWhole, isOrdinal, isText],
   [isWhole, isOrdinal, isText, isText, isText],
   [isWhole, isText],
   [isWhole, isOneOf('open', 'close'), isOrdinal, isText],
   [isWhole, isText],
+  [isWhole, ...startFields, isText],
 ];
 
 const isPackedIntent = (value: unknown): value is PackedIntent => hasShapeOfKind(value, shapes);
 
 type PackedFetch = Extract<PackedIntent, { readonly 0: 0 | 7 }>;
-type PackedInside = Extract<PackedIntent, { readonly 0: 8 | 9 | 10 | 11 | 12 | 13 | 14 }>;
+type PackedInside = Extract<PackedIntent, { readonly 0: 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 }>;
 
 /** The canonical arrays of `intents`, to be packed. */
 export const encodeIntents = (intents: readonly Intent[]): readonly unknown[] => intents.map(encodeIntent);
@@ -120,7 +132,7 @@ const encodeInside = (intent: InsideIntent): PackedIntent => {
     case 'receive':
       return [8, intent.call, intent.types && [...intent.types]];
     case 'start':
-      return [9, intent.call, intent.job, intent.workflow, intent.input, intent.attemptsMax, intent.detached];
+      return encodeStart(intent);
     case 'join':
       return [10, intent.call, intent.job];
     case 'send':
@@ -133,6 +145,11 @@ const encodeInside = (intent: InsideIntent): PackedIntent => {
       return [14, intent.change];
   }
 };
+
+const encodeStart = ({ call, job, workflow, input, attemptsMax, detached, options }: StartIntent): PackedInside =>
+  options === undefined
+    ? [9, call, job, workflow, input, attemptsMax, detached]
+    : [15, call, job, workflow, input, attemptsMax, detached, options];
 
 const encodeFetch = (intent: FetchIntent): PackedFetch => {
   const { method, url, headers, body, redirect, timeoutMs, idempotent, key, into, bodyBlob } = intent;
@@ -186,9 +203,11 @@ const decodeInside = (packed: PackedInside): InsideIntent => {
   switch (packed[0]) {
     case 8:
       return { type: 'receive', call: packed[1], types: packed[2] };
-    case 9: {
-      const [, number, job, workflow, input, attemptsMax, detached] = packed;
-      return { type: 'start', call: number, job, workflow, input, attemptsMax, detached };
+    case 9:
+    case 15: {
+      const [, number, job, workflow, input, attemptsMax, detached, options] = packed;
+      const start = { type: 'start', call: number, job, workflow, input, attemptsMax, detached } as const;
+      return options === undefined ? start : { ...start, options };
     }
     case 10:
       return { type: 'join', call: packed[1], job: packed[2] };

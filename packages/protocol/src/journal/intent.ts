@@ -64,6 +64,8 @@ export interface StartIntent {
   readonly attemptsMax: number;
   /** Whether it goes on when its parent ends. */
   readonly detached: boolean;
+  /** How it is queued: `ChildOptions` as `optionsText` writes them. @default none */
+  readonly options?: string | undefined;
 }
 
 /** Waits for the end of a child job that this attempt started. */

@@ -11,6 +11,7 @@ import { mvmError } from '../error.ts';
 import { idSchema, type JobProgress } from '../job.ts';
 import { limits } from '../limits.ts';
 import { pack, unpack } from '../packer.ts';
+import { traceContextSchema } from '../trace.ts';
 import { parseAs } from '../wire.ts';
 import { linkLimits } from './limits.ts';
 
@@ -104,6 +105,7 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
     workflow: z.string().max(3 * limits.idCharsMax),
     input: z.string().max(limits.inputBytesMax),
     journalEntries: count,
+    trace: traceContextSchema.optional(),
   }),
   z.object({ type: z.literal('journal'), bytes: entryBytes }),
   z.object({ type: z.literal('inbox'), items: z.array(inboxItemSchema).max(limits.inboxItemsMax) }),

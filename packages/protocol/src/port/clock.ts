@@ -12,3 +12,15 @@ export interface Clock {
   /** Calls `callback` once, after at least `delayMs` (or 2^31 - 1, whichever is less). */
   after(delayMs: number, callback: () => void): Timer;
 }
+
+/** Resolves after `ms`, or as soon as `signal` fires; never rejects. */
+export const pause = async (clock: Pick<Clock, 'after'>, ms: number, signal: AbortSignal): Promise<void> => {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(ms, resolve);
+  const abort = (): void => resolve();
+  signal.addEventListener('abort', abort, { once: true });
+  await promise;
+  signal.removeEventListener('abort', abort);
+  timer.cancel();
+};

@@ -3,7 +3,15 @@
  * whoever starts the process puts both together.
  */
 import type { InboxAnswer, InboxRequest } from '../api/inbox.ts';
-import type { AppendItem, FinishItem, ItemAnswer, JournalAnswer, LeaseRef } from '../api/peer.ts';
+import type {
+  AppendItem,
+  FinishItem,
+  ItemAnswer,
+  JournalAnswer,
+  LeaseRef,
+  SnapshotAnswer,
+  SnapshotRequest,
+} from '../api/peer.ts';
 import type { AcceptConversation } from './conversation.ts';
 
 /** What a lent engine needs of the control plane. `worker` is the node that holds the lease. */
@@ -18,6 +26,8 @@ export interface LenderCore {
    * @throws STALE_LEASE @default nothing ever arrives
    */
   inbox?(worker: string, request: InboxRequest, signal: AbortSignal): Promise<InboxAnswer>;
+  /** Keeps a state of a held job's guest. @throws STALE_LEASE @default none is kept */
+  snapshot?(worker: string, request: SnapshotRequest): Promise<SnapshotAnswer>;
   /** One answer per item. */
   append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]>;
   /** One answer per item. */

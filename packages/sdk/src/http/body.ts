@@ -50,6 +50,7 @@ const bodyOfBytes = (bytes: Uint8Array): Body => {
 export class BodyReader {
   readonly #body: Body;
   #isUsed = false;
+  #elsewhere: string | undefined;
 
   constructor(body: Body) {
     this.#body = body;
@@ -84,7 +85,13 @@ export class BodyReader {
     return this.#body;
   }
 
+  /** The body can't be read here, and why. */
+  protected elsewhere(reason: string): void {
+    this.#elsewhere = reason;
+  }
+
   #take(): Body {
+    if (this.#elsewhere !== undefined) throw new TypeError(this.#elsewhere);
     const body = this.unread();
     this.#isUsed = body !== null;
     return body;

@@ -45,9 +45,38 @@ export interface FetchExtras {
    * `OUTCOME_UNKNOWN` after a crash
    */
   readonly probe?: Probe | undefined;
+  /**
+   * `'blob'`: the response's body is kept as a blob of the cluster, however long it is, and the workflow gets its reference,
+   * `response.blobRef`. @default the body comes with the response, up to 8 MiB
+   */
+  readonly into?: 'blob' | undefined;
+}
+
+/** A body that the cluster keeps. */
+export interface BlobRef {
+  /** BLAKE3, 64 hex digits. */
+  readonly hash: string;
+  /** In bytes. */
+  readonly size: number;
+  /** The `Content-Type` that it came with, '' without one. */
+  readonly type: string;
+}
+
+/** A blob as the body of a request: by its hash, or by its reference. */
+export interface BlobBody {
+  readonly blob: string | Pick<BlobRef, 'hash'>;
 }
 
 declare global {
   // Merges with the interface that the author's types have: ours, the DOM's or Node's.
   interface RequestInit extends FetchExtras {}
+  interface Response {
+    /** Where the body is, of a fetch with `into: 'blob'`; else null. Then it can't be read here. */
+    readonly blobRef?: BlobRef | null;
+  }
+  /** Sends a blob as the request's body. */
+  function fetch(
+    input: string | URL | Request,
+    init: Omit<RequestInit, 'body'> & { readonly body: BlobBody },
+  ): Promise<Response>;
 }

@@ -1,6 +1,8 @@
+import type { AnswerEvent } from '../activation.ts';
 import { call } from '../call.ts';
+import { isPlainHttpUrl } from '../url/plain-url.ts';
 import { repeatedFetch } from './repeated-fetch.ts';
-import { Request, type RequestOptions } from './request.ts';
+import { plainEffect, Request, type RequestOptions } from './request.ts';
 import { Response } from './response.ts';
 
 /**
@@ -11,11 +13,17 @@ import { Response } from './response.ts';
  *   answer. A status such as 404 is an answer.
  * @throws the reason of `options.signal` when that aborts first.
  */
-export const fetch = async (source: unknown, options: RequestOptions = {}): Promise<Response> => {
-  const { retry, probe } = options;
+export const fetch = async (source: unknown, options?: RequestOptions): Promise<Response> => {
+  // Nearly every request is one of these, and making a `Request` of it takes the interpreter longer than all the rest.
+  if (options === undefined && typeof source === 'string' && isPlainHttpUrl(source))
+    return responseOf(await call(plainEffect(source)));
+  const { retry, probe } = options ?? {};
   const request = new Request(source, options);
   if (retry || probe) return repeatedFetch(request, { retry, probe });
-  const answer = await call(request.toEffect(), request.signal);
+  return responseOf(await call(request.toEffect(), request.signal));
+};
+
+const responseOf = (answer: AnswerEvent): Response => {
   if (!answer.fetched) throw new TypeError('the host answered a fetch with something else');
   return Response.fetched(answer.fetched);
 };

@@ -5,14 +5,14 @@ import { limits } from '../limits.ts';
 import { isPlainHttpUrl } from '../url/plain-url.ts';
 import { parseUrl, urlText } from '../url/url-record.ts';
 import { bodyFrom, BodyReader, type BodySource, type TypedBody } from './body.ts';
-import type { FetchExtras } from './fetch-extras.ts';
+import type { BlobBody, FetchExtras } from './fetch-extras.ts';
 import { Headers, type HeadersSource } from './headers.ts';
 
 /** Options of `fetch` and `Request`. */
 export interface RequestOptions extends FetchExtras {
   readonly method?: string | undefined;
   readonly headers?: HeadersSource | undefined;
-  readonly body?: BodySource;
+  readonly body?: BodySource | BlobBody;
   readonly redirect?: RedirectMode | undefined;
   readonly signal?: Abortable | null | undefined;
 }
@@ -27,6 +27,8 @@ export class Request extends BodyReader {
   readonly idempotent: boolean | null;
   readonly idempotencyKey: string | null;
   readonly timeoutMs: number;
+  readonly into: 'blob' | undefined;
+  readonly #bodyBlob: string | undefined;
 
   /**
    * @param source - an absolute URL as text or `URL`, or a request whose settings are the defaults.
@@ -34,12 +36,14 @@ export class Request extends BodyReader {
    */
   constructor(source: unknown, options: RequestOptions = {}) {
     const origin = source instanceof Request ? source : undefined;
+    const bodyBlob = blobOf(origin ? origin.#bodyBlob : undefined, options);
     const { body, contentType } = chooseBody(origin, options);
     const settings = settingsOf(origin, options);
     super(body);
     this.url = origin ? origin.url : httpUrl(String(source));
     this.method = normalMethod(settings.method);
-    if (body !== null && /^(GET|HEAD)$/.test(this.method)) throw new TypeError(`a ${this.method} request has no body`);
+    if ((body !== null || bodyBlob !== undefined) && /^(GET|HEAD)$/.test(this.method))
+      throw new TypeError(`a ${this.method} request has no body`);
     this.headers = new Headers(settings.headers);
     if (contentType !== null && !this.headers.has('content-type')) this.headers.set('content-type', contentType);
     this.redirect = redirectMode(settings.redirect);
@@ -47,6 +51,8 @@ export class Request extends BodyReader {
     this.idempotent = settings.idempotent;
     this.idempotencyKey = keyOf(this.headers, settings.idempotencyKey);
     this.timeoutMs = timeoutOf(settings.timeoutMs);
+    this.into = intoOf(settings.into);
+    this.#bodyBlob = bodyBlob;
   }
 
   /** The same request, to be sent or read by itself. */
@@ -60,12 +66,14 @@ export class Request extends BodyReader {
       type: 'fetch',
       method: this.method,
       url: this.url,
-      headers: [...this.headers],
+      headers: Headers.isEmpty(this.headers) ? [] : [...this.headers],
       body: this.unread(),
       redirect: this.redirect,
       timeoutMs: this.timeoutMs,
       idempotent: this.idempotent,
       key: this.idempotencyKey,
+      ...(this.into && { into: this.into }),
+      ...(this.#bodyBlob !== undefined && { bodyBlob: this.#bodyBlob }),
     };
   }
 
@@ -74,6 +82,19 @@ export class Request extends BodyReader {
     return { body: request.unread(), contentType: null };
   }
 }
+
+/** What `new Request(url).toEffect()` is for a URL that stays as it is. */
+export const plainEffect = (url: string): FetchEffect => ({
+  type: 'fetch',
+  method: 'GET',
+  url,
+  headers: [],
+  body: null,
+  redirect: 'follow',
+  timeoutMs: limits.fetchTimeoutMsDefault,
+  idempotent: null,
+  key: null,
+});
 
 type Settings = Omit<Request, keyof BodyReader | 'url' | 'clone' | 'toEffect' | 'headers'> & {
   readonly headers: HeadersSource | null;
@@ -87,34 +108,43 @@ const settingsDefault: Settings = {
   idempotent: null,
   idempotencyKey: null,
   timeoutMs: limits.fetchTimeoutMsDefault,
+  into: undefined,
 };
 
 /** The options that are given, over those of `origin`, over the defaults. */
 const settingsOf = (origin: Request | undefined, options: RequestOptions): Settings => {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...settingsDefault, ...(origin && inheritedFrom(origin)), ...Object.fromEntries(given) };
+  const base = origin ?? settingsDefault;
+  const { method, headers, redirect, signal, idempotent, idempotencyKey, timeoutMs, into } = options;
+  return {
+    method: method === undefined ? base.method : method,
+    headers: headers === undefined ? base.headers : headers,
+    redirect: redirect === undefined ? base.redirect : redirect,
+    signal: signal === undefined ? base.signal : signal,
+    idempotent: idempotent === undefined ? base.idempotent : idempotent,
+    idempotencyKey: idempotencyKey === undefined ? base.idempotencyKey : idempotencyKey,
+    timeoutMs: timeoutMs === undefined ? base.timeoutMs : timeoutMs,
+    into: into === undefined ? base.into : into,
+  };
 };
 
-const inheritedFrom = ({
-  method,
-  headers,
-  redirect,
-  signal,
-  idempotent,
-  idempotencyKey,
-  timeoutMs,
-}: Request): Settings => ({
-  method,
-  headers,
-  redirect,
-  signal,
-  idempotent,
-  idempotencyKey,
-  timeoutMs,
-});
-
 const chooseBody = (origin: Request | undefined, { body }: RequestOptions): TypedBody =>
-  origin && (body === undefined || body === null) ? Request.bodyOf(origin) : bodyFrom(body);
+  isBlobBody(body)
+    ? { body: null, contentType: null }
+    : origin && (body === undefined || body === null)
+      ? Request.bodyOf(origin)
+      : bodyFrom(body);
+
+const isBlobBody = (body: RequestOptions['body']): body is BlobBody =>
+  typeof body === 'object' && body !== null && 'blob' in body;
+
+/** The blob that is the body: another body takes its place. */
+const blobOf = (inherited: string | undefined, { body }: RequestOptions): string | undefined => {
+  if (body === undefined || body === null) return inherited;
+  if (!isBlobBody(body)) return undefined;
+  const hash = typeof body.blob === 'string' ? body.blob : body.blob.hash;
+  if (/^[0-9a-f]{64}$/.test(hash)) return hash;
+  throw new TypeError(`a blob is named by 64 hex digits: received ${JSON.stringify(hash)}`);
+};
 
 // A fragment is the client's own affair (RFC 9110 section 4.2.5): it isn't sent, and would only blur equal requests.
 const httpUrl = (text: string): string => {
@@ -146,9 +176,15 @@ const redirectMode = (mode: string): RedirectMode => {
 
 // The header that the author wrote and the option mean the same thing.
 const keyOf = (headers: Headers, option: string | null | undefined): string | null => {
+  if (Headers.isEmpty(headers)) return option ?? null;
   const key = option ?? headers.get('idempotency-key');
   headers.delete('idempotency-key');
   return key;
+};
+
+const intoOf = (into: string | undefined): 'blob' | undefined => {
+  if (into === undefined || into === 'blob') return into;
+  throw new TypeError(`into is "blob": received "${into}"`);
 };
 
 const timeoutOf = (ms: number): number => {

@@ -1,6 +1,7 @@
 /** `Response` (Fetch standard, section 5.5). */
 import type { Body, Fetched } from '../activation.ts';
 import { bodyFrom, BodyReader, type BodySource } from './body.ts';
+import type { BlobRef } from './fetch-extras.ts';
 import { Headers, type HeadersSource } from './headers.ts';
 
 /** Options of the constructor. */
@@ -28,6 +29,7 @@ export class Response extends BodyReader {
   readonly type: string = 'basic';
   #url = '';
   #isRedirected = false;
+  #blobRef: BlobRef | null = null;
 
   /** @throws {RangeError} when the status isn't between 200 and 599. */
   constructor(source?: BodySource | Carried, { status = 200, statusText = '', headers }: ResponseOptions = {}) {
@@ -43,10 +45,11 @@ export class Response extends BodyReader {
   }
 
   /** The response that the host brought. */
-  static fetched({ status, statusText, headers, body, url, redirected }: Fetched): Response {
+  static fetched({ status, statusText, headers, body, url, redirected, blob }: Fetched): Response {
     const response = new Response(new Carried(body), { status, statusText, headers });
     response.#url = url;
     response.#isRedirected = redirected;
+    if (blob) response.#keepIn({ hash: blob.hash, size: blob.bytes, type: response.headers.get('content-type') ?? '' });
     return response;
   }
 
@@ -70,12 +73,23 @@ export class Response extends BodyReader {
     return this.#isRedirected;
   }
 
+  /** Where the body is, when it was fetched into a blob; else null. */
+  get blobRef(): BlobRef | null {
+    return this.#blobRef;
+  }
+
+  #keepIn(blobRef: BlobRef): void {
+    this.#blobRef = blobRef;
+    this.elsewhere(`the body is in the blob ${blobRef.hash}: fetch without { into: 'blob' } to read it here`);
+  }
+
   /** The same response, to be read by itself. */
   clone(): Response {
     const { status, statusText, headers } = this;
     const copy = new Response(new Carried(this.unread()), { status, statusText, headers });
     copy.#url = this.#url;
     copy.#isRedirected = this.#isRedirected;
+    if (this.#blobRef) copy.#keepIn(this.#blobRef);
     return copy;
   }
 }

@@ -15,6 +15,8 @@ export type EngineOption = 'embedded' | 'peer' | 'pool' | 'remote';
 
 /** What a cluster is made of. */
 export interface ClusterOptions {
+  /** Another release's `mvm-ci.mjs` for the control plane. @default ours */
+  readonly program?: string;
   /** Workers to start at once. @default 0 */
   readonly workers?: number;
   /** Jobs that each worker runs at the same time. @default 8 */
@@ -46,6 +48,8 @@ export interface WorkerOptions {
   /** Data folder that keeps the worker's key, so that it is the same node after a restart. @default none: a new key */
   readonly data?: string;
   readonly slots?: number;
+  /** Another release's `mvm-ci.mjs`. @default ours */
+  readonly program?: string;
   /** More arguments; they win over the cluster's. @default [] */
   readonly args?: readonly string[];
 }
@@ -133,6 +137,7 @@ export class Cluster implements AsyncDisposable {
       args: ['worker', '--ticket', this.ticket, '--name', name, '--slots', slots, ...more],
       env: workerEnv,
       cwd: workerCwd,
+      program: options.program,
     });
     this.#workers.add(worker);
     return worker;
@@ -183,4 +188,5 @@ interface Parts {
 const startControlPlane = (options: ClusterOptions, data: string, http: string): Promise<ReadyProcess> =>
   ReadyProcess.start({
     args: ['control-plane', '--data', data, '--http', http, '--flawless', 'off', ...(options.controlPlaneArgs ?? [])],
+    program: options.program,
   });

@@ -26,6 +26,8 @@ export interface ReadyProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory. @default the caller's */
   readonly cwd?: string | undefined;
+  /** Another release's `mvm-ci.mjs`. @default ours */
+  readonly program?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -122,8 +124,8 @@ interface StartedChild {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-const spawnCli = ({ args, env = {}, cwd }: ReadyProcessOptions): StartedChild => {
-  const child = spawn(process.execPath, [cli, ...args, '--json'], {
+const spawnCli = ({ args, env = {}, cwd, program = cli }: ReadyProcessOptions): StartedChild => {
+  const child = spawn(process.execPath, [program, ...args, '--json'], {
     env: { ...process.env, ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,12 +1,15 @@
 /** Option 1: the engine lives in the worker's own process. It can't be lost without the worker: no run is interrupted. */
-import type { Engine, EngineRun, Replayer } from '@mvm-ci/engine';
+import type { Engine, EngineRun, Measured, Replayer } from '@mvm-ci/engine';
 import type { ClaimedJob } from '@mvm-ci/protocol';
 import type { EngineHost, HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
 
 /** A host whose runs go to `engine`, which it stops, and so do replays if it does any. */
-export const embeddedHost = (engine: Engine & Partial<Replayer>): EngineHost => ({
+export const embeddedHost = (engine: Engine & Partial<Replayer & Measured>): EngineHost => ({
   replayer: isReplayer(engine) ? engine : undefined,
   obstacle: undefined,
+  get stats() {
+    return engine.stats;
+  },
   run: (job, ports) => new EmbeddedRun(engine, job, ports),
   stop: () => engine.stop(),
   [Symbol.asyncDispose]: () => engine.stop(),
@@ -37,6 +40,10 @@ class EmbeddedRun implements HostRun {
     this.#tell((run) => run.release());
   }
 
+  handOver(): void {
+    this.#tell((run) => (run.handOver ? run.handOver() : run.release()));
+  }
+
   drop(): void {
     this.#isDropped = true;
     if (this.#run) this.#run.drop();
@@ -44,15 +51,16 @@ class EmbeddedRun implements HostRun {
   }
 
   async #begin(engine: Engine, claimed: ClaimedJob, ports: HostPorts): Promise<HostRunEnd> {
-    const { job, attempt, module, workflow, input } = claimed;
-    const { entries: journal, inbox, sink } = await ports.openJournal();
+    const { job, attempt, module, workflow, input, trace } = claimed;
+    const { entries: journal, inbox, snapshot, sink } = await ports.openJournal();
     if (this.#isDropped) return { type: 'dropped' };
     const run = engine.run(
-      { job, attempt, module, workflow, input, journal, inbox },
+      { job, attempt, module, workflow, input, journal, inbox, snapshot, trace },
       {
         sink,
         mayStartEffect: (signal) => ports.mayStartEffect(signal),
         inbox: (after, signal) => ports.inbox(after, signal),
+        ...(ports.saveSnapshot && { saveSnapshot: ports.saveSnapshot.bind(ports) }),
       },
     );
     this.#run = run;

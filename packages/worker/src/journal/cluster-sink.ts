@@ -27,6 +27,7 @@ import {
   type LeaseRef,
   type MvmError,
 } from '@mvm-ci/protocol';
+import { workerLimits } from '../limits.ts';
 import type { JournalShipper, Parcel, ParcelSource } from './journal-shipper.ts';
 
 /** Where an attempt's journal stands. */
@@ -72,6 +73,8 @@ type Call = PromiseWithResolvers<Appended>;
 export class ClusterSink implements JournalSink, ParcelSource {
   readonly #options: ClusterSinkOptions;
   #position: JournalPosition;
+  /** Where the last batches that were stored end. */
+  #ends: JournalPosition[];
   #waiting: Chunk[] = [];
   #progress: JobProgress | undefined;
   #ending: Ending | undefined;
@@ -85,6 +88,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
   constructor(options: ClusterSinkOptions) {
     this.#options = options;
     this.#position = options.position;
+    this.#ends = [options.position];
   }
 
   /** Whether the finish may have reached the control plane: its answer, not a heartbeat, tells what became of it. */
@@ -100,6 +104,13 @@ export class ClusterSink implements JournalSink, ParcelSource {
   /** The finish that was accepted. */
   get finished(): FinishOutcome | undefined {
     return this.#finished;
+  }
+
+  /** Hash of the stored batch that holds the entry before number `entries`; undefined when it was stored too long ago, or isn't yet. */
+  chainBehind(entries: number): Uint8Array | undefined {
+    const place = this.#ends.findIndex(({ nextSeq }) => nextSeq >= entries);
+    // Of the first one that is known nobody knows where its batch began.
+    return place > 0 || this.#ends[place]?.nextSeq === entries ? this.#ends[place]?.hash : undefined;
   }
 
   get nextKind(): Parcel['kind'] | undefined {
@@ -165,11 +176,19 @@ export class ClusterSink implements JournalSink, ParcelSource {
     if (sent?.parcel !== parcel) return;
     this.#sent = undefined;
     this.#hasAppended = true;
+    this.#noteEnd(parcel);
     if (parcel.kind === 'finish') this.#finished = parcel.item.outcome;
     for (const call of sent.calls) call.resolve({ refused });
-    if (parcel.kind === 'finish') this.#end(mvmError('INVALID_TRANSITION', 'this journal is finished'));
+    if (parcel.kind === 'finish') this.#end(journalIsFinished);
     else this.#offer();
     this.#withdrawn?.resolve();
+  }
+
+  #noteEnd({ kind, item }: Parcel): void {
+    const batch = kind === 'append' ? item : item.append;
+    if (!batch) return;
+    this.#ends.push({ nextSeq: batch.firstSeq + batch.count, hash: batch.hash });
+    if (this.#ends.length > workerLimits.batchEndsMax) this.#ends = this.#ends.slice(-workerLimits.batchEndsMax / 2);
   }
 
   refused(parcel: Parcel, error: MvmError): void {
@@ -259,6 +278,9 @@ export class ClusterSink implements JournalSink, ParcelSource {
     for (const call of calls) call.reject(error);
   }
 }
+
+// Made once: each job ends so, and an error with its stack costs more than the rest of an end.
+const journalIsFinished = mvmError('INVALID_TRANSITION', 'this journal is finished');
 
 const tooLarge = (bytes: number): MvmError =>
   mvmError('LIMIT_EXCEEDED', `a journal entry has at most ${limits.appendBytesMax} bytes, this one has ${bytes}`, {

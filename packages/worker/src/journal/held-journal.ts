@@ -10,9 +10,11 @@ import {
   batchEntries,
   chainStart,
   checkBatches,
+  isSnapshotOf,
   limits,
   mvmError,
   RetryLaterError,
+  snapshotSeal,
   type ClaimedJob,
   type FinishOutcome,
   type InboxItem,
@@ -20,11 +22,15 @@ import {
   type JournalBatch,
   type JournalEntry,
   type MvmError,
+  type StoredSnapshot,
 } from '@mvm-ci/protocol';
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { JournalSink } from '@mvm-ci/engine';
+import type { JournalSink, Snapshot } from '@mvm-ci/engine';
+import { jobFacts } from '../lease-span.ts';
+import { LateSignal } from '../late-signal.ts';
+import type { Logger } from '../logger.ts';
 import type { OpenedJournal } from '../engine-host.ts';
 import type { Random } from '../random.ts';
 import { ClusterSink, type JournalPosition } from './cluster-sink.ts';
@@ -33,10 +39,12 @@ import type { JournalShipper } from './journal-shipper.ts';
 
 export interface HeldJournalOptions {
   readonly claimed: ClaimedJob;
-  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox'>;
+  readonly controlPlane: Pick<ControlPlane, 'journal' | 'inbox'> & Partial<Pick<ControlPlane, 'snapshot'>>;
   readonly shipper: Pick<JournalShipper, 'offer'>;
   readonly clock: Clock;
   readonly random: Random;
+  /** @default says nothing */
+  readonly logger?: Logger;
   /** Called once if the control plane refuses a batch or the finish, before the open calls reject. */
   readonly onRefused: (error: MvmError) => void;
 }
@@ -52,7 +60,7 @@ export class HeldJournal {
   readonly #options: HeldJournalOptions;
   readonly #inbox: HeldInbox;
   /** Fires when the job is dropped. */
-  readonly #lost = new AbortController();
+  readonly #lost = new LateSignal();
   #sink: ClusterSink | undefined;
   #wasOpened = false;
   /** Runs that were settled: an `open` of one of them comes too late. */
@@ -86,20 +94,49 @@ export class HeldJournal {
    * was settled meanwhile
    */
   async open(): Promise<OpenedJournal> {
-    const { job, attempt, journalEntries } = this.#options.claimed;
+    const { job, attempt } = this.#options.claimed;
     const start = chainStart(job, attempt);
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const stored = journalEntries > 0 || this.#wasOpened ? await this.#read(run) : nothingStored;
-    const { batches, inbox } = stored;
+    const stored = this.#mayBeStored ? await this.#read(run) : nothingStored;
+    const { batches, inbox, earlier } = stored;
+    const snapshot = stored.snapshot && this.#fitting(stored.snapshot, batches);
     checkBatches(start, batches);
-    if (this.#lost.signal.aborted) throw this.#dropped();
+    if (this.#lost.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
     if (run !== this.#settled) throw runIsOver();
     this.#wasOpened = true;
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const sink = this.#openSink({ nextSeq: count, hash: batches.at(-1)?.hash ?? start });
-    return new StoredJournal({ batches, inbox, count, sink });
+    return new StoredJournal({ batches, inbox, earlier, snapshot, count, sink });
+  }
+
+  /** A snapshot is only a cache: one that doesn't fit is left aside, and the guest takes all its steps again. */
+  #fitting(snapshot: StoredSnapshot, batches: readonly JournalBatch[]): StoredSnapshot | undefined {
+    if (isSnapshotOf(snapshot, batches)) return snapshot;
+    this.#options.logger?.warn(
+      jobFacts(this.#options.claimed),
+      'a stored snapshot is damaged, or of another history: the job replays',
+    );
+    return undefined;
+  }
+
+  // A handler also goes on from what its attempts before have done.
+  get #mayBeStored(): boolean {
+    const { journalEntries, module, attempt } = this.#options.claimed;
+    return journalEntries > 0 || this.#wasOpened || (module === '' && attempt > 1);
+  }
+
+  /** Stores a state of the guest, sealed over the stored journal. @throws what the control plane refuses it with; it is sent once */
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    const { claimed, controlPlane } = this.#options;
+    const { job, epoch, attempt } = claimed;
+    const chain = this.#sink?.chainBehind(snapshot.entries);
+    if (!chain || snapshot.bytes.length > limits.snapshotBytesMax) return;
+    const { entries, runtime, imageHash, bytes } = snapshot;
+    const state = { entries, runtime, imageHash, bytes };
+    const sealed = { ...state, seal: snapshotSeal(chain, state) };
+    await controlPlane.snapshot?.({ job, epoch, attempt, snapshot: sealed }, { signal: this.#lost.signal });
   }
 
   /** See `RunPorts.inbox` of the engine. */
@@ -132,9 +169,11 @@ export class HeldJournal {
 
   /** Rule 2. */
   async #read(run: number): Promise<Stored> {
-    const { batches, inbox = [] } = await this.#ask(run);
+    const { batches, inbox = [], earlier = [], snapshot } = await this.#ask(run);
     const rest = inbox.length < limits.inboxPageItems ? [] : await this.#inbox.rest(inbox, this.#lost.signal);
-    return { batches, inbox: [...inbox, ...rest] };
+    const { job } = this.#options.claimed;
+    for (const one of earlier) checkBatches(chainStart(job, one.attempt), one.batches);
+    return { batches, inbox: [...inbox, ...rest], earlier: earlier.flatMap((one) => one.batches), snapshot };
   }
 
   /** Asks until there is an answer, or nobody wants one. */
@@ -179,26 +218,44 @@ const runIsOver = (): MvmError => mvmError('CONNECTION_LOST', 'the run that aske
 interface Stored {
   readonly batches: readonly JournalBatch[];
   readonly inbox: readonly InboxItem[];
+  /** Of the attempts before. */
+  readonly earlier: readonly JournalBatch[];
+  readonly snapshot?: StoredSnapshot | undefined;
 }
 
 /** What is in the inbox of an attempt that hasn't begun, it hears when it asks. */
-const nothingStored: Stored = { batches: [], inbox: [] };
+const nothingStored: Stored = { batches: [], inbox: [], earlier: [] };
 
 class StoredJournal implements OpenedJournal {
   readonly count: number;
   readonly inbox: readonly InboxItem[];
+  readonly snapshot: Snapshot | undefined;
   readonly sink: JournalSink;
   readonly #batches: readonly JournalBatch[];
+  readonly #earlier: readonly JournalBatch[];
 
-  constructor({ batches, inbox, count, sink }: Stored & { readonly count: number; readonly sink: JournalSink }) {
+  constructor({
+    batches,
+    inbox,
+    earlier,
+    snapshot,
+    count,
+    sink,
+  }: Stored & { readonly count: number; readonly sink: JournalSink }) {
     this.#batches = batches;
+    this.#earlier = earlier;
     this.inbox = inbox;
+    this.snapshot = snapshot;
     this.count = count;
     this.sink = sink;
   }
 
   get entries(): readonly JournalEntry[] {
     return batchEntries(this.#batches);
+  }
+
+  get earlier(): readonly JournalEntry[] {
+    return batchEntries(this.#earlier);
   }
 
   get parts(): Iterable<Uint8Array> {

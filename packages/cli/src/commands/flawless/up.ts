@@ -35,6 +35,7 @@ export const registerUp = (group: Command, { host, server, exit }: Registrar): v
     .option('--threads <count>', 'engine threads (MVM_CI_THREADS; default: one less than processors)')
     .option('--grace <seconds>', `time that runs get when it ends (MVM_CI_GRACE; default ${defaults.grace})`)
     .option('--secrets <file>', 'secrets that workflows may send, and where to (MVM_CI_SECRETS)')
+    .option('--otlp <url>', 'tell of its work as traces to this collector (OTEL_EXPORTER_OTLP_ENDPOINT)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (RUST_LOG; default info)')
     .addHelpText(
       'after',

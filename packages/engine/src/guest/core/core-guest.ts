@@ -34,12 +34,25 @@ export class CoreGuest implements Guest {
   }
 
   step(activation: Activation): readonly Intent[] {
+    writer.clear();
+    writeActivation(writer, activation);
+    return this.read(this.stepBytes(writer.written));
+  }
+
+  /** The same in the guest's own encoding. @returns bytes in its memory: valid until it runs again, not yet checked */
+  stepBytes(activation: Uint8Array): Uint8Array {
     // Whatever fails, the instance may be in the middle of something: it isn't pooled again.
     this.#healthy = false;
     this.#meter.beginStep();
-    writer.clear();
-    writeActivation(writer, activation);
-    const intents = readIntents(this.#result(trapped(() => this.#call(writer.written))));
+    const intents = this.#result(trapped(() => this.#call(activation)));
+    this.#healthy = true;
+    return intents;
+  }
+
+  /** What {@link CoreGuest.stepBytes} returned, checked. @throws {GuestFault} */
+  read(bytes: Uint8Array): readonly Intent[] {
+    this.#healthy = false;
+    const intents = readIntents(bytes);
     checkIntents(intents);
     this.#healthy = true;
     return intents;

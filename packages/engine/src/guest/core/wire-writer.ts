@@ -45,6 +45,14 @@ export class WireWriter {
     this.raw(value);
   }
 
+  /** What `write` appends, with its length before it. */
+  measured(write: () => void): void {
+    const at = this.#length;
+    this.u32(0);
+    write();
+    this.#bytes.writeUInt32LE(this.#length - at - 4, at);
+  }
+
   /** Bytes alone. */
   raw(value: Uint8Array): void {
     this.#room(value.length);

@@ -19,6 +19,8 @@ export interface MeteringOptions {
   readonly monotonicMs: () => number;
   /** Whether the guest on stage was closed: nobody waits for its step any more. */
   readonly isCancelled: () => boolean;
+  /** So much was used since it was called last: at the end of a slice, of an attempt, and when a guest leaves the memory. @default nothing */
+  readonly onUsed?: ((units: number) => void) | undefined;
 }
 
 /** A guest that may not go on, and was stopped at a charge. */
@@ -44,12 +46,15 @@ export class FuelMeter {
   #counter: WebAssembly.Global | undefined;
   /** What is left beyond the slice that is in the counter. */
   #reserve: number;
+  /** What was left when its use was told last. */
+  #told: number;
   /** When the current step must be over, in monotonic time. */
   #deadlineMs = Number.POSITIVE_INFINITY;
 
   constructor(metering: Metering) {
     this.#metering = metering;
     this.#reserve = metering.options.limits.fuelMax;
+    this.#told = this.#reserve;
   }
 
   /** What the attempt may still use. */
@@ -76,9 +81,18 @@ export class FuelMeter {
 
   /** From now on so much may be used. @param left - @default the budget of an attempt */
   refill(left: number = this.#metering.options.limits.fuelMax): void {
+    this.#tell();
     const granted = Math.min(slice, left);
     this.#reserve = left - granted;
     if (this.#counter) this.#counter.value = granted;
+    this.#told = left;
+  }
+
+  #tell(): void {
+    const { left } = this;
+    const used = this.#told - left;
+    this.#told = left;
+    if (used > 0) this.#metering.options.onUsed?.(used);
   }
 
   /** The guest's code is about to run, and has a step's time. */
@@ -95,6 +109,7 @@ export class FuelMeter {
 
   /** Lets go of the instance: nothing of it is left in memory. */
   detach(): void {
+    this.#tell();
     this.#reserve = this.left;
     this.#counter = undefined;
     if (this.#metering.inUse === this) this.#metering.inUse = undefined;
@@ -102,6 +117,7 @@ export class FuelMeter {
 
   /** The slice is used up. @throws {FuelStop} when the guest may not go on (1, 2) */
   tick(): void {
+    this.#tell();
     const { left } = this;
     const { limits, isCancelled, monotonicMs } = this.#metering.options;
     if (left < 0) throw exhausted(limits.fuelMax);

@@ -1,6 +1,14 @@
 /** Activations and intents as JSON text: the encoding for `javascript` guests (step-machine.md). */
 import { isUtf8 } from 'node:buffer';
-import { logLevels, redirectModes, type Answer, type ChildOutcome, type Intent } from '@mvm-ci/protocol';
+import {
+  logLevels,
+  optionsText,
+  redirectModes,
+  strictChildOptionsSchema,
+  type Answer,
+  type ChildOutcome,
+  type Intent,
+} from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault } from '../guest.ts';
@@ -87,8 +95,12 @@ const intentSchema = z.discriminatedUnion('type', [
       input: z.unknown(),
       attemptsMax: z.number().int().positive(),
       detached: z.boolean(),
+      options: strictChildOptionsSchema.optional(),
     })
-    .transform((intent) => ({ ...intent, input: JSON.stringify(intent.input ?? null) })),
+    .transform(({ options, ...intent }) => {
+      const written = options && optionsText(options);
+      return { ...intent, input: JSON.stringify(intent.input ?? null), ...(written && { options: written }) };
+    }),
   z.object({ type: z.literal('join'), call, job: text }),
   z
     .object({ type: z.literal('send'), call, job: text, messageType: text, data: z.unknown() })

@@ -75,14 +75,18 @@ const breakOf = (layout: MemoryLayout, instance: QuickJSInstance): number =>
   instance.bytes.readUInt32LE(layout.breakAddress);
 
 /**
- * Copies what `instance` holds now.
+ * Looks at all that lies above the break of an instance that has loaded a script. That depends on the binary, not on the script: once is enough.
  *
- * @throws {MvmError} `INTERNAL` when something lies above the break: then the layout is not what this file takes it for
+ * @throws {MvmError} `INTERNAL` when something is there: then the layout is not what this file takes it for
  */
+export const assertLayout = (layout: MemoryLayout, instance: QuickJSInstance): void => {
+  if (!isZero(instance.bytes.subarray(breakOf(layout, instance))))
+    throw mvmError('INTERNAL', "the script runtime's memory is not laid out as it was found to be");
+};
+
+/** Copies what `instance` holds now. */
 export const capture = (layout: MemoryLayout, instance: QuickJSInstance, stackBytesMax: number): MemoryImage => {
   const { bytes } = instance;
-  if (!isZero(bytes.subarray(breakOf(layout, instance))))
-    throw mvmError('INTERNAL', "the script runtime's memory is not laid out as it was found to be");
   const stackFrom = Math.max(layout.dataEnd, layout.stackTop - stackBytesMax - stackSlackBytes);
   return {
     data: Buffer.from(bytes.subarray(0, layout.dataEnd)),

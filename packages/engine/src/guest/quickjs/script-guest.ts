@@ -1,7 +1,7 @@
 /** A `javascript` guest: one job in one instance of the script runtime. */
 import type { Intent } from '@mvm-ci/protocol';
 import type { Activation } from '../../run/activation.ts';
-import { seedBytes } from '../../limits.ts';
+import { engineLimits, seedBytes } from '../../limits.ts';
 import type { GuestState } from '../guest-state.ts';
 import type { Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
@@ -48,6 +48,12 @@ export class ScriptGuest implements Guest {
 
   memoryHash(): string {
     return this.#keeper.memoryHash();
+  }
+
+  query(question: string): string | undefined {
+    this.#healthy = false;
+    this.#machine.instance.meter.refill(engineLimits.queryFuelMax);
+    return this.#machine.query(question);
   }
 
   close(): void {

@@ -93,6 +93,20 @@ export class ScriptMachine {
     });
   }
 
+  /**
+   * Asks the script at rest: the text that `mvm_query(text)` returns, undefined where it has no such function. No promise job runs.
+   * The instance is of no use afterwards but to be closed.
+   */
+  query(text: string): string | undefined {
+    return this.#guarded(() => {
+      const { exports } = this.instance;
+      const { context } = this.handles;
+      const asked = this.#prop(exports.globalObject(context), 'mvm_query');
+      if (this.instance.readText(exports.typeOf(context, asked), 64) !== 'function') return undefined;
+      return this.#textOf(this.#call(asked, text));
+    });
+  }
+
   #loadScript(script: string): void {
     this.#guarded(() => {
       const raw = this.#evaluate({ script, name: scriptName, flags: 0 });

@@ -3,7 +3,8 @@
  *
  * It owns the images of evaluated scripts and the pool of instances at rest. Any instance can hold any script, since an
  * instance is its memory: a new guest gets an idle instance, or a new one, with the script's image restored into it. So no
- * job sees anything of an earlier one (`memory-image.ts` says what is restored).
+ * job sees anything of an earlier one (`memory-image.ts` says what is restored). An instance is put back as soon as its guest is
+ * gone, while nobody waits for it and its memory is still at hand.
  */
 import { bytesEqual } from '@mvm-ci/protocol';
 import { engineLimits, type GuestLimits } from '../../limits.ts';
@@ -11,7 +12,15 @@ import { meteringVersion } from '../../module/metering.ts';
 import type { Metering } from '../fuel/metering.ts';
 import type { GuestState } from '../guest-state.ts';
 import { applyDifference, differenceOf, memoryHash, type StateHead } from './memory-difference.ts';
-import { capture, findLayout, imageHash, restore, type MemoryImage, type MemoryLayout } from './memory-image.ts';
+import {
+  assertLayout,
+  capture,
+  findLayout,
+  imageHash,
+  restore,
+  type MemoryImage,
+  type MemoryLayout,
+} from './memory-image.ts';
 import { QuickJSInstance } from './quickjs-instance.ts';
 import { ScriptGuest } from './script-guest.ts';
 import { ScriptMachine, type ScriptHandles, type ScriptLimits } from './script-machine.ts';
@@ -26,6 +35,12 @@ export interface ScriptImage {
   readonly hash: () => string;
 }
 
+/** An instance that waits for its next guest, and the image that it holds. */
+interface Idle {
+  readonly instance: QuickJSInstance;
+  readonly memory: MemoryImage;
+}
+
 export interface ScriptRuntimeOptions {
   /** The compiled runtime. */
   readonly module: WebAssembly.Module;
@@ -37,7 +52,8 @@ export class ScriptRuntime {
   readonly #options: ScriptRuntimeOptions;
   readonly #scriptLimits: ScriptLimits;
   readonly #layout: MemoryLayout;
-  readonly #idle: QuickJSInstance[] = [];
+  readonly #idle: Idle[] = [];
+  #isLayoutSeen = false;
 
   constructor(options: ScriptRuntimeOptions) {
     this.#options = options;
@@ -62,6 +78,8 @@ export class ScriptRuntime {
     const instance = this.#newInstance();
     const machine = ScriptMachine.load(instance, script, this.#scriptLimits);
     const workflows = machine.workflows();
+    if (!this.#isLayoutSeen) assertLayout(this.#layout, instance);
+    this.#isLayoutSeen = true;
     const memory = capture(this.#layout, instance, this.#options.limits.stackBytesMax);
     let hash: string | undefined;
     const { fuelMax } = this.#options.limits;
@@ -72,20 +90,26 @@ export class ScriptRuntime {
 
   /** A guest that starts from `image`. */
   open(image: ScriptImage): ScriptGuest {
-    const instance = this.#idle.pop() ?? this.#newInstance();
-    restore(this.#layout, instance, image.memory);
-    return this.#guest(instance, image);
+    return this.#guest(this.#instanceWith(image), image);
   }
 
   /** A guest that goes on from `state`; undefined when that isn't one of a guest of `image` that was given `seed`. */
   resume(image: ScriptImage, state: GuestState, seed: Uint8Array): ScriptGuest | undefined {
     if (state.imageHash !== image.hash()) return undefined;
-    const instance = this.#idle.pop() ?? this.#newInstance();
-    restore(this.#layout, instance, image.memory);
+    const instance = this.#instanceWith(image);
     const head = applyDifference(instance, state.bytes, this.#options.limits.memoryBytesMax);
     if (head && bytesEqual(head.seed, seed)) return this.#guest(instance, image, head);
-    this.#keep(instance);
+    this.#keep(instance, image);
     return undefined;
+  }
+
+  /** The instance that was used last, with this image in it. */
+  #instanceWith({ memory }: ScriptImage): QuickJSInstance {
+    const idle = this.#idle.pop();
+    if (idle?.memory === memory) return idle.instance;
+    const instance = idle?.instance ?? this.#newInstance();
+    restore(this.#layout, instance, memory);
+    return instance;
   }
 
   #guest(instance: QuickJSInstance, image: ScriptImage, head?: StateHead): ScriptGuest {
@@ -95,7 +119,7 @@ export class ScriptRuntime {
     const keeper = {
       capture: (now: StateHead) => ({ imageHash: image.hash(), bytes: differenceOf(instance, origin, now) }),
       memoryHash: () => memoryHash(instance, origin),
-      release: () => this.#keep(instance),
+      release: () => this.#keep(instance, image),
     };
     return new ScriptGuest(machine, keeper, head);
   }
@@ -105,8 +129,9 @@ export class ScriptRuntime {
     return new QuickJSInstance({ module, memoryBytesMax: limits.memoryBytesMax, metering });
   }
 
-  #keep(instance: QuickJSInstance): void {
+  #keep(instance: QuickJSInstance, { memory }: ScriptImage): void {
     if (instance.hasGrown || this.#idle.length >= engineLimits.idleInstancesMax) return;
-    this.#idle.push(instance);
+    restore(this.#layout, instance, memory);
+    this.#idle.push({ instance, memory });
   }
 }

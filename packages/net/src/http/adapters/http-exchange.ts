@@ -87,13 +87,15 @@ export const exchangeFailure = (error: unknown, { url, progress, target, giveUp 
   return giveUp.error ?? connectFailure(url, error);
 };
 
-/** The URL of a path below a base URL, which must be of HTTP. @throws CONFIG_INVALID */
+/** The URL of a path, perhaps with a query, below a base URL, which must be of HTTP. @throws CONFIG_INVALID */
 export const urlBelow = (base: string, path: string): URL => {
   const url = URL.parse(base);
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
     throw mvmError('CONFIG_INVALID', `the URL of an engine server begins with http:// or https://, not "${base}"`, {
       received: base,
     });
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}${path}`;
+  const [pathname = '', search = ''] = path.split('?', 2);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}${pathname}`;
+  url.search = search;
   return url;
 };

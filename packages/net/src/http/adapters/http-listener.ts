@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { netLimits } from '../../limits.ts';
 import { isLinkRequest, serveLink, type DuplexRoute, type RawExchange } from './duplex-route.ts';
+import { serveShort, type ShortRoutes } from './short-exchange.ts';
 
 /** Where to listen, and who answers. */
 export interface HttpListenerOptions {
@@ -12,6 +13,8 @@ export interface HttpListenerOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly fetch: (request: Request) => Promise<Response>;
+  /** Requests that need no `Request`. @default none */
+  readonly short?: ShortRoutes | undefined;
   /** Who takes engine links. @default nobody: their route is like any other */
   readonly links?: DuplexRoute | undefined;
   readonly times?: Partial<HttpListenerTimes> | undefined;
@@ -59,7 +62,7 @@ export const listenHttp = async (options: HttpListenerOptions): Promise<HttpList
   };
 };
 
-const serverOf = ({ host, fetch, links, times = {} }: HttpListenerOptions): Server => {
+const serverOf = ({ host, fetch, short, links, times = {} }: HttpListenerOptions): Server => {
   const { headMs = netLimits.httpHeadMs, requestMs = netLimits.httpRequestMs, checkMs = netLimits.httpCheckMs } = times;
   const settings = {
     headersTimeout: headMs,
@@ -74,6 +77,7 @@ const serverOf = ({ host, fetch, links, times = {} }: HttpListenerOptions): Serv
   const server = createServer(settings, (incoming, outgoing) => {
     if (links && isLinkRequest(incoming)) return void serveLink({ incoming, outgoing }, fetch, links);
     if (links) limitTime({ incoming, outgoing }, requestMs);
+    if (short && serveShort(incoming, outgoing, short)) return;
     void serve(incoming, outgoing);
   });
   server.maxConnections = netLimits.connectionsMax;

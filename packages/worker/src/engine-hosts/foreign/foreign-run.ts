@@ -23,6 +23,7 @@ import { foreignLimits } from '../../limits.ts';
 import { readStarted, startRequest, type Deployed, type ForeignServer } from './flawless-api.ts';
 import type { HttpAnswer, HttpRequest, SendHttp } from './http.ts';
 import { answeredEntry, noteEntry, requestEntry, startedEntry, startPosition, unsentEntry } from './start-journal.ts';
+import { jobFacts } from '../../lease-span.ts';
 
 export interface ForeignRunParts {
   readonly server: ForeignServer;
@@ -220,8 +221,7 @@ export class ForeignRun implements HostRun {
 
   #log(text: string): void {
     const { server, logger } = this.#parts;
-    const { job, epoch } = this.#job;
-    logger.warn({ job, epoch, url: server.url }, `job ${job}: ${text}`);
+    logger.warn({ ...jobFacts(this.#job), url: server.url }, `job ${this.#job.job}: ${text}`);
   }
 
   get #nowMs(): number {

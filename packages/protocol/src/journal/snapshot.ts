@@ -1,0 +1,51 @@
+/**
+ * A stored snapshot: the state of a step machine at rest, in place of the journal's entries behind it. It is a cache: the journal alone
+ * always suffices. Its seal binds it to the history that it stands for: `docs/internals/step-machine.md`, "Snapshots".
+ */
+import { z } from 'zod';
+import { blake3, bytesEqual, hashBytes } from '../hash.ts';
+import { limits } from '../limits.ts';
+import { pack } from '../packer.ts';
+import { bytesSchema } from '../wire.ts';
+import type { JournalBatch } from './batch.ts';
+
+/** Version of what is sealed, and of how. */
+const snapshotFormat = 1;
+
+/** What an engine makes of a guest (`Snapshot` of the engine), sealed. */
+export interface StoredSnapshot {
+  /** How many of the attempt's first entries are behind it. */
+  readonly entries: number;
+  /** Name and version of the guest's runtime. */
+  readonly runtime: string;
+  /** BLAKE3 of the memory that it is a difference to, hex. */
+  readonly imageHash: string;
+  readonly bytes: Uint8Array;
+  /** {@link snapshotSeal}. */
+  readonly seal: Uint8Array;
+}
+
+/** BLAKE3 over the chain's hash of the batch that holds the last entry behind the snapshot, a packed header and the state. */
+export const snapshotSeal = (chain: Uint8Array, snapshot: Omit<StoredSnapshot, 'seal'>): Uint8Array => {
+  const { entries, runtime, imageHash, bytes } = snapshot;
+  return blake3(chain, pack(['mvm-ci snapshot', snapshotFormat, entries, runtime, imageHash]), bytes);
+};
+
+/** Whether the snapshot is whole, and stands for entries of this journal; its batches are checked already. */
+export const isSnapshotOf = (snapshot: StoredSnapshot, batches: readonly JournalBatch[]): boolean => {
+  const { entries } = snapshot;
+  const last = batches.find(({ firstSeq, count }) => firstSeq < entries && entries <= firstSeq + count);
+  return last !== undefined && bytesEqual(snapshotSeal(last.hash, snapshot), snapshot.seal);
+};
+
+/** Checks a {@link StoredSnapshot}. */
+export const storedSnapshotSchema: z.ZodType<StoredSnapshot> = z.object({
+  entries: z.number().int().positive().max(limits.journalEntriesMax),
+  runtime: z.string().max(limits.idCharsMax),
+  imageHash: z.string().regex(/^[\da-f]{64}$/),
+  bytes: bytesSchema.refine(
+    ({ length }) => length <= limits.snapshotBytesMax,
+    `a snapshot has at most ${limits.snapshotBytesMax} bytes`,
+  ),
+  seal: bytesSchema.refine(({ length }) => length === hashBytes, `a seal has ${hashBytes} bytes`),
+});

@@ -1,0 +1,114 @@
+/**
+ * The blobs of a worker's control plane, for an engine in the worker: sent and read in parts, so that no body is ever whole in
+ * memory, and each part again until it is answered.
+ */
+import {
+  beginBlake3,
+  limits,
+  mvmError,
+  MvmError,
+  RetryLaterError,
+  type BlobPart,
+  type BlobPartAnswer,
+  type BlobPort,
+  type BlobRef,
+  type ByteSource,
+  type OpenBlob,
+} from '@mvm-ci/protocol';
+import { Backoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { CallOptions, ControlPlane } from './control-plane.ts';
+import type { Random } from './random.ts';
+
+/** What it works with. */
+export interface BlobPortOptions {
+  readonly controlPlane: Pick<ControlPlane, 'putBlob' | 'blob'>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+type Ending = Pick<CallOptions, 'signal'>;
+
+/** See the head of this file. */
+export const blobPort = (options: BlobPortOptions): BlobPort => ({
+  put: (job, source, ending) => upload(options, { job, source }, ending),
+  open: async (job, hash, ending): Promise<OpenBlob> => {
+    const part = (offset: number): Promise<Uint8Array> =>
+      again(options, ending, () => options.controlPlane.blob({ job, hash, offset }, ending));
+    return { source: download(await part(0), part) };
+  },
+});
+
+/** A part that is shorter than a whole one is the last. */
+const download = async function* (first: Uint8Array, next: (offset: number) => Promise<Uint8Array>): ByteSource {
+  let offset = 0;
+  for (let part = first; ; part = await next(offset)) {
+    if (part.length > 0) yield part;
+    if (part.length < limits.blobPartBytesMax) return;
+    offset += part.length;
+  }
+};
+
+const upload = async (
+  options: BlobPortOptions,
+  { job, source }: { readonly job: string; readonly source: ByteSource },
+  ending: Ending,
+): Promise<BlobRef> => {
+  const hash = await beginBlake3();
+  const id = options.random.bytes(16).toHex();
+  let offset = 0;
+  const send = async (bytes: Uint8Array, end?: string): Promise<BlobPartAnswer> => {
+    const part = { job, upload: id, offset, bytes, hash: end };
+    offset += bytes.length;
+    return sendPart(options, part, ending);
+  };
+  for await (const bytes of inParts(source)) {
+    hash.update(bytes);
+    await send(bytes);
+  }
+  const { blob } = await send(new Uint8Array(0), hash.digest());
+  if (blob) return blob;
+  throw mvmError('INTERNAL', 'the control plane took the last part of a blob for another one');
+};
+
+const sendPart = async (options: BlobPortOptions, part: BlobPart, ending: Ending): Promise<BlobPartAnswer> => {
+  try {
+    return await again(options, ending, () => options.controlPlane.putBlob(part, ending));
+  } catch (error) {
+    if (!(error instanceof MvmError) || error.code !== 'BLOB_NOT_FOUND') throw error;
+    throw mvmError('CONNECTION_LOST', 'the upload of the body was cut off: the control plane was started again');
+  }
+};
+
+const again = async <T>({ clock, random }: BlobPortOptions, { signal }: Ending, send: () => Promise<T>): Promise<T> => {
+  const backoff = new Backoff(clock, random);
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof RetryLaterError)) throw error;
+      await backoff.wait(signal);
+    }
+  }
+};
+
+/** The same bytes in whole parts, and one that is shorter. */
+const inParts = async function* (source: ByteSource): ByteSource {
+  let room = new Uint8Array(limits.blobPartBytesMax);
+  let filled = 0;
+  for await (const bytes of source) {
+    for (let at = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + room.length - filled);
+      room.set(piece, filled);
+      filled += piece.length;
+      at += piece.length;
+      if (filled < room.length) continue;
+      yield room;
+      // Whoever took it may still be sending it.
+      room = new Uint8Array(limits.blobPartBytesMax);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield room.subarray(0, filled);
+};

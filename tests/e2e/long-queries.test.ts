@@ -1,0 +1,43 @@
+/** Questions to jobs whose journals are longer than one answer of the control plane, through all layers, by real processes. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { encodeModule } from '@mvm-ci/protocol';
+import { workflowModule } from '@mvm-ci/testkit';
+import { Receiver } from './receiver.ts';
+import { Scene } from './scene.ts';
+
+const deadlineMs = 120_000;
+const answers = 12;
+const answerBytes = 524_288;
+const partBytes = 4_194_304;
+
+/** Asks `/1`, `/2` and so on; a question is answered with how many answers there were. */
+const body = (url: string): string => `
+  let steps = 0;
+  globalThis.mvm_query = () => JSON.stringify({ value: steps });
+  for (let call = 1; call <= ${answers + 1}; call += 1) { await get('${url}/' + call); steps += 1; }
+  return steps;`;
+
+describe('a question to a job with a long journal', () => {
+  it('is answered by a worker that reads the journal in parts', { timeout: deadlineMs }, async () => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    const last = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    await using receiver = await Receiver.start(({ path }, respond) => {
+      if (path !== `/${answers + 1}`) return respond(200, 'x'.repeat(answerBytes));
+      last.resolve();
+      void held.promise.then(() => respond(200, 'done'));
+    });
+    await using scene = await Scene.start({ workers: 1 });
+    await scene.client.deploy({ name: 'long', version: '1', file: encodeModule(workflowModule(body(receiver.url))) });
+    const [id = ''] = await scene.publish([{ workflow: 'long' }]);
+    await last.promise;
+
+    const { batches } = await scene.client.journalBatches(id);
+    assert.ok(batches.reduce((sum, { bytes }) => sum + bytes.length, 0) > partBytes);
+    assert.equal(await scene.client.query(id, 'steps'), answers);
+
+    held.resolve();
+    assert.equal((await scene.ended(id, signal)).result, answers + 1);
+  });
+});

@@ -1,0 +1,49 @@
+/** Snapshots of jobs whose engine is not their worker's, by real processes. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, it } from 'node:test';
+import { Receiver } from './receiver.ts';
+import { Scene } from './scene.ts';
+
+const deadlineMs = 120_000;
+const times = 400;
+/** Each loop has four entries, and the engine takes a snapshot after 1,000. */
+const heldAt = 300;
+
+const storedEntries = (data: string): number => {
+  using db = new DatabaseSync(join(data, 'control.db'), { readOnly: true });
+  return Number(db.prepare('SELECT max(entries) AS entries FROM snapshots').get()?.['entries']);
+};
+
+describe("a job in the control plane's engine", () => {
+  it(
+    'leaves snapshots behind while it runs, and goes on when its worker is killed',
+    { timeout: deadlineMs },
+    async () => {
+      const signal = AbortSignal.timeout(deadlineMs);
+      const release = Promise.withResolvers<void>();
+      const isHeld = (path: string): boolean => path === `/?n=${heldAt}`;
+      await using receiver = await Receiver.start(({ path }, respond) => {
+        if (isHeld(path)) void release.promise.then(() => respond(200, path));
+        else respond(200, path);
+      });
+      const controlPlaneArgs = ['--lease-ms', '750', '--heartbeat-ms', '200'];
+      await using scene = await Scene.start({ engine: 'peer', workers: 1, controlPlaneArgs });
+      await scene.deploy('probe');
+      const input = { url: receiver.url, times, pauseMs: 0 };
+      const [id = ''] = await scene.publish([{ workflow: 'probe/keepAsking', input }]);
+      await receiver.arrivals(1, ({ path }) => isHeld(path));
+      for (const worker of scene.cluster.workers) await scene.cluster.removeWorker(worker);
+      await scene.cluster.addWorker();
+      await receiver.arrivals(2, ({ path }) => isHeld(path));
+      const entries = storedEntries(scene.cluster.data);
+      assert.ok(entries >= 1_000, `${entries} entries are behind the snapshot`);
+      release.resolve();
+      assert.equal((await scene.ended(id, signal)).result, times);
+      const keys = receiver.requests.map(({ key }) => key);
+      assert.deepEqual([new Set(keys).size, keys.length], [times, times + 1]);
+      assert.equal(storedEntries(scene.cluster.data), 0);
+    },
+  );
+});
