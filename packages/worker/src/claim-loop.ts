@@ -38,8 +38,8 @@ export interface ClaimLoopOptions {
 }
 
 /**
- * Claims jobs for the free slots, one request at a time, until `signal` fires. A claim whose answer gets lost costs nobody
- * anything: what it claimed is not named by any heartbeat and expires by itself.
+ * Claims jobs for the free slots, one request at a time, until `signal` fires. What was claimed by a request whose answer gets
+ * lost is named by no heartbeat: it goes to others when its lease has run out, or when the worker leaves.
  */
 export const runClaimLoop = async (options: ClaimLoopOptions): Promise<void> => {
   const { slots, logger, signal } = options;

@@ -77,15 +77,18 @@ export class Membership implements Omit<ControlPlane, 'join' | 'leave'> {
     return this.#joining;
   }
 
-  /** Says that this process has ended in order, if it is a member. Never rejects: who ends waits for nobody. */
-  async leave(): Promise<void> {
+  /**
+   * Says that this process has ended in order, if it is a member; `empty`: every job that it heard of has ended or was given back.
+   * Never rejects: who ends waits for nobody.
+   */
+  async leave({ empty }: { readonly empty: boolean }): Promise<void> {
     const { controlPlane, incarnation, logger, clock } = this.#options;
     if (this.#joining === undefined) return;
     const over = new AbortController();
     const timer = clock.after(workerLimits.leaveMs, () => over.abort());
     try {
       await this.#joining;
-      await controlPlane.leave({ incarnation }, { signal: over.signal, deadlineMs: workerLimits.leaveMs });
+      await controlPlane.leave({ incarnation, empty }, { signal: over.signal, deadlineMs: workerLimits.leaveMs });
     } catch (error) {
       logger.debug({ err: error }, 'the control plane does not know that this worker has left');
     } finally {

@@ -379,13 +379,14 @@ class RunningWorker implements Worker {
     this.#phase = 'stopped';
     this.#claiming.abort();
     this.#ending.abort();
+    const empty = this.#jobs.size === 0;
     for (const job of this.#jobs) job.drop();
     this.#keeper.stop();
     this.#shipper.stop();
     this.#parts.leave.abort();
     await this.#parts.host.stop();
     await Promise.all([...this.#jobs].map((job) => job.ended));
-    if (end.type !== 'refused') await this.#parts.membership.leave();
+    if (end.type !== 'refused') await this.#parts.membership.leave({ empty });
     await this.#options.peer.close();
     this.#closed.resolve(end);
   }

@@ -66,17 +66,18 @@ const leave = operation({
   method: 'POST',
   route: 'leave',
   access: 'worker',
-  summary: 'Say that this process of a worker has ended in order, holding nothing: it counts as gone at once.',
+  summary:
+    'Say that this process of a worker has ended in order: it counts as gone at once; with `empty`, others get what it never began.',
   body: bodyOf(leaveRequestSchema),
   search: noSearch,
   answers: leaveAnswerSchema,
-  run: ({ core, caller, body }) => {
+  run: async ({ core, caller, body }) => {
     const worker = workerOf(caller, body.worker);
     const { incarnation = body.incarnation } = core.processes.of(worker) ?? {};
     if (incarnation !== body.incarnation) return value({});
     core.claims.dismiss((wish) => wish.worker === worker);
-    core.queue.noteLeft(worker);
     core.nodes.noteSilence(worker);
+    await core.queue.noteLeft({ ...body, worker });
     return value({});
   },
 });

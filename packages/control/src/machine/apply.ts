@@ -16,7 +16,7 @@ import { expire } from './expire.ts';
 import { expireDeadlines } from './expire-deadlines.ts';
 import { finish } from './finish.ts';
 import { sendMessage } from './inbox.ts';
-import { allowNode, banNode, found, join, renameNode, touchNodes } from './membership.ts';
+import { allowNode, banNode, found, join, leave, renameNode, touchNodes } from './membership.ts';
 import { move } from './move.ts';
 import { prune } from './prune.ts';
 import { publish } from './publish.ts';
@@ -133,6 +133,8 @@ const dispatchMembership = (app: Application, command: MembershipCommand): Reply
       return revokeTicket(app, command);
     case 'ban-node':
       return banNode(app, command);
+    case 'leave':
+      return leave(app, command);
     case 'allow-node':
       return allowNode(app, command);
     case 'rename-node':

@@ -308,6 +308,14 @@ export interface BanNodeCommand {
   readonly reason: string;
 }
 
+/** A worker process has ended that began none of the jobs which it still holds. */
+export interface LeaveCommand {
+  readonly type: 'leave';
+  readonly at: number;
+  readonly worker: string;
+  readonly incarnation: string;
+}
+
 export interface AllowNodeCommand {
   readonly type: 'allow-node';
   readonly at: number;
@@ -363,6 +371,7 @@ export type MembershipCommand =
   | CreateTicketCommand
   | RevokeTicketCommand
   | BanNodeCommand
+  | LeaveCommand
   | AllowNodeCommand
   | RenameNodeCommand
   | TouchNodesCommand

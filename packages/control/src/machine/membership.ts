@@ -1,4 +1,4 @@
-/** `join`, `ban-node`, `allow-node`, `rename-node`, `touch-nodes`, `found`: who belongs to the cluster. */
+/** `join`, `leave`, `ban-node`, `allow-node`, `rename-node`, `touch-nodes`, `found`: who belongs to the cluster. */
 import { mvmError } from '@mvm-ci/protocol';
 import { commit, type Application } from './application.ts';
 import { bannedError } from './ban.ts';
@@ -7,9 +7,11 @@ import type {
   BanNodeCommand,
   FoundCommand,
   JoinCommand,
+  LeaveCommand,
   RenameNodeCommand,
   TouchNodesCommand,
 } from './command.ts';
+import { keptForMove } from './move.ts';
 import type { NodeRecord } from './node-table.ts';
 import type { ReplyTo } from './reply.ts';
 import { demandOpen } from './ticket.ts';
@@ -86,6 +88,13 @@ export const banNode = (app: Application, { node, reason, at }: BanNodeCommand):
   app.tables.nodes.ban(node, known.bannedAt ?? at, reason);
   for (const job of app.tables.jobs.heldBy(node)) commit(app, { before: job, next: released(job, at), at });
   return { type: 'ban-node', node: app.tables.nodes.get(node) };
+};
+
+/** Gives a process's jobs to others at once: as it began none of them, it counts neither as a lost lease nor as a strike. Idempotent. */
+export const leave = (app: Application, { worker, incarnation, at }: LeaveCommand): ReplyTo<'leave'> => {
+  const held = app.tables.jobs.heldBy(worker).filter((job) => !job.bare && job.incarnation === incarnation);
+  for (const job of held) commit(app, { before: job, next: keptForMove(app, released(job, at), at), at });
+  return { type: 'leave', jobs: held.map(({ id }) => id) };
 };
 
 /** Lets a banned node in again. Idempotent. @throws NODE_NOT_FOUND */

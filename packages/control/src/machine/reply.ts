@@ -75,6 +75,8 @@ export type Reply =
   | { readonly type: 'create-ticket'; readonly ticket: TicketRecord }
   | { readonly type: 'revoke-ticket'; readonly ticket: TicketRecord }
   | { readonly type: 'ban-node'; readonly node: NodeRecord }
+  /** `jobs`: ids of those that are for others now. */
+  | { readonly type: 'leave'; readonly jobs: readonly string[] }
   | { readonly type: 'allow-node'; readonly node: NodeRecord }
   | { readonly type: 'rename-node'; readonly node: NodeRecord }
   | { readonly type: 'touch-nodes' }

@@ -140,9 +140,15 @@ export class JobQueue {
     }
   }
 
-  /** A worker has ended: it takes no job. */
-  noteLeft(worker: string): void {
+  /** A process of a worker has ended: it takes no job. With `empty`, what it holds it never began, and others get it. */
+  async noteLeft({
+    worker,
+    incarnation,
+    empty = false,
+  }: Holder & { readonly empty?: boolean | undefined }): Promise<void> {
+    const { store, clock } = this.#parts;
     this.#abilities.forget(worker);
+    if (empty) await store.apply<'leave'>({ type: 'leave', at: clock.wallMs(), worker, incarnation });
   }
 
   /** Gives a worker jobs, waiting for the first one. */

@@ -109,6 +109,22 @@ suite('leave', () => {
     assert.deepEqual([isStillAlive, left], [false, 1]);
     assert.match(String(why), /no worker/i);
   });
+
+  test('gives others at once what the process had claimed and never heard of, as if nobody had held it', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await publish(plane, 'b');
+    await claim(plane);
+    const left = async (body: object): Promise<readonly unknown[]> => {
+      await plane.packed('/peer/leave', body, n1);
+      const { status, lost_leases: lost } = (await plane.call('GET', '/queue/status/a')).body;
+      return [String(status), Number(lost)];
+    };
+    assert.deepEqual(await left({ incarnation: 'i1' }), ['claimed', 0]);
+    assert.deepEqual(await left({ incarnation: 'i0', empty: true }), ['claimed', 0]);
+    assert.deepEqual(await left({ incarnation: 'i1', empty: true }), ['pending', 0]);
+    assert.equal((await claim(plane, n2)).body.jobs[0].job, 'a');
+  });
 });
 
 suite('heartbeat', () => {

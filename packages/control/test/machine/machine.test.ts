@@ -51,6 +51,7 @@ const actionArbitrary = fc.oneof(
     result: fc.constantFrom('1', '2'),
   }),
   fc.record({ type: fc.constant('expire' as const), job: fc.constantFrom(...ids, ...payloads), epoch: offset }),
+  fc.record({ type: fc.constant('leave' as const), worker }),
   fc.record({ type: fc.constant('cancel' as const), job: fc.constantFrom(...ids, ...payloads) }),
   fc.record({ type: fc.constant('compact' as const), jobsMax: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant('restart' as const) }),
@@ -98,6 +99,9 @@ class History implements Disposable {
         return this.#finish(action);
       case 'expire':
         this.#run({ type: 'expire', at: this.#at, leases: [{ job: action.job, epoch: this.#epochOf(action) }] });
+        return;
+      case 'leave':
+        this.#run({ type: 'leave', at: this.#at, worker: action.worker, incarnation: 'i1' });
         return;
       case 'compact':
         this.#run({ type: 'compact', at: this.#at, before: this.#at, jobsMax: action.jobsMax });

@@ -63,6 +63,7 @@ export const replyText = (reply: Reply): readonly string[] => {
     case 'set-schedule':
     case 'fire-schedule':
       return [scheduleText(reply.schedule)];
+    case 'leave':
     case 'retry':
       return [reply.jobs.length === 0 ? 'none' : reply.jobs.join(' ')];
     case 'keep-blob':

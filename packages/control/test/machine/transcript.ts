@@ -186,6 +186,10 @@ export class Transcript {
         return { type: 'revoke-ticket', at, id: first };
       case 'ban':
         return { type: 'ban-node', at, node: first, reason: second };
+      case 'leave': {
+        const [name = '', incarnation = ''] = first.split('/');
+        return { type: 'leave', at, worker: name, incarnation };
+      }
       case 'allow':
         return { type: 'allow-node', at, node: first };
       case 'rename':

@@ -49,9 +49,14 @@ export interface JoinAnswer {
   readonly protocol?: number | undefined;
 }
 
-/** Last request of a worker process that ends in order: it holds no jobs. */
+/** Last request of a worker process that ends in order: nothing of it runs any more. */
 export interface LeaveRequest {
   readonly incarnation: string;
+  /**
+   * It has ended or given back every job that it heard of: what it still holds was in an answer that it didn't wait for, and goes
+   * to others at once. @default false: each lease runs out by itself
+   */
+  readonly empty?: boolean | undefined;
   /** Only for an operator who speaks for a worker. */
   readonly worker?: string | undefined;
 }
@@ -320,7 +325,11 @@ export const joinAnswerSchema: z.ZodType<JoinAnswer> = z.object({
   protocol: positive.optional(),
 });
 
-export const leaveRequestSchema: z.ZodType<LeaveRequest> = z.object({ incarnation: idSchema, worker });
+export const leaveRequestSchema: z.ZodType<LeaveRequest> = z.object({
+  incarnation: idSchema,
+  empty: z.boolean().optional(),
+  worker,
+});
 
 /** Nothing is said to one that leaves. */
 export const leaveAnswerSchema: z.ZodType<object> = z.object({});
