@@ -7,7 +7,7 @@
  *
  * 1. A request is noted before anything is sent, so that one whose connection dies is noted too.
  * 2. A request that only follows a redirect of the site carries its fetch's key again: it is noted as a hop, and is no
- *    arrival of its own.
+ *    arrival of its own, however many senders follow the redirect.
  * 3. `stop` is idempotent, and finished when it returns: no timer, no connection is left.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -86,7 +86,7 @@ export const startSite = async ({ root = documentation, slowMs = 300, port = 0 }
   const stopping = new AbortController();
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const note = noteOf(request);
-    note.isHop = redirects.delete(hopName(note, note.path));
+    note.isHop = redirects.has(hopName(note, note.path));
     notes.push(note);
     response.once('finish', () => Object.assign(note, { answeredAtMs: Date.now(), status: response.statusCode }));
     const page = await readPath(root, note.path);
