@@ -370,6 +370,12 @@ class RunningWorker implements Worker {
     over.abort();
   }
 
+  /** Whether the control plane may count every lease as never begun: one that was left to run out stands against its job. */
+  #isEmpty(): boolean {
+    const { abandoned, lost } = this.#ended;
+    return this.#jobs.size === 0 && abandoned + lost === 0;
+  }
+
   #end(end: WorkerEnd): Promise<void> {
     this.#stopping ??= this.#stop(end);
     return this.#stopping;
@@ -379,7 +385,7 @@ class RunningWorker implements Worker {
     this.#phase = 'stopped';
     this.#claiming.abort();
     this.#ending.abort();
-    const empty = this.#jobs.size === 0;
+    const empty = this.#isEmpty();
     for (const job of this.#jobs) job.drop();
     this.#keeper.stop();
     this.#shipper.stop();

@@ -34,6 +34,9 @@ describe('startWorker', () => {
       ...options,
     });
 
+  /** The last request for a path. */
+  const said = (path: string): unknown => cluster.requests.findLast((request) => request.path === path)?.body;
+
   it('claims a job, runs it, and has its journal and result stored', async () => {
     await using worker = await start();
     cluster.publish('a');
@@ -192,8 +195,10 @@ describe('startWorker', () => {
     await clock.advance(600);
     assert.equal(cluster.stored('a').outcome, undefined);
     assert.deepEqual([worker.state.ended.abandoned, worker.state.ended.completed], [1, 1]);
-    const held = cluster.requests.findLast(({ path }) => path === '/peer/heartbeat')?.body;
+    const held = said('/peer/heartbeat');
     assert.deepEqual(held, { incarnation: '07'.repeat(16), held: [] });
+    await worker.drain();
+    assert.deepEqual(said('/peer/leave'), { incarnation: '07'.repeat(16), empty: false });
   });
 
   it('drains: claims nothing more, finishes what ends in time, gives the rest back', async () => {
@@ -213,6 +218,7 @@ describe('startWorker', () => {
     assert.deepEqual([cluster.stored('b').holder, cluster.stored('b').outcome], [undefined, undefined]);
     assert.equal(cluster.stored('c').epoch, 0);
     assert.deepEqual([engine.isStopped, cluster.isClosed, clock.pending], [true, true, 0]);
+    assert.deepEqual(said('/peer/leave'), { incarnation: '07'.repeat(16), empty: true });
   });
 
   it('drains at once when it holds nothing', async () => {
@@ -230,6 +236,7 @@ describe('startWorker', () => {
     await worker.stop();
     assert.deepEqual(await worker.closed, { type: 'stopped' });
     assert.deepEqual([run.wish, clock.pending, cluster.isClosed], ['drop', 0, true]);
+    assert.deepEqual(said('/peer/leave'), { incarnation: '07'.repeat(16), empty: false });
   });
 
   it('waits for a control plane that can not be reached, and says so now and then', async () => {
