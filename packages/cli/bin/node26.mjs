@@ -2,7 +2,7 @@
  * Runs our command line on Node 26, whatever Node started it. Plain JavaScript for Node 20 and later.
  *
  * 1. The Node 26 that npm installed with us is used when the running one is older; its arguments are the same.
- * 2. Signals are handed on, and its exit code, or the signal that ended it, is ours.
+ * 2. Signals are handed on, and its exit code, or the signal that ended it, is ours. SIGKILL can't be handed on: it sees the channel close.
  * 3. Compiled code is kept between runs, in Node's usual folder for that: without it each process holds the compiler of TypeScript (40 MB).
  */
 import { spawn } from 'node:child_process';
@@ -34,7 +34,7 @@ const packagedNode = () => {
 
 const handOver = (node, main, args) =>
   new Promise((resolve, reject) => {
-    const child = spawn(node, [main, ...args], { stdio: 'inherit' });
+    const child = spawn(node, [main, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
     // Ctrl-C reaches the whole foreground group: forwarding it would count as the second one.
     const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];

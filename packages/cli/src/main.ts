@@ -2,6 +2,7 @@
 import { text } from 'node:stream/consumers';
 import process from 'node:process';
 import { runCli } from './cli.ts';
+import { exitCodes } from './output/failure.ts';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
@@ -21,6 +22,11 @@ process.stderr.on(
   'error',
   unlessClosed(() => undefined),
 );
+
+// Who started it over a channel takes it along, also when killed: a load test its cluster, an older Node the one that it handed over to.
+const orphaned = (): void => process.exit(exitCodes.failed);
+process.once('disconnect', orphaned);
+if ('connected' in process && !process.connected) orphaned();
 
 const exitCode = await runCli({
   args: process.argv.slice(2),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { binaries, CliProcess } from './fixtures/cli-process.ts';
+import { childrenOf, ended } from './fixtures/linux-processes.ts';
 
 /** An older Node of the system, when there is one. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(
@@ -40,6 +41,18 @@ describe('runOnNode26', () => {
     await plane.ready();
     plane.signal('SIGTERM');
     assert.equal((await plane.end()).code, 0);
+    rmSync(data, { recursive: true });
+  });
+
+  it('takes the Node that does the work along when it is killed', needsOldNode, async () => {
+    const data = mkdtempSync(join(tmpdir(), 'mvm-ci-node-'));
+    const args = ['control-plane', '--data', data, '--http', '127.0.0.1:0', '--flawless', 'off', '--json'];
+    await using plane = new CliProcess(args, { node: oldNode ?? '' });
+    await plane.ready();
+    const worker = await childrenOf(plane.pid);
+    assert.equal(worker.length, 1);
+    plane.signal('SIGKILL');
+    await ended(worker);
     rmSync(data, { recursive: true });
   });
 });

@@ -2,7 +2,7 @@
  * One process of ours in a load test: the command line in a process of its own, until it is killed.
  *
  * Owns the child process and the end of its output. `start` returns when it has printed its ready line, or throws with what it printed;
- * `end` returns when it is gone.
+ * `end` returns when it is gone. It ends by itself, at once, when this process is gone: `main.ts` sees the channel close.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,15 +43,14 @@ export class OwnProcess {
     const child = spawn(process.execPath, [program, ...args, '--log-level', 'warn', '--json'], {
       env,
       cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     const gone = once(child, 'close');
     let output = '';
     const keep = (chunk: unknown): void => {
       output = (output + String(chunk)).slice(-loadLimits.outputCharsMax);
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', keep);
     try {
       return new OwnProcess(child, gone, await readyFields(child, signal));
     } catch (error) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadReportSchema, type LoadReport } from '../../src/load/report/load-report.ts';
 import { CliProcess } from '../fixtures/cli-process.ts';
+import { childrenOf, ended } from '../fixtures/linux-processes.ts';
 
 const readReport = async (path: string): Promise<LoadReport> =>
   loadReportSchema.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -75,3 +76,20 @@ test('Ctrl-C ends every process and still reports the cells that were measured',
     assert.deepEqual(livingProcesses(report), []);
   }),
 );
+
+test('SIGKILL leaves no process behind', { timeout: 180_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-test-'));
+  try {
+    const args = ['--option', '3', '--engines', '1', '--workers', '2', '--jobs', '2,500', '--workflow', 'io'];
+    await using load = new CliProcess(['load', ...args, '--sleep-ms', '300', '--slots', '2'], {
+      env: { TMPDIR: folder },
+    });
+    await load.logged('option 3, 2 workers, 2 jobs');
+    const cluster = await childrenOf(load.pid);
+    assert.ok(cluster.length >= 4, 'a control plane, an engine server, two workers, and what builds the workflow');
+    load.signal('SIGKILL');
+    await ended(cluster);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+  }
+});
