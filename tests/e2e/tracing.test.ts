@@ -62,7 +62,7 @@ const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
 const inTrace = (span: ReceivedSpan): boolean => span.traceId === traceId;
 
 describe('a traced job', () => {
-  for (const engine of ['embedded', 'peer', 'remote'] as const) {
+  for (const engine of ['embedded', 'peer', 'pool', 'remote'] as const) {
     it(`is one tree from its publish to its effects, with the engine ${engine}`, async () => {
       const signal = AbortSignal.timeout(deadlineMs);
       await using collector = await Collector.start();
