@@ -242,6 +242,21 @@ describe('HeldJob, when its engine is lost', () => {
     assert.deepEqual([worker.state.ended.lost, worker.state.held], [1, 0]);
   });
 
+  it('gives a job back at once that was to be handed over when its engine is lost: nothing is in flight any more', async () => {
+    host.isBusy = true;
+    await using worker = await start();
+    cluster.publish('a');
+    const run = await engine.begun(0);
+    await run.effect('one');
+    void worker.drain({ graceMs: 0 });
+    await clock.advance(1);
+    assert.deepEqual([run.wish, worker.state.held], ['run', 1]);
+    host.interrupt(0, lost);
+    assert.deepEqual(await worker.closed, { type: 'drained' });
+    assert.deepEqual([worker.state.ended.released, engine.runs.length], [1, 1]);
+    assert.deepEqual([cluster.stored('a').holder, textsOf(cluster.entries('a'))], [undefined, ['one']]);
+  });
+
   it('gives a job back without an engine that is silent, once its last word on the lease has run out', async () => {
     const silent = new SilentHost();
     const worker = await startWorker({ peer: cluster, openHost: () => silent, clock, random: fixedRandom, logger });
