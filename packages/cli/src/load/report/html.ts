@@ -11,6 +11,9 @@ interface Plot {
   readonly curves: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];
 }
 
+/** The title, and what was measured on which machine: they stand above the plots. */
+const headBlocks = 2;
+
 const colors = ['#2563eb', '#dc2626', '#059669', '#d97706'];
 
 /** The whole file. */
@@ -19,6 +22,8 @@ export const loadHtml = async (report: LoadReport): Promise<string> => {
     readFile(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.iife.min.js')), 'utf8'),
     readFile(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')), 'utf8'),
   ]);
+  const blocks = blocksOf(loadMarkdown(report));
+  const [head, tables] = [blocks.slice(0, headBlocks), blocks.slice(headBlocks)];
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -27,8 +32,9 @@ export const loadHtml = async (report: LoadReport): Promise<string> => {
 <style>${style}
 ${ownStyle}</style>
 <body>
+<article>${head.join('\n')}</article>
 <main id="plots"></main>
-<article>${htmlOf(loadMarkdown(report))}</article>
+<article>${tables.join('\n')}</article>
 <script type="application/json" id="report">${inScript(report)}</script>
 <script type="application/json" id="data">${inScript({ plots: plotsOf(report), colors })}</script>
 <script>${script}</script>
@@ -65,16 +71,18 @@ export const plotsOf = ({ cells }: Pick<LoadReport, 'cells'>): readonly Plot[] =
   ];
 };
 
-const ownStyle = `body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #111; background: #fff }
+const ownStyle = `html { overflow-y: scroll }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #111; background: #fff }
 #plots { display: flex; flex-wrap: wrap; gap: 1.5rem }
-table { border-collapse: collapse; margin: 1rem 0 }
-td, th { border: 1px solid #ccc; padding: .2rem .6rem; text-align: right }`;
+article { overflow-x: auto }
+article table { border-collapse: collapse; margin: 1rem 0 }
+article td, article th { border: 1px solid #ccc; padding: .2rem .6rem; text-align: right }`;
 
 const draw = `const { plots, colors } = JSON.parse(document.getElementById('data').textContent);
 for (const { title, workers, curves } of plots) new uPlot({
-  title, width: 560, height: 320,
+  title, width: Math.min(560, document.getElementById('plots').clientWidth), height: 320,
   scales: { x: { time: false }, y: { range: (plot, min, max) => [0, (max || 1) * 1.1] } },
-  axes: [{ label: 'workers' }, { size: 70 }],
+  axes: [{ label: 'workers', incrs: [1, 2, 5, 10, 20, 50, 100] }, { size: 70 }],
   series: [{ label: 'workers' }, ...curves.map(({ label }, at) => ({ label, stroke: colors[at % colors.length], width: 2, spanGaps: true, points: { show: true } }))],
 }, [workers, ...curves.map(({ values }) => values)], document.getElementById('plots'));`;
 
@@ -85,7 +93,7 @@ const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The few forms that our own Markdown has: headings, lists, tables, paragraphs. */
-const htmlOf = (markdown: string): string => markdown.trim().split('\n\n').map(blockOf).join('\n');
+const blocksOf = (markdown: string): readonly string[] => markdown.trim().split('\n\n').map(blockOf);
 
 const blockOf = (block: string): string => {
   const heading = /^(#+) (.*)$/.exec(block);
