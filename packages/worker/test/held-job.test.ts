@@ -252,7 +252,8 @@ describe('HeldJob, when its engine is lost', () => {
     await clock.advance(1);
     assert.deepEqual([run.wish, worker.state.held], ['run', 1]);
     host.interrupt(0, lost);
-    assert.deepEqual(await worker.closed, { type: 'drained' });
+    await settled();
+    assert.deepEqual([worker.state.phase, clock.pending], ['stopped', 0]);
     assert.deepEqual([worker.state.ended.released, engine.runs.length], [1, 1]);
     assert.deepEqual([cluster.stored('a').holder, textsOf(cluster.entries('a'))], [undefined, ['one']]);
   });
