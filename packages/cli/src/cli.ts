@@ -17,8 +17,13 @@ export const runCli = async (host: Host): Promise<number> => {
     .configureOutput({
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void (isJson || host.stderr.write(text)),
+      outputError: (text, write) => write(text.replace(/^error: /, 'error INVALID_ARGUMENT: ')),
     });
   program.hook('preAction', (_, command) => demandArguments(command));
+  program.addHelpText('beforeAll', ({ command }) => {
+    demandCommand(command);
+    return '';
+  });
   const ends = new AsyncDisposableStack();
   const commandHost = { ...host, atEnd: (end: () => Promise<void>): void => ends.defer(end) };
   registerCommands(program, commandHost, (code) => {
@@ -33,6 +38,20 @@ export const runCli = async (host: Host): Promise<number> => {
     await ends.disposeAsync();
   }
 };
+
+// Help is asked for before a command is looked for: that of a command that is none would be its parent's.
+const demandCommand = (shown: Command): void => {
+  const word = shown.args.find((text) => text !== 'help' && text !== '--help' && text !== '-h');
+  if (word === undefined || word.startsWith('-') || takesArguments(shown)) return;
+  const isKnown = shown.commands.some((command) => command.name() === word || command.aliases().includes(word));
+  if (!isKnown) shown.error(`error: unknown command '${word}'`);
+};
+
+/** Whether what begins no command of it is an argument: of its own, or of its default command. */
+const takesArguments = (command: Command): boolean =>
+  command.commands.length === 0 || groupsWithArguments.has(command.name());
+
+const groupsWithArguments: ReadonlySet<string> = new Set(['journal']);
 
 // An empty one, of a variable that is not set, would ask the control plane for another route.
 const demandArguments = ({ args, registeredArguments }: Command): void => {

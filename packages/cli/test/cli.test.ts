@@ -124,6 +124,28 @@ describe('runCli', { concurrency: true }, () => {
     });
   });
 
+  for (const line of ['bogus', 'bogus --help', '--help bogus', 'help bogus', 'queue bogus --help', 'flawless bogus -h'])
+    it(`says that there is no such command: ${line}`, async () => {
+      const { code, stdout, stderr } = await runCommand(line.split(' '));
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error INVALID_ARGUMENT: unknown command 'bogus'/);
+    });
+
+  for (const line of [
+    '--help',
+    'help',
+    'help status',
+    'status --help',
+    'status some-job --help',
+    'queue --help',
+    'journal some-job --help',
+  ])
+    it(`shows help: ${line}`, async () => {
+      const { code, stdout, stderr } = await runCommand(line.split(' '));
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, /^Usage: mvm-ci/);
+    });
+
   it('suggests the command that was meant', async () => {
     const { code, stderr } = await runCommand(['statsu']);
     assert.equal(code, 2);
@@ -147,7 +169,10 @@ describe('runCli', { concurrency: true }, () => {
     assert.equal(two.code, 2);
     assert.match(two.stderr, /^error INVALID_ARGUMENT: give --input or --input-file/);
     const many = await runCommand(['publish', 'w', '--count', '2', '--wait', '--url', nowhere]);
-    assert.deepEqual([many.code, many.stderr.split('\n')[0]], [2, 'error: --count goes with neither --id nor --wait']);
+    assert.deepEqual(
+      [many.code, many.stderr.split('\n')[0]],
+      [2, 'error INVALID_ARGUMENT: --count goes with neither --id nor --wait'],
+    );
   });
 
   it('refuses numbers out of range with the range', async () => {

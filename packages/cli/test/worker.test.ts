@@ -61,7 +61,13 @@ describe('a cluster on the command line', patience, () => {
     const shown = await command('status', job.job_id);
     assert.match(shown.stdout, /^state +completed$/m);
     assert.match(shown.stdout, /^result +"Hello, Ada!"$/m);
+    assert.match(shown.stdout, /^worker +first \([0-9a-f]{64}\)$/m);
     assert.doesNotMatch(shown.stdout, /runs after/);
+    assert.match((await command('list')).stdout, new RegExp(`^${job.job_id} .* first `, 'm'));
+  });
+
+  it('answers probes with a line', async () => {
+    for (const path of ['/healthz', '/readyz']) assert.match(await (await fetch(url + path)).text(), /^\{.*\}\n$/);
   });
 
   it('prints the id alone, so that a script can use it', async () => {

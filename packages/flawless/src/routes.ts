@@ -9,6 +9,7 @@ import {
   linkHeader,
   linkVersion,
   mvmError,
+  probeText,
   type EngineStatus,
   type Logger,
   type MvmError,
@@ -43,7 +44,7 @@ export const engineApi = (parts: RoutesParts): EngineApi => {
     await next();
   });
   app.get(engineRoutes.version, (context) => versionAnswer(context, parts.status()));
-  app.get(engineRoutes.health, (context) => context.json({ status: 'ok' }));
+  app.get(engineRoutes.health, (context) => context.body(probeText({ status: 'ok' }), 200, jsonType));
   app.get(engineRoutes.ready, (context) => readyAnswer(context, parts.status()));
   app.get(engineRoutes.metrics, async (context) =>
     context.body(await parts.metrics.text(), 200, { 'content-type': parts.metrics.contentType }),
@@ -96,7 +97,9 @@ const versionAnswer = (context: Context, { version, link }: EngineStatus): Respo
     : context.text(version);
 
 const readyAnswer = (context: Context, status: EngineStatus): Response =>
-  status.ready ? context.json(status) : context.json(status, 503, retryAfter);
+  context.body(probeText(status), status.ready ? 200 : 503, { ...jsonType, ...(!status.ready && retryAfter) });
+
+const jsonType = { 'content-type': 'application/json' } as const;
 
 const retryAfter = { 'retry-after': String(flawlessLimits.retryAfterSeconds) };
 

@@ -33,6 +33,7 @@ export * from './api/schedule.ts';
 export * from './api/ticket.ts';
 export * from './api/webhook.ts';
 export * from './api/why.ts';
+export * from './api/probe.ts';
 export * from './api/route.ts';
 export { joinByteStrings } from './join-byte-strings.ts';
 export * from './link/limits.ts';

@@ -2,6 +2,7 @@ import { systemClock } from '@mvm-ci/net';
 import { limits } from '@mvm-ci/protocol';
 import { wholeNumber } from '../option-value.ts';
 import { jobColumns } from '../output/job-view.ts';
+import { workerNames } from '../output/worker-names.ts';
 import { jobFilterOf, withJobFilter, type JobFilterFlags } from './job-filter.ts';
 import type { Registrar } from './registrar.ts';
 
@@ -29,14 +30,18 @@ export const registerList = ({ program, server }: Registrar): void => {
       server.examples('list', 'list --state failed --since 24h --limit 20', 'list --tag nightly --json'),
     )
     .action(async (flags: ListFlags) => {
-      const { terminal, client } = server.open(flags);
+      const context = server.open(flags);
+      const { terminal, client } = context;
       const after = flags.after?.toString();
       const { jobs, next } = await client().list({
         ...jobFilterOf(flags, systemClock.wallMs()),
         limit: flags.limit,
         after,
       });
-      terminal.result({ jobs, next: next ?? null }, () => terminal.table(jobs, jobColumns(terminal.paint), 'no jobs'));
+      const names = await workerNames(context, jobs);
+      terminal.result({ jobs, next: next ?? null }, () =>
+        terminal.table(jobs, jobColumns(terminal.paint, names), 'no jobs'),
+      );
       if (next !== undefined) terminal.note(`more: --after ${next}`);
     });
 };

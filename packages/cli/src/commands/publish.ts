@@ -6,6 +6,7 @@ import { cliLimits } from '../limits.ts';
 import { jobId, readInput, wholeNumber, type InputFlags } from '../option-value.ts';
 import { exitCodes } from '../output/failure.ts';
 import { jobFacts } from '../output/job-view.ts';
+import { workerNames } from '../output/worker-names.ts';
 import { queueOptions, withQueueOptions, type QueueFlags } from './queue-options.ts';
 import { examples, type Registrar } from './registrar.ts';
 
@@ -39,7 +40,7 @@ export const registerPublish = ({ program, host, exit }: Registrar): void => {
       const published = await context.client().publish(job, trace);
       if (!flags.wait) return showPublished(context, published);
       const ended = await context.client().wait(published.job_id);
-      showEnded(context, ended);
+      await showEnded(context, ended);
       if (ended.status !== 'completed') exit(exitCodes.failed);
     });
 };
@@ -97,5 +98,7 @@ const showPublished = ({ terminal }: CommandContext, published: Published): void
   if (!published.created) terminal.note(`this job was there already, and is ${published.status}`);
 };
 
-const showEnded = ({ terminal }: CommandContext, job: JobView): void =>
-  terminal.result(job, () => jobFacts(job, terminal));
+const showEnded = async (context: CommandContext, job: JobView): Promise<void> => {
+  const names = await workerNames(context, [job]);
+  context.terminal.result(job, () => jobFacts(job, context.terminal, names));
+};

@@ -1,4 +1,5 @@
 import { jobFacts } from '../output/job-view.ts';
+import { workerNames } from '../output/worker-names.ts';
 import type { Registrar } from './registrar.ts';
 
 /** `mvm-ci status ID` */
@@ -9,8 +10,10 @@ export const registerStatus = ({ program, server }: Registrar): void => {
     .option('--wait', 'wait until the job is over')
     .addHelpText('after', server.examples('status 0b9c51', 'status 0b9c51 --wait --json'))
     .action(async (id: string, flags: { readonly wait?: boolean }) => {
-      const { terminal, client } = server.open(flags);
+      const context = server.open(flags);
+      const { terminal, client } = context;
       const job = await (flags.wait ? client().wait(id) : client().status(id));
-      terminal.result(job, () => jobFacts(job, terminal));
+      const names = await workerNames(context, [job]);
+      terminal.result(job, () => jobFacts(job, terminal, names));
     });
 };

@@ -20,18 +20,29 @@ export const stateText = (state: JobState, paint: Paint): string => {
 };
 
 /** The columns of a list of jobs. */
-export const jobColumns = (paint: Paint): readonly Column<JobView>[] => [
+export const jobColumns = (paint: Paint, names: WorkerNames): readonly Column<JobView>[] => [
   { head: 'JOB', cell: (job) => job.job_id },
   { head: 'STATE', cell: (job) => stateText(job.status, paint) },
   { head: 'WORKFLOW', cell: (job) => job.workflow ?? '(payload)' },
   { head: 'ATTEMPT', cell: (job) => `${job.attempt}/${job.attempts_max}` },
   { head: 'PROGRESS', cell: progressText },
-  { head: 'WORKER', cell: (job) => (job.claimed_by ?? job.completed_by ?? '').slice(0, 10) },
+  { head: 'WORKER', cell: (job) => names.get(workerOf(job)) ?? workerOf(job).slice(0, 10) },
   { head: 'UPDATED', cell: (job) => timeText(job.updated_at_ms) },
 ];
 
+/** The names of nodes, by their ids. */
+export type WorkerNames = ReadonlyMap<string, string>;
+
+/** Who holds or held a job; empty when nobody did. */
+const workerOf = (job: JobView): string => job.claimed_by ?? job.completed_by ?? '';
+
+const workerText = (job: JobView, names: WorkerNames): string => {
+  const name = names.get(workerOf(job));
+  return name === undefined ? workerOf(job) : `${name} (${workerOf(job)})`;
+};
+
 /** Everything that people ask about one job. */
-export const jobFacts = (job: JobView, terminal: Terminal): string => {
+export const jobFacts = (job: JobView, terminal: Terminal, names: WorkerNames): string => {
   const { paint } = terminal;
   const facts: [string, string][] = [
     ['job', job.job_id],
@@ -39,7 +50,7 @@ export const jobFacts = (job: JobView, terminal: Terminal): string => {
     ['workflow', job.workflow ?? '(payload)'],
     ['attempt', `${job.attempt} of ${job.attempts_max}`],
     ['progress', progressText(job)],
-    ['worker', job.claimed_by ?? job.completed_by ?? ''],
+    ['worker', workerText(job, names)],
     ['journal', journalText(job)],
     ['published', timeText(job.created_at_ms)],
     ['updated', timeText(job.updated_at_ms)],

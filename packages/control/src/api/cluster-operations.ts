@@ -9,11 +9,12 @@ import {
   repinAnswerSchema,
   repinRequestSchema,
   peerProtocols,
+  probeText,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { LeasePeriods } from '../limits.ts';
 import { bodyOf, noBody, rawBody } from './body-spec.ts';
-import { noSearch, operation, value, type Operation } from './operation.ts';
+import { noSearch, operation, value, type Operation, type Outcome } from './operation.ts';
 import { infoSchema, modulesSchema, readySchema } from './schemas.ts';
 
 /** What the control plane calls itself. */
@@ -126,6 +127,12 @@ const info = operation({
     }),
 });
 
+const probe = (answer: object): Outcome => ({
+  type: 'text',
+  text: probeText(answer),
+  contentType: 'application/json',
+});
+
 const health = operation({
   method: 'GET',
   route: 'health',
@@ -134,7 +141,7 @@ const health = operation({
   body: noBody,
   search: noSearch,
   answers: z.object({ healthy: z.boolean() }),
-  run: () => value({ healthy: true }),
+  run: () => probe({ healthy: true }),
 });
 
 const ready = operation({
@@ -147,7 +154,7 @@ const ready = operation({
   answers: readySchema,
   run: async ({ core }) => {
     await core.queue.stats(0);
-    return value({ ready: true });
+    return probe({ ready: true });
   },
 });
 

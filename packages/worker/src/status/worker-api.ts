@@ -6,7 +6,7 @@
  * 2. It is ready while it takes jobs; the reasons say why it does not.
  */
 import type { MetricSet } from '@mvm-ci/metrics';
-import { asMvmError, errorBody, mvmError, routes } from '@mvm-ci/protocol';
+import { asMvmError, errorBody, mvmError, probeText, routes } from '@mvm-ci/protocol';
 import { Hono } from 'hono';
 import type { WorkerState } from '../worker.ts';
 
@@ -33,6 +33,8 @@ const healthOf = (state: WorkerState | undefined): WorkerHealth => {
   return { healthy: engine.fault === undefined, engine: 'here', ...(engine.fault && { fault: engine.fault }) };
 };
 
+const jsonType = { 'content-type': 'application/json' } as const;
+
 /** The routes as one fetch-style handler. Never rejects. */
 export const workerApi = ({ state, metrics, gate }: WorkerApiParts): ((request: Request) => Promise<Response>) => {
   const app = new Hono();
@@ -42,11 +44,12 @@ export const workerApi = ({ state, metrics, gate }: WorkerApiParts): ((request: 
   });
   app.get(routes.health, (context) => {
     const health = healthOf(state());
-    return context.json(health, health.healthy ? 200 : 503);
+    return context.body(probeText(health), health.healthy ? 200 : 503, jsonType);
   });
   app.get(routes.ready, (context) => {
     const reasons = state()?.reasons ?? ['it has not joined its control plane yet'];
-    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+    const ready = reasons.length === 0;
+    return context.body(probeText({ ready, reasons }), ready ? 200 : 503, jsonType);
   });
   app.get(routes.metrics, async (context) =>
     context.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
