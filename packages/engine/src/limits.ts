@@ -139,6 +139,11 @@ export const engineLimits = {
   /** Steps, and about how many bytes of answers in them, that go to a guest thread in one message. */
   pieceStepsMax: 1_000,
   pieceBytesMax: 4_194_304,
+  /**
+   * How long a guest thread that has more to do holds answers back, to send them together: each message wakes the main thread,
+   * and what came alone is committed alone. What they bring about can begin while the rest is worked off.
+   */
+  repliesHeldMs: 4,
   /** Lists of requests that a SQLite journal store has out at its thread: one being committed, one that waits. */
   journalListsMax: 2,
   /** Bytes of a stored journal that are read at once; a batch is never divided. */

@@ -1,14 +1,12 @@
 /** Entry point of a guest thread: takes batches of commands from its port and answers in batches. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { GuestBench } from './guest-bench.ts';
+import { engineLimits } from '../limits.ts';
 import { Metering } from './fuel/metering.ts';
 import { ScriptRuntime } from './quickjs/script-runtime.ts';
 import { Stage } from './stage.ts';
 import { packReplies, unpackCommands, type CommandMessage } from './thread-packing.ts';
 import { cancelSlot, type Reply, type ThreadStart } from './thread-message.ts';
-
-/** Answers are not held back for longer than this: what they bring about can begin while the rest of a batch is worked off. */
-const holdMs = 0.3;
 
 const isThreadStart = (value: unknown): value is ThreadStart =>
   typeof value === 'object' && value !== null && 'quickjs' in value && 'limits' in value && 'pulse' in value;
@@ -45,7 +43,7 @@ port.on('message', (message: CommandMessage) => {
     const reply = bench.handle(command);
     if (reply instanceof Promise) void postLater(reply);
     else if (reply) replies.push(reply);
-    if (replies.length === 0 || monotonicMs() - heldSince < holdMs) continue;
+    if (replies.length === 0 || monotonicMs() - heldSince < engineLimits.repliesHeldMs) continue;
     post(replies);
     replies = [];
     heldSince = monotonicMs();
