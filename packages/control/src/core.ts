@@ -116,16 +116,16 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
   const leases = leaseKeeper({ store, clock, periods, claims, nodes });
   const feed = await changeFeed(store, clock);
-  const errands = new ErrandBoard({ clock, random, callWorker: () => claims.nudge('workflow') });
+  const errands = errandBoard({ clock, random, claims }, () => lender.callEngine());
   const { leaseMs } = periods;
   const trail = new JobTrail({ tracer: options.tracer, logger: options.logger ?? silentLogger });
   const queue = new JobQueue({ store, leases, claims, feed, errands, clock, random, leaseMs, pendingJobsMax, trail });
   const upkeep = upkeepOf(options, { store, feed, pendingJobsMax, trail });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
-  const lender = new Lender({ queue, modules, leases, lend: options.lend });
+  const replays = new ReplayDesk({ store, queue, errands });
+  const lender = new Lender({ queue, modules, leases, replays, lend: options.lend });
   followers.push(leases, lender, claims, upkeep, feed, metrics);
-  const { leases: stored } = await store.read<'leases'>({ type: 'leases' });
-  leases.load(options.givesBack === true ? await givenBack(store, stored, clock) : stored);
+  leases.load(await storedLeases(options, store));
   await nodes.load();
   await upkeep.start();
   const kept = await openBlobs(store, options);
@@ -155,7 +155,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     cluster,
     periods,
     queue,
-    replays: new ReplayDesk({ store, queue, errands }),
+    replays,
     scheduler: upkeep.scheduler,
     webhooks: upkeep.webhooks,
     modules,
@@ -175,6 +175,16 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     endWaits,
     stop,
   };
+};
+
+const errandBoard = (
+  { clock, random, claims }: Pick<Core, 'clock' | 'random' | 'claims'>,
+  callEngine: () => void,
+): ErrandBoard => new ErrandBoard({ clock, random, callWorker: () => claims.nudge('workflow'), callEngine });
+
+const storedLeases = async ({ givesBack, clock }: CoreOptions, store: Store): Promise<readonly StoredLease[]> => {
+  const { leases } = await store.read<'leases'>({ type: 'leases' });
+  return givesBack === true ? givenBack(store, leases, clock) : leases;
 };
 
 const boardsOfProcesses = (): Pick<Core, 'processes' | 'drains'> => {

@@ -134,6 +134,8 @@ export const controlLimits = {
   errandsWaitingMax: 1_000,
   /** How long an errand waits for one. */
   errandTakeMs: 3_000,
+  /** How long a query waits for a worker before an engine in the control plane's own process is told of it. */
+  queryLeftMs: 300,
   /** How long the worker that took one has for it. */
   errandMs: 60_000,
   /** Modules that are kept for replays without being deployed; the one that came first makes room. */

@@ -6,7 +6,7 @@
  *   2. An effect starts only while the control plane's own keeper says that the worker holds the lease.
  *   3. What runs append at the same time goes to the store together, as a worker's shipper sends it.
  */
-import type { JournalKeeper, KeptJournal, KeptRun, LinkServer, Snapshot } from '@mvm-ci/engine';
+import type { JournalKeeper, KeptJournal, KeptRun, LinkServer, Replayer, Snapshot } from '@mvm-ci/engine';
 import {
   mvmError,
   type FinishOutcome,
@@ -17,6 +17,7 @@ import {
   type RunMessage,
 } from '@mvm-ci/protocol';
 import { pause, type Clock } from './clock.ts';
+import { ErrandRunner } from './errand-runner.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { staleLease } from './lease-keeper.ts';
@@ -28,6 +29,8 @@ import type { Random } from './random.ts';
 export interface LendEngineOptions {
   /** The engine's places. Whoever made it stops it, before the control plane. */
   readonly links: Pick<LinkServer, 'accept'>;
+  /** Makes what answers questions that no worker takes, given the control plane's modules. @default nobody does */
+  readonly replayer?: ((module: LenderCore['module']) => Replayer) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,12 +41,34 @@ export const lendEngine =
   (options: LendEngineOptions): LendEngine =>
   (core) => {
     const runs = new LentRuns();
+    const stopped = new AbortController();
+    const errands = errandRunner(options, core, stopped.signal);
     return {
       accept: (node) => options.links.accept(new NodeKeeper({ ...options, core, node, runs })),
       leaseOver: (lease) => runs.leaseOver(lease),
-      stop: () => runs.stop(),
+      errandsWait: () => errands?.wake(),
+      stop: () => {
+        stopped.abort();
+        runs.stop();
+      },
     };
   };
+
+const errandRunner = (
+  { replayer, logger }: LendEngineOptions,
+  core: LenderCore,
+  signal: AbortSignal,
+): ErrandRunner | undefined => {
+  if (!replayer || !core.errand || !core.errandJournal) return undefined;
+  const controlPlane: ConstructorParameters<typeof ErrandRunner>[0]['controlPlane'] = {
+    errand: (request) => Promise.resolve({ errand: core.errand?.(request) ?? null }),
+    errandJournal: async ({ errand, from }) => {
+      if (!core.errandJournal) throw mvmError('INVALID_TRANSITION', `nobody waits for errand "${errand}" any more`);
+      return core.errandJournal(errand, from);
+    },
+  };
+  return new ErrandRunner({ controlPlane, replayer: replayer((hash) => core.module(hash)), logger, signal });
+};
 
 interface NodeKeeperOptions extends LendEngineOptions {
   readonly core: LenderCore;

@@ -47,7 +47,8 @@ export class EngineBeside {
   /** What the control plane lends; undefined when that is off. */
   get lend(): LendEngine | undefined {
     if (!this.#service || this.#context.config.engine === 'off') return undefined;
-    return lendEngine({ links: this.#service.links, clock: systemClock, random: systemRandom, logger: this.#logger });
+    const { links, replayer } = this.#service;
+    return lendEngine({ links, replayer, clock: systemClock, random: systemRandom, logger: this.#logger });
   }
 
   /** Where its jobs keep their blobs. */

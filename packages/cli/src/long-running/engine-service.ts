@@ -10,6 +10,7 @@ import {
   type Engine,
   type Measured,
   type ModuleSource,
+  type Replayer,
   engineLimits,
 } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
@@ -18,11 +19,16 @@ import type { Config } from '../config/setting.ts';
 import { cliLimits } from '../limits.ts';
 import { systemRandom } from '../system-random.ts';
 
+/** Gives a module's file by its hash. @throws MODULE_NOT_FOUND */
+type AskModule = (hash: string) => Promise<Uint8Array>;
+
 /** An open engine service. */
 export interface EngineService {
   /** For runs of this process's own. */
   readonly engine: Pick<Engine & Measured, 'run' | 'stats'>;
   readonly links: LinkServer;
+  /** Replays of the engine, with modules from `module`. */
+  readonly replayer: (module: AskModule) => Replayer;
   /** Drops what is left and ends the engine. */
   stop(): Promise<void>;
 }
@@ -70,6 +76,16 @@ export const openEngineService = async ({
   return {
     engine,
     links,
+    replayer: (module) => {
+      const withModule = async <T>(hash: string, replay: () => Promise<T>): Promise<T> => {
+        const takeBack = desk.offer(hash, () => module(hash));
+        return replay().finally(takeBack);
+      };
+      return {
+        replay: (request, options) => withModule(request.module, () => engine.replay(request, options)),
+        query: (request, options) => withModule(request.module, () => engine.query(request, options)),
+      };
+    },
     stop: async () => {
       await links.stop();
       await engine.stop();

@@ -13,11 +13,13 @@ import { controlLimits } from '../limits.ts';
 import type { Effects } from '../machine/effects.ts';
 import type { ModuleRegistry } from '../modules/module-registry.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import type { ReplayDesk } from '../queue/replay-desk.ts';
 
 export interface LenderParts {
   readonly queue: JobQueue;
   readonly modules: ModuleRegistry;
   readonly leases: LeaseKeeper;
+  readonly replays: ReplayDesk;
   /** Begins to lend an engine. @default there is none */
   readonly lend: LendEngine | undefined;
 }
@@ -48,6 +50,11 @@ export class Lender {
   /** Follows what a commit did to leases: rule 2. */
   follow({ released }: Effects): void {
     for (const lease of released) this.#engine?.leaseOver(lease);
+  }
+
+  /** Questions wait that no worker has taken: the engine here answers them, if there is one. */
+  callEngine(): void {
+    if (!this.#hasEnded) this.#engine?.errandsWait?.();
   }
 
   /** Ends all links; their runs are dropped. Idempotent. */
@@ -86,7 +93,7 @@ export class Lender {
   }
 }
 
-const lenderCore = ({ queue, modules, leases }: Omit<LenderParts, 'lend'>): LenderCore => ({
+const lenderCore = ({ queue, modules, leases, replays }: Omit<LenderParts, 'lend'>): LenderCore => ({
   module: (hash) => modules.file(hash),
   journal: async (worker, lease) => {
     const { attempt, batches, snapshot } = await queue.heldJournal(worker, lease);
@@ -97,5 +104,7 @@ const lenderCore = ({ queue, modules, leases }: Omit<LenderParts, 'lend'>): Lend
   snapshot: (worker, request) => queue.keepSnapshot(worker, request),
   append: (worker, appends) => queue.append(worker, appends),
   finish: (worker, finishes) => queue.finish(worker, finishes),
+  errand: (request) => replays.errand(request),
+  errandJournal: (errand, from) => replays.part(errand, from),
   leaseLeftMs: (worker, lease) => leases.leftMs(worker, lease),
 });

@@ -4,7 +4,8 @@
  *
  *   1. Each errand is settled once: by its outcome, or by `UNAVAILABLE` when nobody takes it in time, or whoever took it says nothing.
  *   2. A worker takes errands when its waiting claim was answered with nothing but the word that there are some: then it is idle.
- *   3. Somebody waits for the answer to a query: these go first, and holders of jobs learn of them with their heartbeats.
+ *   3. Somebody waits for the answer to a query: these go first, and holders of jobs learn of them with their heartbeats. When no worker
+ *      has taken one for `queryLeftMs`, the engine in this process is told, if there is one.
  */
 import {
   errorFromRecord,
@@ -31,6 +32,8 @@ export interface ErrandBoardParts {
   readonly random: Random;
   /** Tells an idle worker that there is an errand. */
   readonly callWorker: () => void;
+  /** Tells the engine in this process that there is a query. */
+  readonly callEngine: () => void;
 }
 
 /** See the head of this file. */
@@ -72,12 +75,13 @@ export class ErrandBoard {
   }
 
   async #post(what: Omit<Errand, 'id'>, signal: AbortSignal): Promise<ErrandOutcome> {
-    const { clock, random, callWorker } = this.#parts;
+    const { clock, random, callWorker, callEngine } = this.#parts;
     if (this.#open.size >= controlLimits.errandsWaitingMax)
       throw mvmError('UNAVAILABLE', `${controlLimits.errandsWaitingMax} errands wait already`);
     const errand = { id: uuid(random), ...what };
     const giveUp = (why: string): void => this.#fail(errand.id, why);
-    const timer = clock.after(controlLimits.errandTakeMs, () => giveUp('no worker is idle'));
+    const timer = clock.after(controlLimits.errandTakeMs, () => giveUp('no worker with an engine of its own is idle'));
+    const left = what.query && clock.after(controlLimits.queryLeftMs, callEngine);
     const posted: Posted = { errand, settle: Promise.withResolvers(), timer };
     this.#open.set(errand.id, posted);
     const leave = (): void => giveUp('nobody waits for it any more');
@@ -88,6 +92,7 @@ export class ErrandBoard {
     } finally {
       signal.removeEventListener('abort', leave);
       posted.timer.cancel();
+      left?.cancel();
     }
   }
 

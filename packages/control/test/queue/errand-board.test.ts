@@ -13,14 +13,23 @@ const open = (): {
   board: ErrandBoard;
   clock: StillClock;
   calls: () => number;
+  engineCalls: () => number;
   signal: AbortSignal;
   leave: () => void;
 } => {
   const clock = new StillClock();
   let called = 0;
-  const board = new ErrandBoard({ clock, random: systemRandom, callWorker: () => void (called += 1) });
+  let engineCalled = 0;
+  const board = new ErrandBoard({
+    clock,
+    random: systemRandom,
+    callWorker: () => void (called += 1),
+    callEngine: () => void (engineCalled += 1),
+  });
   const abort = new AbortController();
-  return { board, clock, calls: () => called, signal: abort.signal, leave: () => abort.abort() };
+  const calls = (): number => called;
+  const engineCalls = (): number => engineCalled;
+  return { board, clock, calls, engineCalls, signal: abort.signal, leave: () => abort.abort() };
 };
 
 suite('errands', () => {
@@ -52,7 +61,7 @@ suite('errands', () => {
 
   test('are refused when no worker takes one in time, or whoever took it falls silent', async () => {
     const { board, clock, signal } = open();
-    const untaken = assert.rejects(board.ask(what, signal), unavailable(/no worker is idle/));
+    const untaken = assert.rejects(board.ask(what, signal), unavailable(/no worker with an engine of its own is idle/));
     clock.advance(controlLimits.errandTakeMs);
     await untaken;
     const lost = assert.rejects(board.ask(what, signal), unavailable(/says nothing/));
@@ -60,6 +69,21 @@ suite('errands', () => {
     clock.advance(controlLimits.errandMs);
     await lost;
     board.settle(errand?.id ?? '', { verdict });
+    assert.equal(clock.pending, 0);
+  });
+
+  test('that ask a workflow are told to the engine in this process when no worker has taken one for a while', async () => {
+    const { board, clock, engineCalls, signal } = open();
+    const replayed = board.ask(what, signal);
+    const asked = board.query({ ...what, query: { name: 'total', args: 'null' } }, signal);
+    clock.advance(controlLimits.queryLeftMs - 1);
+    assert.equal(engineCalls(), 0);
+    clock.advance(1);
+    assert.equal(engineCalls(), 1);
+    board.settle(board.take()?.id ?? '', { answer: '7' });
+    board.settle(board.take()?.id ?? '', { verdict });
+    assert.equal(await asked, '7');
+    await replayed;
     assert.equal(clock.pending, 0);
   });
 

@@ -2,12 +2,14 @@
  * An engine that a control plane lends to its workers (option 2), as a port: the control plane gives it what it needs, and
  * whoever starts the process puts both together.
  */
+import type { Errand, ErrandRequest } from '../api/errand.ts';
 import type { InboxAnswer, InboxRequest } from '../api/inbox.ts';
 import type {
   AppendItem,
   FinishItem,
   ItemAnswer,
   JournalAnswer,
+  JournalBatches,
   LeaseRef,
   SnapshotAnswer,
   SnapshotRequest,
@@ -32,6 +34,10 @@ export interface LenderCore {
   append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]>;
   /** One answer per item. */
   finish(worker: string, finishes: readonly FinishItem[]): Promise<readonly ItemAnswer[]>;
+  /** As `POST /peer/errand`. @default there are none */
+  errand?(request: ErrandRequest): Errand | null;
+  /** The next part of the journal of an errand that was taken. @throws INVALID_TRANSITION */
+  errandJournal?(errand: string, from: number): Promise<JournalBatches>;
   /** Time to the lease's deadline, in ms, 0 when it has passed; undefined when the worker doesn't hold it. */
   leaseLeftMs(worker: string, lease: LeaseRef): number | undefined;
 }
@@ -42,6 +48,8 @@ export interface LentEngine {
   accept(node: string): AcceptConversation;
   /** This lease is over: what runs under it is dropped at once, unless its finish is on the way. */
   leaseOver(lease: LeaseRef): void;
+  /** Questions to workflows wait that no worker has taken. @default they are left to the workers */
+  errandsWait?(): void;
   /** The store goes: nothing more is sent there, and nothing waits for it. Idempotent. */
   stop(): void;
 }

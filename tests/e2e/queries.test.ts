@@ -1,4 +1,4 @@
-/** Questions to jobs whose journals are longer than one answer of the control plane, through all layers, by real processes. */
+/** Questions to jobs, through all layers, by real processes: of long journals, and where workers have no engine of their own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeModule } from '@mvm-ci/protocol';
@@ -40,4 +40,27 @@ describe('a question to a job with a long journal', () => {
     held.resolve();
     assert.equal((await scene.ended(id, signal)).result, answers + 1);
   });
+});
+
+describe('a question to a job whose worker has no engine', () => {
+  for (const engine of ['peer', 'remote', 'pool'] as const) {
+    it(`is answered in the control plane’s, with the engine ${engine}`, { timeout: deadlineMs }, async () => {
+      const signal = AbortSignal.timeout(deadlineMs);
+      const last = Promise.withResolvers<void>();
+      const held = Promise.withResolvers<void>();
+      await using receiver = await Receiver.start((_, respond) => {
+        last.resolve();
+        void held.promise.then(() => respond(200, 'done'));
+      });
+      await using scene = await Scene.start({ workers: 1, engine });
+      const asking = `globalThis.mvm_query = (text) => JSON.stringify({ value: JSON.parse(text).args });
+        return await get('${receiver.url}/');`;
+      await scene.client.deploy({ name: 'asked', version: '1', file: encodeModule(workflowModule(asking)) });
+      const [id = ''] = await scene.publish([{ workflow: 'asked' }]);
+      await last.promise;
+      assert.deepEqual(await scene.client.query(id, 'echo', { some: 1 }), { some: 1 });
+      held.resolve();
+      assert.equal((await scene.ended(id, signal)).status, 'completed');
+    });
+  }
 });
