@@ -54,9 +54,14 @@ export interface PickUp {
   readonly startOf: (id: string) => Promise<number | undefined>;
 }
 
+/** With what pick-ups are timed. */
+export interface PickUpParts extends Pick<TimingParts, 'tally' | 'signal'> {
+  readonly size: Pick<QueueSize, 'pickUps' | 'figureMsMax'>;
+}
+
 /** @returns ms from publish to start */
 export const timePickUps = async (
-  { size, tally, signal }: TimingParts,
+  { size, tally, signal }: PickUpParts,
   { prefix, publish, startOf }: PickUp,
 ): Promise<readonly number[]> => {
   const wallMs = preciseClock();
