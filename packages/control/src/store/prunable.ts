@@ -11,10 +11,11 @@ export interface KeepRule {
   readonly count: number | null;
 }
 
+/** The jobs of a state that are over, the oldest first; parameters: state, how many. */
 // The states stand there as in the index, which SQLite uses only then.
-const oldestSql = `
+export const oldestSql: string = `
   SELECT id, updated_at FROM jobs INDEXED BY jobs_over
-  WHERE state IN ('completed', 'failed', 'cancelled') AND state = ? ORDER BY updated_at, number LIMIT +?`;
+  WHERE (state = 'completed' OR state = 'failed' OR state = 'cancelled') AND state = ? ORDER BY updated_at, number LIMIT +?`;
 
 /** Ids of up to `limit` jobs that the rules don't keep, the oldest of each state first. */
 export const readPrunable = (

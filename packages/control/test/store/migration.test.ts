@@ -8,6 +8,7 @@ import { examine } from '../../src/store/examination.ts';
 import { Reader } from '../../src/store/reader.ts';
 import { readySql } from '../../src/machine/unclaimed-job.ts';
 import { migrate, migrations } from '../../src/store/migration.ts';
+import { oldestSql } from '../../src/store/prunable.ts';
 import { claimRuns, finish, publishRuns } from '../machine/commands.ts';
 import { oldDatabase, oldInput, oldJobs, oldResult } from './old-database.ts';
 
@@ -48,6 +49,23 @@ suite('migrations', () => {
       .map((row) => String(row['detail']));
     assert.match(plan.join('; '), /USING INDEX jobs_ready \(lane=\?\)/);
     assert.doesNotMatch(plan.join('; '), /TEMP B-TREE/);
+  });
+
+  test('leave indexes whose conditions cost no temporary table in each update of a job, and find the oldest job that is over', () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db);
+    const steps = db.prepare(
+      'EXPLAIN UPDATE jobs SET state = ?, updated_at = ?, ready = ?, change = ? WHERE number = ?',
+    );
+    assert.deepEqual(
+      steps.all().filter((row) => row['opcode'] === 'OpenEphemeral'),
+      [],
+    );
+    const plan = db
+      .prepare(`EXPLAIN QUERY PLAN ${oldestSql}`)
+      .all()
+      .map((row) => row['detail']);
+    assert.deepEqual(plan, ['SEARCH jobs USING INDEX jobs_over (state=?)']);
   });
 
   test('make a ticket of each token of version 1, and workers of its nodes, and keep its jobs', () => {
