@@ -6,7 +6,8 @@ import type { FuelMeter } from '../fuel/metering.ts';
 import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
 import { trapFault } from '../trap-fault.ts';
-import { readIntents, writeActivation } from './activation-wire.ts';
+import { writeActivation } from './activation-wire.ts';
+import { readIntents } from './intent-wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /** What a `core` module exports. */

@@ -10,9 +10,9 @@ import type { StepOutcome } from '../guest.ts';
 import { sameIntents } from '../intent-comparison.ts';
 import type { Whereabouts } from '../take-steps.ts';
 import { takeWholeStep } from '../whole-step.ts';
-import { readIntents, writeActivation } from './activation-wire.ts';
+import { writeActivation } from './activation-wire.ts';
 import type { CoreGuest } from './core-guest.ts';
-import { writeIntents } from './intent-wire.ts';
+import { readIntents, writeIntents } from './intent-wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
 const lengthBytes = 4;

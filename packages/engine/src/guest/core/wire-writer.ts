@@ -1,3 +1,6 @@
+/** Of the encoding: the first byte of each activation, and of each step's intents. */
+export const wireVersion = 1;
+
 const firstBytes = 1_024;
 const keptBytesMax = 1_048_576;
 
@@ -37,6 +40,12 @@ export class WireWriter {
     this.u32(length);
     this.#room(length);
     this.#length += this.#bytes.write(value, this.#length);
+  }
+
+  /** A text that may be left out: whether it is there before it. */
+  optional(value: string | null): void {
+    this.u8(value === null ? 0 : 1);
+    if (value !== null) this.text(value);
   }
 
   /** Bytes with their length before them. */

@@ -2,7 +2,8 @@
 import type { Intent } from '@mvm-ci/protocol';
 import type { Coroutine, TakenAnswer } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
-import { readIntents, writeActivation } from '../core/activation-wire.ts';
+import { writeActivation } from '../core/activation-wire.ts';
+import { readIntents } from '../core/intent-wire.ts';
 import { WireWriter } from '../core/wire-writer.ts';
 import { GuestFault } from '../guest.ts';
 import type { GuestMemory } from './guest-memory.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readIntents, writeActivation } from '../../../src/guest/core/activation-wire.ts';
+import { writeActivation } from '../../../src/guest/core/activation-wire.ts';
+import { readIntents } from '../../../src/guest/core/intent-wire.ts';
 import { WireWriter } from '../../../src/guest/core/wire-writer.ts';
 import type { Activation } from '../../../src/run/activation.ts';
 import type { Answer, Intent } from '@mvm-ci/protocol';
