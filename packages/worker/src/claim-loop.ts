@@ -14,12 +14,15 @@ import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
 import type { Slots } from './slots.ts';
 
+/** What a worker wants of a claim, beside how many jobs. */
+export type ClaimWish = Pick<ClaimRequest, 'tags' | 'queues' | 'modules' | 'handlers' | 'errands'>;
+
 export interface ClaimLoopOptions {
   readonly controlPlane: Pick<ControlPlane, 'claim'>;
   readonly incarnation: string;
   readonly slots: Slots;
   /** Which jobs are wanted. */
-  readonly wish: () => Pick<ClaimRequest, 'tags' | 'queues' | 'modules' | 'handlers'>;
+  readonly wish: () => ClaimWish;
   /** How many slots must be free for a claim to be worth it. @default 1 */
   readonly worthwhile?: (() => number) | undefined;
   /** Why no job should be claimed now; see `EngineHost.obstacle`. */

@@ -59,13 +59,11 @@ const errandRunner = (
   core: LenderCore,
   signal: AbortSignal,
 ): ErrandRunner | undefined => {
-  if (!replayer || !core.errand || !core.errandJournal) return undefined;
+  const { errands } = core;
+  if (!replayer || !errands) return undefined;
   const controlPlane: ConstructorParameters<typeof ErrandRunner>[0]['controlPlane'] = {
-    errand: (request) => Promise.resolve({ errand: core.errand?.(request) ?? null }),
-    errandJournal: async ({ errand, from }) => {
-      if (!core.errandJournal) throw mvmError('INVALID_TRANSITION', `nobody waits for errand "${errand}" any more`);
-      return core.errandJournal(errand, from);
-    },
+    errand: (request) => Promise.resolve({ errand: errands.errand(request) }),
+    errandJournal: ({ errand, from }) => errands.part(errand, from),
   };
   return new ErrandRunner({ controlPlane, replayer: replayer((hash) => core.module(hash)), logger, signal });
 };

@@ -13,7 +13,6 @@ import {
   limits,
   mvmError,
   type BlobPort,
-  type ClaimRequest,
   type ClaimedJob,
   type DrainOrder,
   type JoinAnswer,
@@ -22,7 +21,7 @@ import {
 } from '@mvm-ci/protocol';
 import type { EngineStats } from '@mvm-ci/engine';
 import { blobPort, type BlobPortOptions } from './blob-port.ts';
-import { runClaimLoop } from './claim-loop.ts';
+import { runClaimLoop, type ClaimWish } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
 import type { EngineHost, EngineState } from './engine-host.ts';
 import { ErrandRunner } from './errand-runner.ts';
@@ -321,10 +320,11 @@ class RunningWorker implements Worker {
     ];
   }
 
-  #wish(): Pick<ClaimRequest, 'tags' | 'queues' | 'modules' | 'handlers'> {
+  #wish(): ClaimWish {
     const { tags, queues } = this.#options;
-    const { handlers } = this.#parts.host;
-    return handlers === undefined ? { tags, queues, modules: [...this.#modules] } : { tags, queues, handlers };
+    const { handlers, replayer } = this.#parts.host;
+    const wanted = { tags, queues, errands: replayer !== undefined };
+    return handlers === undefined ? { ...wanted, modules: [...this.#modules] } : { ...wanted, handlers };
   }
 
   /** A host that wants many short jobs gets them in large claims: enough of them must be gone before it asks again. */

@@ -101,12 +101,21 @@ const claim = operation({
   answers: claimAnswerSchema,
   run: async ({ core, caller, body, signal }) => {
     const worker = workerOf(caller, body.worker);
-    const { incarnation, capacity, waitMs = 0, tags = [], queues = null, modules = [], handlers } = body;
+    const { incarnation, capacity, waitMs = 0, tags = [], queues = null, modules = [], errands, handlers } = body;
     const kinds = handlers?.map((name) => `${handlerPrefix}${name}`) ?? ['workflow'];
     const able = { kinds, tags: core.nodes.tagsOf(worker, tags), queues };
     const asked = core.drains.orderFor(worker, incarnation);
     if (asked) return value({ jobs: [], leaseMs: core.periods.leaseMs, drain: asked });
-    const claimed = await core.queue.claim({ worker, incarnation, capacity, waitMs, modules, ...able, signal });
+    const claimed = await core.queue.claim({
+      worker,
+      incarnation,
+      capacity,
+      waitMs,
+      modules,
+      errands,
+      ...able,
+      signal,
+    });
     const drain = core.drains.orderFor(worker, incarnation);
     return value({ ...claimed, ...(drain && { drain }) });
   },

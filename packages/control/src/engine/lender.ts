@@ -104,7 +104,6 @@ const lenderCore = ({ queue, modules, leases, replays }: Omit<LenderParts, 'lend
   snapshot: (worker, request) => queue.keepSnapshot(worker, request),
   append: (worker, appends) => queue.append(worker, appends),
   finish: (worker, finishes) => queue.finish(worker, finishes),
-  errand: (request) => replays.errand(request),
-  errandJournal: (errand, from) => replays.part(errand, from),
+  errands: replays,
   leaseLeftMs: (worker, lease) => leases.leftMs(worker, lease),
 });

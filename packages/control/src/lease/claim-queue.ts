@@ -33,6 +33,8 @@ export interface ClaimWish extends Ability {
   readonly signal: AbortSignal;
   /** Hashes of modules that the worker has at hand. */
   readonly modules: readonly string[];
+  /** Whether the worker takes errands when it is idle. @default true */
+  readonly errands?: boolean | undefined;
 }
 
 /** What the queue needs. */
@@ -152,9 +154,9 @@ export class ClaimQueue {
     for (const waiter of this.#trying) if (matches(waiter.wish)) waiter.isDismissed = true;
   }
 
-  /** Answers the request for such jobs that has waited longest with nothing. */
+  /** Answers the request for such jobs that has waited longest, of those whose workers take errands, with nothing. */
   nudge(kind: string): void {
-    const first = this.#waiting.find(({ wish }) => wish.kinds.includes(kind));
+    const first = this.#waiting.find(({ wish }) => wish.errands !== false && wish.kinds.includes(kind));
     if (first) this.#end(first, []);
   }
 

@@ -158,7 +158,7 @@ export class JobQueue {
     const [intact, damaged] = [rows.filter(isClaimIntact), rows.filter((row) => !isClaimIntact(row))];
     if (damaged.length > 0) await this.#failDamaged(wish, damaged);
     const jobs = intact.map((row) => this.#handed(row, wish.worker));
-    const isCalled = jobs.length === 0 && this.#parts.errands.hasOpen;
+    const isCalled = jobs.length === 0 && wish.errands !== false && this.#parts.errands.hasOpen;
     return { jobs, leaseMs: this.#parts.leaseMs, ...(isCalled && { errands: true }) };
   }
 

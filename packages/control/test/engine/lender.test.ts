@@ -18,6 +18,7 @@ describe('Lender', () => {
     return {
       accept: () => () => assert.fail('no link is opened here'),
       leaseOver: ({ job, epoch }) => void said.push(`${job} ${epoch} is over`),
+      errandsWait: () => void said.push('questions wait'),
       stop: () => void said.push('stop'),
     };
   };
@@ -51,6 +52,21 @@ describe('Lender', () => {
     const { job, epoch, attempt } = await plane.claimOne();
     await plane.core.queue.finish('w1', [{ job, epoch, attempt, outcome: { type: 'released' } }]);
     assert.deepEqual(said, ['a 1 is over']);
+  });
+
+  it('tells the engine of a question that no worker has taken for a while, and takes its answer', async () => {
+    await plane.claimOne();
+    const { queue, replays } = plane.core;
+    const answer = replays.query('a', { name: 'total' }, new AbortController().signal);
+    await until(() => queue.heartbeat({ worker: 'w1', incarnation: 'i1' }, []).queries === true);
+    assert.deepEqual(said, []);
+    plane.clock.advance(controlLimits.queryLeftMs);
+    assert.deepEqual(said, ['questions wait']);
+    const errand = core?.errands?.errand({});
+    assert.deepEqual([errand?.job, errand?.query?.name], ['a', 'total']);
+    const done = { id: errand?.id ?? '', outcome: { answer: '7' } };
+    assert.equal(core?.errands?.errand({ done }), null);
+    assert.deepEqual(await answer, { value: 7 });
   });
 
   it('stops the engine’s way to the store with the control plane', async () => {

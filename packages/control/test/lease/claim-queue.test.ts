@@ -187,16 +187,17 @@ suite('the claim queue', () => {
     assert.deepEqual([bench.given, bench.tries], [['w1:kept'], 2]);
   });
 
-  test('nudges whoever has waited longest for jobs of a kind', async () => {
+  test('nudges whoever has waited longest for jobs of a kind, of those who take errands', async () => {
     const bench = new Bench();
     const other = bench.claim('w1', { kinds: ['handler:mail'] });
+    const without = bench.claim('w0', { errands: false });
     const claims = ['w2', 'w3'].map((worker) => bench.claim(worker));
     await turn();
     bench.queue.nudge('workflow');
     await turn();
     assert.deepEqual(bench.given, ['w2:']);
     bench.queue.stop();
-    await Promise.all([other, ...claims]);
+    await Promise.all([other, without, ...claims]);
   });
 
   test('does not miss an expected job when an earlier claim comes back with nothing', async () => {

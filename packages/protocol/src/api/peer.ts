@@ -77,6 +77,8 @@ export interface ClaimRequest {
   readonly handlers?: readonly string[] | undefined;
   /** Modules that it has at hand: a job of theirs goes to it rather than to another worker that waits. @default none */
   readonly modules?: readonly string[] | undefined;
+  /** Whether it takes errands (`errand.ts`) when it is idle. @default true */
+  readonly errands?: boolean | undefined;
 }
 
 /** A job that the worker now holds. */
@@ -268,6 +270,7 @@ export const claimRequestSchema: z.ZodType<ClaimRequest> = z.object({
   queues: z.array(idSchema).min(1).max(limits.claimQueuesMax).optional(),
   handlers: z.array(idSchema).min(1).max(limits.claimHandlersMax).optional(),
   modules: z.array(z.string().max(limits.idCharsMax)).max(limits.claimModulesMax).optional(),
+  errands: z.boolean().optional(),
 });
 
 export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z.object({

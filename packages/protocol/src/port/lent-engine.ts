@@ -16,6 +16,14 @@ import type {
 } from '../api/peer.ts';
 import type { AcceptConversation } from './conversation.ts';
 
+/** Errands that wait for somebody. */
+export interface ErrandSource {
+  /** As `POST /peer/errand`. */
+  errand(request: ErrandRequest): Errand | null;
+  /** The next part of the journal of an errand that was taken. @throws INVALID_TRANSITION when nobody waits for it any more */
+  part(errand: string, from: number): Promise<JournalBatches>;
+}
+
 /** What a lent engine needs of the control plane. `worker` is the node that holds the lease. */
 export interface LenderCore {
   /** A module's file. @throws MODULE_NOT_FOUND */
@@ -34,10 +42,8 @@ export interface LenderCore {
   append(worker: string, appends: readonly AppendItem[]): Promise<readonly ItemAnswer[]>;
   /** One answer per item. */
   finish(worker: string, finishes: readonly FinishItem[]): Promise<readonly ItemAnswer[]>;
-  /** As `POST /peer/errand`. @default there are none */
-  errand?(request: ErrandRequest): Errand | null;
-  /** The next part of the journal of an errand that was taken. @throws INVALID_TRANSITION */
-  errandJournal?(errand: string, from: number): Promise<JournalBatches>;
+  /** @default there are none */
+  readonly errands?: ErrandSource;
   /** Time to the lease's deadline, in ms, 0 when it has passed; undefined when the worker doesn't hold it. */
   leaseLeftMs(worker: string, lease: LeaseRef): number | undefined;
 }
