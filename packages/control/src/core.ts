@@ -22,6 +22,7 @@ import { TicketOffice } from './nodes/ticket-office.ts';
 import { ErrandBoard } from './queue/errand-board.ts';
 import { ChangeFeed } from './queue/change-feed.ts';
 import { JobQueue } from './queue/job-queue.ts';
+import { JournalDesk } from './queue/journal-desk.ts';
 import { JobTrail } from './queue/job-trail.ts';
 import { ReplayDesk } from './queue/replay-desk.ts';
 import { outcomeHash } from './queue/outcome-hash.ts';
@@ -71,6 +72,7 @@ export interface Core {
   readonly cluster: string;
   readonly periods: LeasePeriods;
   readonly queue: JobQueue;
+  readonly journals: JournalDesk;
   readonly replays: ReplayDesk;
   readonly scheduler: Scheduler;
   readonly webhooks: Webhooks;
@@ -119,11 +121,24 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const errands = errandBoard({ clock, random, claims }, () => lender.callEngine());
   const { leaseMs } = periods;
   const trail = new JobTrail({ tracer: options.tracer, logger: options.logger ?? silentLogger });
-  const queue = new JobQueue({ store, leases, claims, feed, errands, clock, random, leaseMs, pendingJobsMax, trail });
+  const journals = new JournalDesk({ store, leases, feed });
+  const queue = new JobQueue({
+    store,
+    leases,
+    claims,
+    feed,
+    errands,
+    journals,
+    clock,
+    random,
+    leaseMs,
+    pendingJobsMax,
+    trail,
+  });
   const upkeep = upkeepOf(options, { store, feed, pendingJobsMax, trail });
   const modules = new ModuleRegistry({ store, clock, admit: options.admit });
-  const replays = new ReplayDesk({ store, queue, errands });
-  const lender = new Lender({ queue, modules, leases, replays, lend: options.lend });
+  const replays = new ReplayDesk({ store, journals, errands });
+  const lender = new Lender({ queue, journals, modules, leases, replays, lend: options.lend });
   followers.push(leases, lender, claims, upkeep, feed, metrics);
   leases.load(await storedLeases(options, store));
   await nodes.load();
@@ -134,27 +149,12 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const { cluster } = await store.apply<'found'>({ type: 'found', at: clock.wallMs(), cluster: uuid(random) });
   const streams = new PeerStreams();
   metrics.read(metricSources({ store, queue, nodes, leases, claims, peers, clock }));
-  const endWaits = (): void => {
-    lender.end();
-    errands.stop();
-    claims.stop();
-    feed.stop();
-    streams.end();
-  };
-  const stop = async (): Promise<void> => {
-    endWaits();
-    leases.stop();
-    await upkeep.stop();
-    await closeBlobs(kept);
-    peers.stop();
-    await nodes.stop();
-    lender.stop();
-    await store.close();
-  };
+  const ends = endings({ lender, errands, claims, feed, streams, leases, upkeep, kept, peers, nodes, store });
   return {
     cluster,
     periods,
     queue,
+    journals,
     replays,
     scheduler: upkeep.scheduler,
     webhooks: upkeep.webhooks,
@@ -172,8 +172,39 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
     metrics,
     clock,
     random,
+    ...ends,
+  };
+};
+
+interface Endings extends Pick<Core, 'lender' | 'claims' | 'feed' | 'streams' | 'leases' | 'peers' | 'nodes'> {
+  readonly errands: ErrandBoard;
+  readonly upkeep: Upkeep;
+  readonly kept: KeptBlobs;
+  readonly store: Store;
+}
+
+/** Rule 2. */
+const endings = (parts: Endings): Pick<Core, 'endWaits' | 'stop'> => {
+  const { lender, errands, claims, feed, streams, leases, upkeep, kept, peers, nodes, store } = parts;
+  const endWaits = (): void => {
+    lender.end();
+    errands.stop();
+    claims.stop();
+    feed.stop();
+    streams.end();
+  };
+  return {
     endWaits,
-    stop,
+    stop: async () => {
+      endWaits();
+      leases.stop();
+      await upkeep.stop();
+      await closeBlobs(kept);
+      peers.stop();
+      await nodes.stop();
+      lender.stop();
+      await store.close();
+    },
   };
 };
 

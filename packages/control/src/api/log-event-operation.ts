@@ -116,7 +116,7 @@ class LogReader {
     // The entry before it has the time of its lines.
     const from = Math.max(this.#entry - 1, 0);
     const entriesMax = controlLimits.journalRowsMax;
-    const { entries } = await this.#core.queue.journalPart(this.#wish.job, this.#attempt, { from, entriesMax });
+    const { entries } = await this.#core.journals.part(this.#wish.job, this.#attempt, { from, entriesMax });
     const end = from + entries.length;
     if (end <= this.#entry) return undefined;
     const lines = numbered(logLines(entries).map((line) => ({ ...line, seq: from + line.seq })));

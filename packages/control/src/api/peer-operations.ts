@@ -182,8 +182,8 @@ const journal = operation({
   run: async ({ core, caller, parameter, search }) => {
     const lease = { job: parameter, epoch: search.epoch };
     const worker = workerOf(caller, search.worker);
-    const { attempt, batches, earlier, snapshot } = await core.queue.heldJournal(worker, lease);
-    const inbox = await core.queue.heldInbox(worker, lease, 0);
+    const { attempt, batches, earlier, snapshot } = await core.journals.held(worker, lease);
+    const inbox = await core.journals.heldInbox(worker, lease, 0);
     return value({
       ...(inbox.length > 0 && { inbox }),
       ...(snapshot && { snapshot }),
@@ -218,7 +218,7 @@ const inbox = operation({
   search: noSearch,
   answers: inboxAnswerSchema,
   run: async ({ core, caller, body, signal }) =>
-    value(await core.queue.awaitInbox(workerOf(caller, body.worker), body, signal)),
+    value(await core.journals.awaitInbox(workerOf(caller, body.worker), body, signal)),
 });
 
 const errandJournal = operation({

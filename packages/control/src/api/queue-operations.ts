@@ -263,7 +263,7 @@ const journal = operation({
   answers: journalSchema,
   run: async ({ core, parameter, search }) => {
     const { attempt: named = null, from, limit: entriesMax } = search;
-    const found = await core.queue.journalPart(parameter, named, { from, entriesMax });
+    const found = await core.journals.part(parameter, named, { from, entriesMax });
     const views = found.entries.map((entry, index) => journalEntryView(entry, from + index));
     return value({ job_id: parameter, attempt: found.attempt, entries: views });
   },
@@ -278,7 +278,7 @@ const journalBatches = operation({
   search: z.object({ attempt, from: z.coerce.number().int().min(0).default(0) }),
   answers: journalBatchesSchema,
   run: async ({ core, parameter, search }) =>
-    value(await core.queue.journalBatches(parameter, search.attempt ?? null, search.from)),
+    value(await core.journals.batches(parameter, search.attempt ?? null, search.from)),
 });
 
 const replay = operation({
@@ -302,7 +302,7 @@ const logs = operation({
   search: z.object({ attempt }),
   answers: logsSchema,
   run: async ({ core, parameter, search }) => {
-    const { entries } = await core.queue.journal(parameter, search.attempt ?? null);
+    const { entries } = await core.journals.entries(parameter, search.attempt ?? null);
     return value(logLines(entries).slice(-controlLimits.journalRowsMax));
   },
 });

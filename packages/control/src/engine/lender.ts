@@ -13,10 +13,12 @@ import { controlLimits } from '../limits.ts';
 import type { Effects } from '../machine/effects.ts';
 import type { ModuleRegistry } from '../modules/module-registry.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import type { JournalDesk } from '../queue/journal-desk.ts';
 import type { ReplayDesk } from '../queue/replay-desk.ts';
 
 export interface LenderParts {
   readonly queue: JobQueue;
+  readonly journals: JournalDesk;
   readonly modules: ModuleRegistry;
   readonly leases: LeaseKeeper;
   readonly replays: ReplayDesk;
@@ -93,14 +95,14 @@ export class Lender {
   }
 }
 
-const lenderCore = ({ queue, modules, leases, replays }: Omit<LenderParts, 'lend'>): LenderCore => ({
+const lenderCore = ({ queue, journals, modules, leases, replays }: Omit<LenderParts, 'lend'>): LenderCore => ({
   module: (hash) => modules.file(hash),
   journal: async (worker, lease) => {
-    const { attempt, batches, snapshot } = await queue.heldJournal(worker, lease);
-    const inbox = await queue.heldInbox(worker, lease, 0);
+    const { attempt, batches, snapshot } = await journals.held(worker, lease);
+    const inbox = await journals.heldInbox(worker, lease, 0);
     return { attempt, batches, inbox, ...(snapshot && { snapshot }) };
   },
-  inbox: (worker, request, signal) => queue.awaitInbox(worker, request, signal),
+  inbox: (worker, request, signal) => journals.awaitInbox(worker, request, signal),
   snapshot: (worker, request) => queue.keepSnapshot(worker, request),
   append: (worker, appends) => queue.append(worker, appends),
   finish: (worker, finishes) => queue.finish(worker, finishes),

@@ -11,14 +11,9 @@ import {
   type ClaimedJob,
   type FinishItem,
   type HeartbeatAnswer,
-  type InboxAnswer,
-  type InboxItem,
-  type InboxRequest,
   type ItemAnswer,
   type JobFilter,
   type JobView,
-  type JournalBatches,
-  type JournalEntry,
   type LeaseRef,
   type Published,
   type PublishJob,
@@ -29,7 +24,6 @@ import {
   type SentMessage,
   type SnapshotAnswer,
   type SnapshotRequest,
-  type StoredSnapshot,
   type TraceContext,
   type WhyView,
 } from '@mvm-ci/protocol';
@@ -40,15 +34,15 @@ import type { ReportCommand } from '../machine/command.ts';
 import type { ClaimedRow } from '../machine/reply.ts';
 import type { Random } from '../random.ts';
 import { controlLimits } from '../limits.ts';
-import type { JournalPart, StoredJournal } from '../store/query.ts';
 import type { Store } from '../store/store.ts';
 import type { ChangeFeed, WaitOptions } from './change-feed.ts';
 import type { ErrandBoard } from './errand-board.ts';
 import { isClaimIntact } from './content-hash.ts';
 import { expectedJobs } from './expected-jobs.ts';
 import type { JobTrail } from './job-trail.ts';
+import { jobNotFound } from './job-not-found.ts';
 import { jobView } from './job-view.ts';
-import { journalEntries, partEntries } from './journal-view.ts';
+import type { JournalDesk } from './journal-desk.ts';
 import { messageData } from './message-data.ts';
 import { queueView } from './queue-view.ts';
 import { whyView } from './why.ts';
@@ -64,6 +58,7 @@ export interface JobQueueParts {
   readonly claims: ClaimQueue;
   readonly feed: ChangeFeed;
   readonly errands: ErrandBoard;
+  readonly journals: JournalDesk;
   readonly clock: Clock;
   readonly random: Random;
   readonly leaseMs: number;
@@ -90,12 +85,6 @@ export type BareAbility = Pick<ClaimWish, 'tags' | 'queues'>;
 
 /** What the holder of a bare claim says. `result` is JSON text. */
 export type BareReport = Pick<ReportCommand, 'job' | 'worker' | 'status' | 'result' | 'error'>;
-
-/** What the holder of a lease goes on from. */
-export interface HeldJournal extends StoredJournal {
-  readonly earlier: readonly StoredJournal[];
-  readonly snapshot: StoredSnapshot | null;
-}
 
 /** See the head of this file. */
 export class JobQueue {
@@ -231,30 +220,6 @@ export class JobQueue {
     return (await this.#parts.store.read<'children'>({ type: 'children', parent, limit })).rows.map(jobView);
   }
 
-  /** What waits in a held job's inbox above `after`. @throws STALE_LEASE */
-  async heldInbox(worker: string, lease: LeaseRef, after: number): Promise<readonly InboxItem[]> {
-    this.#demandHolder(worker, lease);
-    const query = { type: 'inbox', id: lease.job, after, limit: limits.inboxPageItems } as const;
-    return (await this.#parts.store.read<'inbox'>(query)).items;
-  }
-
-  /** The same, waiting for the first one. @throws STALE_LEASE, UNAVAILABLE when too many wait */
-  async awaitInbox(worker: string, request: InboxRequest, signal: AbortSignal): Promise<InboxAnswer> {
-    const { job, epoch, after, waitMs = 0 } = request;
-    const waiting = new AbortController();
-    const ended = AbortSignal.any([signal, waiting.signal]);
-    const arrival = this.#parts.feed.arrival(job, { waitMs, signal: ended });
-    try {
-      const now = await this.heldInbox(worker, { job, epoch }, after);
-      if (now.length > 0 || waitMs === 0) return { items: now };
-      await arrival;
-      return { items: signal.aborted ? [] : await this.heldInbox(worker, { job, epoch }, after) };
-    } finally {
-      waiting.abort();
-      await arrival.catch(() => undefined);
-    }
-  }
-
   /** Takes the report of a bare claim's holder. @throws JOB_NOT_FOUND, INVALID_TRANSITION, STALE_LEASE */
   async report(report: BareReport): Promise<JobView> {
     const { store, clock, random } = this.#parts;
@@ -327,7 +292,7 @@ export class JobQueue {
       lease: leftMs === undefined ? null : { until: at + leftMs, heardAt: row.bare ? null : at + leftMs - leaseMs },
       workers: this.#abilities.current(controlLimits.abilityMs, (worker) => holding.has(worker)),
       isWaiting: (worker) => waiting.has(worker),
-      entries: isRead ? (await this.journal(job, null)).entries : null,
+      entries: isRead ? (await this.#parts.journals.entries(job, null)).entries : null,
     });
   }
 
@@ -396,71 +361,6 @@ export class JobQueue {
     return { pending, claimed, in_progress, waiting, completed, failed, cancelled, total, workers };
   }
 
-  /** A checked journal; `attempt` null: the current one. @throws JOB_NOT_FOUND, JOURNAL_CORRUPT */
-  async journal(job: string, attempt: number | null): Promise<{ attempt: number; entries: readonly JournalEntry[] }> {
-    const stored = await this.#storedJournal(job, attempt);
-    return { attempt: stored.attempt, entries: journalEntries(job, stored) };
-  }
-
-  /**
-   * Up to `entriesMax` entries of a journal from number `from` on. From the beginning the whole journal is checked, later on what is
-   * read. @throws JOB_NOT_FOUND, JOURNAL_CORRUPT
-   */
-  async journalPart(
-    job: string,
-    attempt: number | null,
-    part: { readonly from: number; readonly entriesMax: number },
-  ): Promise<{ attempt: number; entries: readonly JournalEntry[] }> {
-    if (part.from === 0) {
-      const { entries, ...whole } = await this.journal(job, attempt);
-      return { ...whole, entries: entries.slice(0, part.entriesMax) };
-    }
-    const stored = await this.#storedJournal(job, attempt, part);
-    return { attempt: stored.attempt, entries: partEntries(job, stored, part) };
-  }
-
-  /** The batches that hold a journal's entries from number `from` on, as many as fit into an answer. @throws JOB_NOT_FOUND */
-  async journalBatches(job: string, attempt: number | null, from: number): Promise<JournalBatches> {
-    const part = { from, bytesMax: controlLimits.journalPartBytes };
-    const { batches, module, ...stored } = await this.#storedJournal(job, attempt, part);
-    const last = batches.at(-1);
-    const end = last === undefined ? 0 : last.firstSeq + last.count;
-    if (end <= from) return { attempt: stored.attempt, module, batches: [], next: null };
-    const sent = batches.map(({ firstSeq, count, bytes, hash }) => ({ firstSeq, count, bytes, hash }));
-    return { attempt: stored.attempt, module, batches: sent, next: end === stored.entries ? null : end };
-  }
-
-  /**
-   * The current attempt's batches and its snapshot, for the holder of the lease; for the job of a handler also the batches of the
-   * attempts before.
-   *
-   * @throws JOB_NOT_FOUND, STALE_LEASE
-   */
-  async heldJournal(worker: string, lease: LeaseRef): Promise<HeldJournal> {
-    this.#demandHolder(worker, lease);
-    const current = await this.#storedJournal(lease.job, null);
-    if (current.module !== '') return { ...current, earlier: [], snapshot: await this.#snapshot(lease.job, current) };
-    const attempts = Array.from({ length: current.attempt - 1 }, (_, index) => index + 1);
-    const earlier = await Promise.all(attempts.map((attempt) => this.#storedJournal(lease.job, attempt)));
-    return { ...current, earlier: earlier.filter(({ batches }) => batches.length > 0), snapshot: null };
-  }
-
-  async #snapshot(id: string, { attempt, batches }: StoredJournal): Promise<StoredSnapshot | null> {
-    if (batches.length === 0) return null;
-    return (await this.#parts.store.read<'snapshot'>({ type: 'snapshot', id, attempt })).snapshot;
-  }
-
-  #demandHolder(worker: string, lease: LeaseRef): void {
-    if (this.#parts.leases.isHolder(worker, lease)) return;
-    throw mvmError('STALE_LEASE', `epoch ${lease.epoch} of job "${lease.job}" is not the sender's lease`, { ...lease });
-  }
-
-  async #storedJournal(id: string, attempt: number | null, part?: JournalPart): Promise<StoredJournal> {
-    const { journal } = await this.#parts.store.read<'journal'>({ type: 'journal', id, attempt, part });
-    if (journal === null) throw jobNotFound(id);
-    return journal;
-  }
-
   async #failDamaged(wish: ClaimWish, rows: readonly ClaimedRow[]): Promise<void> {
     const error = { code: 'JOURNAL_CORRUPT', message: 'the stored input does not match its hash' } as const;
     const finishes = rows.map(({ job, epoch, attempt }): FinishItem => ({
@@ -472,7 +372,3 @@ export class JobQueue {
     await this.finish(wish.worker, finishes);
   }
 }
-
-/** The refusal of an id that no job has. */
-export const jobNotFound = (id: string): Error =>
-  mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });

@@ -16,12 +16,13 @@ import { controlLimits } from '../limits.ts';
 import type { JobRow } from '../machine/job-row.ts';
 import type { Store } from '../store/store.ts';
 import type { ErrandBoard } from './errand-board.ts';
-import { jobNotFound, type JobQueue } from './job-queue.ts';
+import { jobNotFound } from './job-not-found.ts';
+import type { JournalDesk } from './journal-desk.ts';
 
 /** What it works with. */
 export interface ReplayDeskParts {
   readonly store: Store;
-  readonly queue: Pick<JobQueue, 'journalBatches'>;
+  readonly journals: Pick<JournalDesk, 'batches'>;
   readonly errands: ErrandBoard;
 }
 
@@ -66,7 +67,7 @@ export class ReplayDesk {
   async #errandOf(id: string, { content }: JobRow): Promise<Omit<Errand, 'id' | 'query'>> {
     const { entry: workflow } = content;
     if (workflow === null) throw mvmError('INVALID_ARGUMENT', `job "${id}" runs no workflow`, { job_id: id });
-    const { attempt, batches, module, next } = await this.#parts.queue.journalBatches(id, null, 0);
+    const { attempt, batches, module, next } = await this.#parts.journals.batches(id, null, 0);
     const errand = { job: id, attempt, module: module ?? content.module ?? '', workflow, batches };
     // One that grows meanwhile has a next part too, however short it is: what was read is all of it as it was.
     const isWhole = next === null || byteCount(batches) < controlLimits.journalPartBytes;
@@ -76,7 +77,7 @@ export class ReplayDesk {
   /** The next part of a journal that a worker was given only a part of. @throws INVALID_TRANSITION, JOB_NOT_FOUND */
   part(errand: string, from: number): Promise<JournalBatches> {
     const { job, attempt } = this.#parts.errands.taken(errand);
-    return this.#parts.queue.journalBatches(job, attempt, from);
+    return this.#parts.journals.batches(job, attempt, from);
   }
 
   /** An idle worker says what came of its last errand, and takes the next one. */
