@@ -21,20 +21,22 @@ import {
   StaleLeaseError,
   type ClaimedJob,
   type FinishOutcome,
+  type InboxItem,
   type MvmError,
   type Timer,
 } from '@mvm-ci/protocol';
 import { Backoff } from './backoff.ts';
+import type { Snapshot } from '@mvm-ci/engine';
 import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { EngineAbsence } from './engine-absence.ts';
-import type { EngineHost, HostRun, HostRunEnd } from './engine-host.ts';
+import type { EngineHost, HostPorts, HostRun, HostRunEnd, OpenedJournal } from './engine-host.ts';
 import { jobFacts } from './lease-span.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
 import { LateSignal } from './late-signal.ts';
 import { workerLimits } from './limits.ts';
-import { staleLease, type KeptLease, type LeaseKeeper } from './lease-keeper.ts';
+import { staleLease, type KeptLease, type LeaseHolder, type LeaseKeeper } from './lease-keeper.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
 
@@ -54,14 +56,15 @@ export interface HeldJobOptions {
 }
 
 /** A job that this worker holds. */
-export class HeldJob {
+export class HeldJob implements LeaseHolder, HostPorts {
   readonly ended: Promise<HeldJobEnd>;
   readonly #claimed: ClaimedJob;
   readonly #options: HeldJobOptions;
   readonly #lease: KeptLease;
   readonly #journal: HeldJournal;
   readonly #absence: EngineAbsence;
-  readonly #backoff: Backoff;
+  /** Of a job whose run was interrupted. */
+  #backoff: Backoff | undefined;
   /** Fires when the job is dropped. */
   readonly #dropped = new LateSignal();
   /** Fires when the job shall run no further: a wait between two runs ends. */
@@ -82,14 +85,9 @@ export class HeldJob {
     this.#claimed = claimed;
     this.#options = options;
     this.#absence = new EngineAbsence(options.clock);
-    this.#backoff = new Backoff(options.clock, options.random);
     this.#journal = new HeldJournal({ ...options, claimed, onRefused: (error) => this.#refused(error) });
-    this.#lease = options.keeper.hold({ job: claimed.job, epoch: claimed.epoch }, sentMs, {
-      onLost: () => this.#lose(),
-      onCancel: (reason) => this.#cancel(reason),
-      onGiveBack: () => this.handOver(),
-    });
-    this.ended = this.#hold().finally(() => this.#lease.release());
+    this.#lease = options.keeper.hold({ job: claimed.job, epoch: claimed.epoch }, sentMs, this);
+    this.ended = this.#hold();
   }
 
   /** Gives the job back, to be continued elsewhere at once. */
@@ -117,27 +115,85 @@ export class HeldJob {
     this.#drop();
   }
 
+  openJournal(): Promise<OpenedJournal> {
+    return this.#journal.open();
+  }
+
+  mayStartEffect(signal: AbortSignal): boolean | Promise<boolean> {
+    return this.#lease.mayStartEffect(signal);
+  }
+
+  inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]> {
+    return this.#journal.inbox(after, signal);
+  }
+
+  saveSnapshot(snapshot: Snapshot): Promise<void> {
+    return this.#journal.saveSnapshot(snapshot);
+  }
+
+  leaseLeftMs(): number {
+    const leftMs = this.#lease.leftMs();
+    this.#grantedUntilMs = this.#options.clock.monotonicMs() + leftMs;
+    return leftMs;
+  }
+
+  onLost(): void {
+    if (this.#journal.isFinishing) return;
+    if (this.#journal.wasOpened) this.#sayLost(staleLease(this.#claimed));
+    this.#drop();
+  }
+
+  onCancel(reason: string): void {
+    if (this.#wish === 'cancel') return;
+    this.#wish = 'cancel';
+    this.#wished.abort();
+    this.#run?.cancel(reason);
+  }
+
+  onGiveBack(): void {
+    this.handOver();
+  }
+
   async #hold(): Promise<HeldJobEnd> {
     // So that a wish of the turn that claimed the job (a drain) needs no run.
     await Promise.resolve();
     try {
-      for (;;) {
-        const end = await this.#goOn();
-        // Rule 6.
-        if (end === 'lost' && !this.#isLetGo && !this.#journal.wasOpened)
-          return await this.#finish({ type: 'released' });
-        if (end) return end;
-      }
+      let end: HeldJobEnd | undefined;
+      while (end === undefined) end = await (this.#endUnrun() ?? this.#endOfRun(await this.#runOnce()));
+      // Rule 6.
+      if (end === 'lost' && !this.#isLetGo && !this.#journal.wasOpened) return await this.#finish({ type: 'released' });
+      return end;
     } catch (thrown) {
-      return this.#fail(asMvmError(thrown));
+      return await this.#fail(asMvmError(thrown));
+    } finally {
+      this.#lease.release();
     }
   }
 
-  /** One run, or the end that needs none. @returns undefined when another run must follow */
-  async #goOn(): Promise<HeldJobEnd | undefined> {
+  /** The end that needs no run; undefined: there is one to begin. */
+  #endUnrun(): HeldJobEnd | Promise<HeldJobEnd> | undefined {
     if (this.#dropped.aborted) return 'lost';
-    if (this.#wish !== 'run') return this.#finish({ type: this.#wish === 'cancel' ? 'cancelled' : 'released' });
-    const end = await this.#runOnce();
+    if (this.#wish === 'run') return undefined;
+    return this.#finish({ type: this.#wish === 'cancel' ? 'cancelled' : 'released' });
+  }
+
+  async #runOnce(): Promise<HostRunEnd> {
+    this.#absence.runBegins();
+    const run = this.#options.host.run(this.#claimed, this);
+    this.#run = run;
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#giveUp = resolve;
+        run.ended.then(resolve, reject);
+      });
+    } finally {
+      this.#run = undefined;
+      this.#patience?.cancel();
+    }
+  }
+
+  /** What the end of a run means for the job; undefined: another run must follow. */
+  #endOfRun(end: HostRunEnd): HeldJobEnd | Promise<HeldJobEnd | undefined> {
     switch (end.type) {
       case 'finished':
         return end.outcome.type;
@@ -146,33 +202,6 @@ export class HeldJob {
       case 'interrupted':
         return this.#interrupted(end);
     }
-  }
-
-  async #runOnce(): Promise<HostRunEnd> {
-    this.#absence.runBegins();
-    const run = this.#options.host.run(this.#claimed, {
-      openJournal: () => this.#journal.open(),
-      mayStartEffect: (signal) => this.#lease.mayStartEffect(signal),
-      inbox: (after, signal) => this.#journal.inbox(after, signal),
-      saveSnapshot: (snapshot) => this.#journal.saveSnapshot(snapshot),
-      leaseLeftMs: () => this.#grant(),
-    });
-    const over = Promise.withResolvers<HostRunEnd>();
-    this.#run = run;
-    this.#giveUp = over.resolve;
-    run.ended.then(over.resolve, over.reject);
-    try {
-      return await over.promise;
-    } finally {
-      this.#run = undefined;
-      this.#patience?.cancel();
-    }
-  }
-
-  #grant(): number {
-    const leftMs = this.#lease.leftMs();
-    this.#grantedUntilMs = this.#options.clock.monotonicMs() + leftMs;
-    return leftMs;
   }
 
   /** Rule 5. */
@@ -192,13 +221,14 @@ export class HeldJob {
     const settled = await this.#journal.settle(error);
     if (settled.type === 'finished') return settled.outcome.type;
     if (settled.type === 'refused') return this.#fail(settled.error);
-    if (this.#absence.interrupted({ ...settled, hasBegun })) this.#backoff.reset();
+    if (this.#absence.interrupted({ ...settled, hasBegun })) this.#backoff?.reset();
     this.#sayInterrupted(error);
     if (this.#absence.isSuspicious && this.#wish === 'run') return 'abandoned';
     // At rest it is now: the run that was to hand it over is gone.
     if (this.#absence.isTooLong || this.#isHandedOver) this.release();
     // A silent engine may wake up, and not know yet that it was given up: rule 5.
     if (error.details?.['silenceMs'] !== undefined) await this.#untilUngranted();
+    this.#backoff ??= new Backoff(this.#options.clock, this.#options.random);
     await this.#backoff.wait(AbortSignal.any([this.#dropped.signal, this.#wished.signal]));
     return undefined;
   }
@@ -211,12 +241,6 @@ export class HeldJob {
   async #finish(outcome: FinishOutcome): Promise<HeldJobEnd> {
     await this.#journal.finish(outcome);
     return outcome.type;
-  }
-
-  #lose(): void {
-    if (this.#journal.isFinishing) return;
-    if (this.#journal.wasOpened) this.#sayLost(staleLease(this.#claimed));
-    this.#drop();
   }
 
   #drop(): void {
@@ -235,13 +259,6 @@ export class HeldJob {
     if (this.#absence.isSuspicious) logger.error(fields, 'a job is left to its lease: it may be what ends the engines');
     else if (this.#absence.isTooLong) logger.warn(fields, 'a job finds no engine: it is given back');
     else logger.info(fields, 'a run was interrupted: the job goes on from its journal');
-  }
-
-  #cancel(reason: string): void {
-    if (this.#wish === 'cancel') return;
-    this.#wish = 'cancel';
-    this.#wished.abort();
-    this.#run?.cancel(reason);
   }
 
   #refused(error: MvmError): void {

@@ -55,17 +55,11 @@ export interface LeaseKeeperOptions {
   readonly logger: Logger;
 }
 
-interface Lease {
-  readonly ref: LeaseRef;
-  readonly holder: LeaseHolder;
-  deadlineMs: number;
-  readonly gates: Set<(mayStart: boolean) => void>;
-}
-
 /** One keeper serves a whole worker. */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #leases = new Map<string, Lease>();
+  readonly #leaseKeeping: LeaseKeeping;
   readonly #stopped = new AbortController();
   #timer: Timer | undefined;
   #beating = false;
@@ -73,23 +67,25 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    this.#leaseKeeping = {
+      nowMs: () => options.clock.monotonicMs(),
+      keeps: (lease) => this.#keeps(lease),
+      beatSoon: () => this.#beatSoon(),
+      forget: (lease) => this.#forget(lease),
+    };
     this.#schedule();
   }
 
   /** Keeps `ref`, granted by a request that was sent at `sentMs` on the monotonic clock. */
   hold(ref: LeaseRef, sentMs: number, holder: LeaseHolder): KeptLease {
     const { timing, clock } = this.#options;
-    const lease: Lease = { ref, holder, deadlineMs: sentMs + timing.leaseMs, gates: new Set() };
-    this.#leases.set(keyOf(ref), lease);
+    const lease = new Lease({ ref, holder, deadlineMs: sentMs + timing.leaseMs }, this.#leaseKeeping);
+    this.#leases.set(lease.key, lease);
     // A claim may have waited longer than a lease at the control plane (rule 1): have it renewed before it is needed.
     if (lease.deadlineMs - clock.monotonicMs() < timing.leaseMs - timing.heartbeatMs) this.#beatSoon();
     // Only the first one: claims that follow each other closely must not put off the heartbeat of those before.
     else if (this.#leases.size === 1) this.#schedule();
-    return {
-      mayStartEffect: (signal) => this.#mayStartEffect(lease, signal),
-      leftMs: () => (this.#keeps(lease) ? Math.max(0, lease.deadlineMs - clock.monotonicMs()) : 0),
-      release: () => this.#forget(lease),
-    };
+    return lease;
   }
 
   /** Ends all heartbeats; closed gates stay closed. Idempotent. */
@@ -99,27 +95,13 @@ export class LeaseKeeper {
     for (const lease of this.#leases.values()) this.#forget(lease);
   }
 
-  #mayStartEffect(lease: Lease, signal: AbortSignal): boolean | Promise<boolean> {
-    if (!this.#keeps(lease) || signal.aborted) return false;
-    if (this.#options.clock.monotonicMs() < lease.deadlineMs) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const shut = (): void => resolve(false);
-    signal.addEventListener('abort', shut, { once: true });
-    lease.gates.add(resolve);
-    this.#beatSoon();
-    return promise.finally(() => {
-      lease.gates.delete(resolve);
-      signal.removeEventListener('abort', shut);
-    });
-  }
-
   #keeps(lease: Lease): boolean {
-    return this.#leases.get(keyOf(lease.ref)) === lease;
+    return this.#leases.get(lease.key) === lease;
   }
 
   #forget(lease: Lease): void {
-    if (this.#keeps(lease)) this.#leases.delete(keyOf(lease.ref));
-    for (const open of lease.gates) open(false);
+    if (this.#keeps(lease)) this.#leases.delete(lease.key);
+    lease.open(false);
   }
 
   #schedule(): void {
@@ -167,14 +149,14 @@ export class LeaseKeeper {
 
   #renew(lease: Lease, sentMs: number, said: Said): void {
     if (!this.#keeps(lease)) return;
-    const key = keyOf(lease.ref);
+    const { key } = lease;
     if (said.lost.has(key)) {
       this.#forget(lease);
       lease.holder.onLost();
       return;
     }
     lease.deadlineMs = Math.max(lease.deadlineMs, sentMs + this.#options.timing.leaseMs);
-    if (this.#options.clock.monotonicMs() < lease.deadlineMs) for (const open of lease.gates) open(true);
+    if (this.#options.clock.monotonicMs() < lease.deadlineMs) lease.open(true);
     const reason = said.cancel.get(key);
     if (reason !== undefined) lease.holder.onCancel(reason);
     else if (said.giveBack.has(key)) lease.holder.onGiveBack();
@@ -184,6 +166,64 @@ export class LeaseKeeper {
     const { logger } = this.#options;
     if (error instanceof RetryLaterError) logger.debug({ err: error }, 'a heartbeat was not answered');
     else logger.warn({ err: error }, 'a heartbeat was refused');
+  }
+}
+
+/** What a lease asks of its keeper. */
+interface LeaseKeeping {
+  readonly nowMs: () => number;
+  readonly keeps: (lease: Lease) => boolean;
+  readonly beatSoon: () => void;
+  readonly forget: (lease: Lease) => void;
+}
+
+/** One lease: thousands are held at the same time, and of hardly any is asked more than its key. */
+class Lease implements KeptLease {
+  readonly ref: LeaseRef;
+  readonly key: string;
+  readonly holder: LeaseHolder;
+  deadlineMs: number;
+  readonly #keeping: LeaseKeeping;
+  /** Effects that wait for a heartbeat. */
+  #gates: Set<(mayStart: boolean) => void> | undefined;
+
+  constructor(
+    granted: { readonly ref: LeaseRef; readonly holder: LeaseHolder; readonly deadlineMs: number },
+    keeping: LeaseKeeping,
+  ) {
+    this.ref = granted.ref;
+    this.key = keyOf(granted.ref);
+    this.holder = granted.holder;
+    this.deadlineMs = granted.deadlineMs;
+    this.#keeping = keeping;
+  }
+
+  mayStartEffect(signal: AbortSignal): boolean | Promise<boolean> {
+    if (!this.#keeping.keeps(this) || signal.aborted) return false;
+    if (this.#keeping.nowMs() < this.deadlineMs) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const shut = (): void => resolve(false);
+    signal.addEventListener('abort', shut, { once: true });
+    const gates = (this.#gates ??= new Set());
+    gates.add(resolve);
+    this.#keeping.beatSoon();
+    return promise.finally(() => {
+      gates.delete(resolve);
+      signal.removeEventListener('abort', shut);
+    });
+  }
+
+  /** Answers the effects that wait. */
+  open(mayStart: boolean): void {
+    for (const answer of this.#gates ?? []) answer(mayStart);
+  }
+
+  leftMs(): number {
+    return this.#keeping.keeps(this) ? Math.max(0, this.deadlineMs - this.#keeping.nowMs()) : 0;
+  }
+
+  release(): void {
+    this.#keeping.forget(this);
   }
 }
 

@@ -25,7 +25,7 @@ import { runClaimLoop, type ClaimWish } from './claim-loop.ts';
 import { pause, type Clock } from './clock.ts';
 import type { EngineHost, EngineState } from './engine-host.ts';
 import { ErrandRunner } from './errand-runner.ts';
-import { HeldJob, type HeldJobEnd } from './held-job.ts';
+import { HeldJob, type HeldJobEnd, type HeldJobOptions } from './held-job.ts';
 import { jobFacts, traceLease } from './lease-span.ts';
 import { JournalShipper } from './journal/journal-shipper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -190,6 +190,7 @@ class RunningWorker implements Worker {
   readonly #keeper: LeaseKeeper;
   readonly #shipper: JournalShipper;
   readonly #slots: Slots;
+  readonly #holding: HeldJobOptions;
   readonly #jobs = new Set<HeldJob>();
   readonly #claiming = new AbortController();
   readonly #ending = new AbortController();
@@ -220,6 +221,15 @@ class RunningWorker implements Worker {
     this.#onErrands = () => errands?.wake();
     const onQueries = this.#onErrands;
     this.#keeper = new LeaseKeeper({ controlPlane, incarnation, onDrain, onQueries, timing: joined, clock, logger });
+    this.#holding = {
+      controlPlane,
+      host: parts.host,
+      keeper: this.#keeper,
+      shipper: this.#shipper,
+      clock,
+      random,
+      logger,
+    };
     void this.#claim();
     void controlPlane.refused.then((error) => this.#end({ type: 'refused', error }));
   }
@@ -260,7 +270,7 @@ class RunningWorker implements Worker {
     const { membership: controlPlane, incarnation, host } = this.#parts;
     const obstacle = (): MvmError | undefined => host.obstacle;
     const signal = this.#claiming.signal;
-    const begin = (job: ClaimedJob, sentMs: number): void => void this.#hold(job, sentMs);
+    const begin = (job: ClaimedJob, sentMs: number): void => this.#hold(job, sentMs);
     await runClaimLoop({
       controlPlane,
       incarnation,
@@ -278,8 +288,8 @@ class RunningWorker implements Worker {
     });
   }
 
-  async #hold(given: ClaimedJob, sentMs: number): Promise<void> {
-    const { clock, random, logger, tracer } = this.#options;
+  #hold(given: ClaimedJob, sentMs: number): void {
+    const { logger, tracer } = this.#options;
     this.#slots.take();
     this.#noteModule(given.module);
     this.#claimed += 1;
@@ -288,23 +298,17 @@ class RunningWorker implements Worker {
     const { workflow, journalEntries } = claimed;
     const facts = jobFacts(claimed);
     logger.info({ ...facts, workflow, journalEntries }, journalEntries > 0 ? 'job resumed' : 'job claimed');
-    const held = new HeldJob(claimed, sentMs, {
-      controlPlane: this.#parts.membership,
-      host: this.#parts.host,
-      keeper: this.#keeper,
-      shipper: this.#shipper,
-      clock,
-      random,
-      logger,
-    });
+    const held = new HeldJob(claimed, sentMs, this.#holding);
     this.#jobs.add(held);
     if (this.#phase !== 'running') held.release();
-    const end = await held.ended;
-    this.#jobs.delete(held);
-    this.#ended[end] += 1;
-    ended(end);
-    logger.info({ ...facts, end }, `job ${end}`);
-    this.#slots.give();
+    const over = (end: HeldJobEnd): void => {
+      this.#jobs.delete(held);
+      this.#ended[end] += 1;
+      ended(end);
+      logger.info({ ...facts, end }, `job ${end}`);
+      this.#slots.give();
+    };
+    void held.ended.then(over);
   }
 
   #reasons(): readonly string[] {

@@ -10,7 +10,7 @@ import type { EngineHost, HostPorts, HostRun } from '../engine-host.ts';
 import type { LateSignal } from '../late-signal.ts';
 import { workerLimits } from '../limits.ts';
 import type { Handler } from './handler.ts';
-import { HandlerRun } from './handler-run.ts';
+import { HandlerRun, type HandlerTurns } from './handler-run.ts';
 import { Prefetch } from './prefetch.ts';
 
 /** What the host runs. */
@@ -21,7 +21,7 @@ export interface HandlerHostOptions {
 }
 
 /** See the head of this file. */
-export class HandlerHost implements EngineHost {
+export class HandlerHost implements EngineHost, HandlerTurns {
   readonly obstacle = undefined;
   readonly #options: HandlerHostOptions;
   readonly #handlers: ReadonlyMap<string, Handler>;
@@ -47,7 +47,7 @@ export class HandlerHost implements EngineHost {
   run({ job, attempt, workflow: name, input, trace }: ClaimedJob, ports: HostPorts): HostRun {
     const handler = this.#handlers.get(name) ?? unknownHandler(name);
     const task = { job, name, attempt, input, trace, handler };
-    const run = new HandlerRun({ task, ports, clock: this.#options.clock, enter: (stop) => this.#enter(stop) });
+    const run = new HandlerRun({ task, ports, clock: this.#options.clock, turns: this });
     this.#runs.add(run);
     const forget = (): void => void this.#runs.delete(run);
     run.ended.then(forget, forget);
@@ -63,38 +63,32 @@ export class HandlerHost implements EngineHost {
     await this.stop();
   }
 
-  /** Waits for a place; without one when `stop` fires first: such a run does nothing. */
-  async #enter(stop: LateSignal): Promise<() => void> {
-    if (this.#running < this.#options.concurrency) this.#running += 1;
-    else if (!(await this.#turn(stop))) return () => undefined;
+  enter(stop: LateSignal): boolean | Promise<boolean> {
+    if (this.#running === this.#options.concurrency) return this.#turn(stop);
+    this.#running += 1;
     this.#prefetch.begin();
-    return () => this.#leave();
+    return true;
   }
 
-  /** @returns whether a place was handed over; false: `stop` fired */
-  #turn(stop: LateSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const take = (): void => {
-      stop.listen(undefined);
-      resolve(true);
-    };
-    this.#line.add(take);
-    stop.listen(() => {
-      this.#line.delete(take);
-      resolve(false);
-    });
-    return promise;
-  }
-
-  #leave(): void {
+  leave(): void {
     this.#prefetch.end();
+    this.#running -= 1;
     const [next] = this.#line;
-    if (next === undefined) {
-      this.#running -= 1;
-      return;
-    }
-    this.#line.delete(next);
-    next();
+    next?.();
+  }
+
+  /** Waits for a place that becomes free. */
+  #turn(stop: LateSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (hasPlace: boolean): void => {
+        this.#line.delete(take);
+        stop.listen(undefined);
+        resolve(hasPlace);
+      };
+      const take = (): void => settle(this.enter(stop) === true);
+      this.#line.add(take);
+      stop.listen(() => settle(false));
+    });
   }
 }
 

@@ -30,13 +30,20 @@ interface HandlerTask {
   readonly handler: Handler;
 }
 
+/** Who runs when. */
+export interface HandlerTurns {
+  /** Takes a place, or waits for one. @returns whether there is one; false: `stop` fired first */
+  readonly enter: (stop: LateSignal) => boolean | Promise<boolean>;
+  /** Gives it to the next. */
+  readonly leave: () => void;
+}
+
 /** What a run works with. */
 export interface HandlerRunOptions {
   readonly task: HandlerTask;
   readonly ports: HostPorts;
   readonly clock: Clock;
-  /** Waits for its turn. @returns what is called when it is over */
-  readonly enter: (stop: LateSignal) => Promise<() => void>;
+  readonly turns: HandlerTurns;
 }
 
 /** See the head of this file. */
@@ -76,7 +83,7 @@ export class HandlerRun implements HostRun {
       const { clock, ports } = this.#options;
       const journal = await ports.openJournal();
       const context = new RecordedContext({ journal, clock, stop: this.#stop });
-      const outcome = await this.#inTurn(context.given);
+      const outcome = await this.#inTurn(context);
       if (this.#isDropped()) return { type: 'dropped' };
       const isEmpty = journal.count === 0 && !context.hasRecorded;
       await journal.sink.finish(isEmpty ? [] : this.#lastEntries(outcome), outcome);
@@ -89,23 +96,11 @@ export class HandlerRun implements HostRun {
 
   /** Runs the handler when its turn has come; others have theirs while the outcome is on its way. */
   async #inTurn(context: HandlerContext): Promise<FinishOutcome> {
-    const leave = await this.#options.enter(this.#stop);
+    const { task, turns } = this.#options;
+    const hasPlace = await turns.enter(this.#stop);
     try {
-      return await this.#outcome(context);
-    } finally {
-      leave();
-    }
-  }
-
-  // A wish may come while the handler runs.
-  #isDropped(): boolean {
-    return this.#wish === 'drop';
-  }
-
-  async #outcome(context: HandlerContext): Promise<FinishOutcome> {
-    if (this.#wish !== 'run') return { type: this.#wish === 'cancel' ? 'cancelled' : 'released' };
-    try {
-      const { job: id, name, attempt, input, trace, handler } = this.#options.task;
+      if (this.#wish !== 'run') return { type: this.#wish === 'cancel' ? 'cancelled' : 'released' };
+      const { job: id, name, attempt, input, trace, handler } = task;
       const given: unknown = JSON.parse(input);
       const job = { id, name, attempt, input: given, ...(trace && { trace }) };
       const result = jsonText(await handler(job, context), 'the result of the handler');
@@ -115,7 +110,13 @@ export class HandlerRun implements HostRun {
     } finally {
       // What it began and did not wait for records nothing any more.
       this.#stop.abort(handlerHasEnded);
+      if (hasPlace) turns.leave();
     }
+  }
+
+  // A wish may come while the handler runs.
+  #isDropped(): boolean {
+    return this.#wish === 'drop';
   }
 
   #failure(error: unknown): FinishOutcome {

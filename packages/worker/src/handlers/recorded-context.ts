@@ -28,32 +28,45 @@ interface ContextParts {
   readonly stop: LateSignal;
 }
 
-/** See the head of this file. */
-export class RecordedContext {
-  readonly given: HandlerContext;
+/** See the head of this file. Its methods come bound from getters, made for the handler that asks for them: most ask for none. */
+export class RecordedContext implements HandlerContext {
   readonly #parts: ContextParts;
   /** By name; read when it is needed: most handlers record nothing. */
   #results: ReadonlyMap<string, string> | undefined;
   /** How often each name was used. */
-  readonly #uses: Map<string, number> = new Map();
+  #uses: Map<string, number> | undefined;
   #hasRecorded = false;
 
   constructor(parts: ContextParts) {
     this.#parts = parts;
-    this.given = {
-      get signal() {
-        return parts.stop.signal;
-      },
-      run: (name, work, options) => this.#run(name, work, options),
-      sleep: (name, ms) => this.#sleep(name, ms),
-      progress: (percent, text = '') => this.#progress(percent, text),
-      respond: (value) => this.#respond(value),
-      log: {
-        debug: (text) => this.#log('debug', text),
-        info: (text) => this.#log('info', text),
-        warn: (text) => this.#log('warn', text),
-        error: (text) => this.#log('error', text),
-      },
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.stop.signal;
+  }
+
+  get run(): HandlerContext['run'] {
+    return (name, work, options) => this.#run(name, work, options);
+  }
+
+  get sleep(): HandlerContext['sleep'] {
+    return (name, ms) => this.#sleep(name, ms);
+  }
+
+  get progress(): HandlerContext['progress'] {
+    return (percent, text = '') => this.#progress(percent, text);
+  }
+
+  get respond(): HandlerContext['respond'] {
+    return (value) => this.#respond(value);
+  }
+
+  get log(): HandlerContext['log'] {
+    return {
+      debug: (text) => this.#log('debug', text),
+      info: (text) => this.#log('info', text),
+      warn: (text) => this.#log('warn', text),
+      error: (text) => this.#log('error', text),
     };
   }
 
@@ -140,6 +153,7 @@ export class RecordedContext {
         'INVALID_ARGUMENT',
         `the name of a run has from 1 to ${limits.idCharsMax} characters, not ${name.length}`,
       );
+    this.#uses ??= new Map();
     const uses = (this.#uses.get(name) ?? 0) + 1;
     this.#uses.set(name, uses);
     return uses === 1 ? name : `${name}#${uses}`;

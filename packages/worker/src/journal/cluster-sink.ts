@@ -134,19 +134,15 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   /** @throws STALE_LEASE when the lease is over; LIMIT_EXCEEDED when an entry is larger than an append may be. */
-  async finish(
-    entries: readonly JournalEntry[],
-    outcome: FinishOutcome,
-    { internal }: AppendExtras = {},
-  ): Promise<void> {
-    const call = handled(Promise.withResolvers());
+  finish(entries: readonly JournalEntry[], outcome: FinishOutcome, { internal }: AppendExtras = {}): Promise<void> {
+    const call: Call = Promise.withResolvers();
     this.#gather(entries, internal);
     if (this.#over) call.reject(this.#over);
     else {
       this.#ending = { outcome, call };
       this.#offer();
     }
-    await call.promise;
+    return call.promise.then(nothing);
   }
 
   /** The lease is lost: rejects what is open with `error` and sends nothing more. Idempotent. */
@@ -226,6 +222,7 @@ export class ClusterSink implements JournalSink, ParcelSource {
 
   /** How many of the waiting chunks one batch can hold: at least one. */
   #fitting(): number {
+    if (this.#waiting.length < 2) return this.#waiting.length;
     let bytes = 0;
     let effects = 0;
     const over = this.#waiting.findIndex((chunk, index) => {
@@ -237,8 +234,12 @@ export class ClusterSink implements JournalSink, ParcelSource {
   }
 
   #pack(): Sent | undefined {
-    const chunks = this.#waiting.splice(0, this.#fitting());
     const { lease, attempt } = this.#options;
+    if (this.#ending && this.#waiting.length === 0) {
+      const { outcome, call } = this.#ending;
+      return { parcel: { kind: 'finish', item: { ...lease, attempt, outcome } }, calls: [call] };
+    }
+    const chunks = this.#waiting.splice(0, this.#fitting());
     const batch = chunks.length > 0 ? this.#link(chunks) : undefined;
     const calls = chunks.flatMap((chunk) => chunk.calls);
     if (this.#ending && this.#waiting.length === 0) {
@@ -287,6 +288,8 @@ const tooLarge = (bytes: number): MvmError =>
     limit: limits.appendBytesMax,
     received: bytes,
   });
+
+const nothing = (): void => undefined;
 
 // The engine doesn't wait for entries that ride along (I4): their refusal must not end the process.
 const handled = (call: Call): Call => {

@@ -94,20 +94,16 @@ export class HeldJournal {
    * was settled meanwhile
    */
   async open(): Promise<OpenedJournal> {
-    const { job, attempt } = this.#options.claimed;
-    const start = chainStart(job, attempt);
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const stored = this.#mayBeStored ? await this.#read(run) : nothingStored;
-    const { batches, inbox, earlier } = stored;
-    const snapshot = stored.snapshot && this.#fitting(stored.snapshot, batches);
-    checkBatches(start, batches);
+    const { batches, inbox, earlier, snapshot } = this.#mayBeStored ? await this.#read(run) : nothingStored;
     if (this.#lost.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
     if (run !== this.#settled) throw runIsOver();
     this.#wasOpened = true;
-    const count = batches.reduce((sum, batch) => sum + batch.count, 0);
-    const sink = this.#openSink({ nextSeq: count, hash: batches.at(-1)?.hash ?? start });
+    const last = batches.at(-1);
+    const count = last === undefined ? 0 : last.firstSeq + last.count;
+    const sink = this.#openSink(last === undefined ? this.#start : { nextSeq: count, hash: last.hash });
     return new StoredJournal({ batches, inbox, earlier, snapshot, count, sink });
   }
 
@@ -157,8 +153,11 @@ export class HeldJournal {
 
   /** Ends the hold without a run: nothing is added to the journal. @throws what the control plane refuses it with */
   async finish(outcome: FinishOutcome): Promise<void> {
-    const { job, attempt } = this.#options.claimed;
-    await this.#openSink({ nextSeq: 0, hash: chainStart(job, attempt) }).finish([], outcome);
+    await this.#openSink(this.#start).finish([], outcome);
+  }
+
+  get #start(): JournalPosition {
+    return new JournalStart(this.#options.claimed);
   }
 
   /** The job is another's now: nothing more is sent. Idempotent. */
@@ -171,9 +170,14 @@ export class HeldJournal {
   async #read(run: number): Promise<Stored> {
     const { batches, inbox = [], earlier = [], snapshot } = await this.#ask(run);
     const rest = inbox.length < limits.inboxPageItems ? [] : await this.#inbox.rest(inbox, this.#lost.signal);
-    const { job } = this.#options.claimed;
-    for (const one of earlier) checkBatches(chainStart(job, one.attempt), one.batches);
-    return { batches, inbox: [...inbox, ...rest], earlier: earlier.flatMap((one) => one.batches), snapshot };
+    const { job, attempt } = this.#options.claimed;
+    for (const one of [...earlier, { attempt, batches }]) checkBatches(chainStart(job, one.attempt), one.batches);
+    return {
+      batches,
+      inbox: [...inbox, ...rest],
+      earlier: earlier.flatMap((one) => one.batches),
+      snapshot: snapshot && this.#fitting(snapshot, batches),
+    };
   }
 
   /** Asks until there is an answer, or nobody wants one. */
@@ -225,6 +229,20 @@ interface Stored {
 
 /** What is in the inbox of an attempt that hasn't begun, it hears when it asks. */
 const nothingStored: Stored = { batches: [], inbox: [], earlier: [] };
+
+/** Where an empty journal stands. Hashed when something is added: of most jobs of handlers nothing is. */
+class JournalStart implements JournalPosition {
+  readonly nextSeq = 0;
+  readonly #claimed: Pick<ClaimedJob, 'job' | 'attempt'>;
+
+  constructor(claimed: Pick<ClaimedJob, 'job' | 'attempt'>) {
+    this.#claimed = claimed;
+  }
+
+  get hash(): Uint8Array {
+    return chainStart(this.#claimed.job, this.#claimed.attempt);
+  }
+}
 
 class StoredJournal implements OpenedJournal {
   readonly count: number;
