@@ -21,6 +21,7 @@ export const runCli = async (host: Host): Promise<number> => {
     });
   program.hook('preAction', (_, command) => demandArguments(command));
   program.addHelpText('beforeAll', ({ command }) => {
+    showNamed(command);
     demandCommand(command);
     return '';
   });
@@ -39,13 +40,28 @@ export const runCli = async (host: Host): Promise<number> => {
   }
 };
 
+// `help` shows what its first word names, whatever follows: the help of all that was named is shown instead.
+const showNamed = (shown: Command): void => {
+  const words = shown.parent?.args ?? [];
+  if (words[0] !== 'help') return;
+  const named = words
+    .slice(2)
+    .filter((word) => !word.startsWith('-'))
+    .reduce((group, word) => commandOf(group, word) ?? group.error(`error: unknown command '${word}'`), shown);
+  // Its help is asked for by the same words, that of its group was shown already.
+  if (named !== shown) named.help();
+};
+
 // Help is asked for before a command is looked for: that of a command that is none would be its parent's.
 const demandCommand = (shown: Command): void => {
   const word = shown.args.find((text) => text !== 'help' && text !== '--help' && text !== '-h');
-  if (word === undefined || word.startsWith('-') || takesArguments(shown)) return;
-  const isKnown = shown.commands.some((command) => command.name() === word || command.aliases().includes(word));
-  if (!isKnown) shown.error(`error: unknown command '${word}'`);
+  if (word === undefined || word.startsWith('-')) return;
+  if (takesArguments(shown) && shown.args[0] !== 'help') return;
+  if (commandOf(shown, word) === undefined) shown.error(`error: unknown command '${word}'`);
 };
+
+const commandOf = (group: Command, word: string): Command | undefined =>
+  group.commands.find((command) => command.name() === word || command.aliases().includes(word));
 
 /** Whether what begins no command of it is an argument: of its own, or of its default command. */
 const takesArguments = (command: Command): boolean =>

@@ -124,7 +124,18 @@ describe('runCli', { concurrency: true }, () => {
     });
   });
 
-  for (const line of ['bogus', 'bogus --help', '--help bogus', 'help bogus', 'queue bogus --help', 'flawless bogus -h'])
+  for (const line of [
+    'bogus',
+    'bogus --help',
+    '--help bogus',
+    'help bogus',
+    'help journal bogus',
+    'help status bogus',
+    'help flawless journal bogus',
+    'journal help bogus',
+    'queue bogus --help',
+    'flawless bogus -h',
+  ])
     it(`says that there is no such command: ${line}`, async () => {
       const { code, stdout, stderr } = await runCommand(line.split(' '));
       assert.deepEqual([code, stdout], [2, '']);
@@ -145,6 +156,19 @@ describe('runCli', { concurrency: true }, () => {
       assert.deepEqual([code, stderr], [0, '']);
       assert.match(stdout, /^Usage: mvm-ci/);
     });
+
+  it('shows the help of the command that all words of "help" name', async () => {
+    for (const [line, named] of [
+      ['help journal', 'journal'],
+      ['help journal verify', 'journal verify'],
+      ['journal help verify', 'journal verify'],
+      ['help flawless journal show', 'flawless journal show'],
+    ] as const) {
+      const { code, stdout, stderr } = await runCommand(line.split(' '));
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, new RegExp(`^Usage: mvm-ci ${named} \\[`));
+    }
+  });
 
   it('suggests the command that was meant', async () => {
     const { code, stderr } = await runCommand(['statsu']);
