@@ -23,7 +23,7 @@ import { peerOperations } from './peer-operations.ts';
 import { peerStreamOperation } from './peer-stream-operation.ts';
 import { queueOperations } from './queue-operations.ts';
 import { readBody } from './request-body.ts';
-import { answerType, errorResponse, outcomeResponse } from './response.ts';
+import { answerType, errorResponse, outcomeResponse, probeRefusal } from './response.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { noteUnexpected } from './unexpected.ts';
 import { upkeepOperations } from './upkeep-operations.ts';
@@ -137,7 +137,11 @@ const routeNotFound = (context: Context<Bound>): Error =>
     `there is no ${context.req.method} ${context.req.path}; GET ${routes.openapi} names all routes`,
   );
 
+const probePaths: ReadonlySet<string> = new Set([routes.health, routes.ready]);
+
 const refuse = (parts: ApiParts, context: Context<Bound>, error: unknown): Response => {
   noteUnexpected(parts.logger, error, context.req);
-  return errorResponse(error, answerType(context.req.raw));
+  const type = answerType(context.req.raw);
+  const isProbe = probePaths.has(context.req.path) && type === 'application/json';
+  return isProbe ? probeRefusal(error) : errorResponse(error, type);
 };

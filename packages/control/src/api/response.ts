@@ -6,6 +6,7 @@ import {
   encodeBody,
   errorBody,
   mvmError,
+  probeText,
   type BodyType,
   type MvmError,
 } from '@mvm-ci/protocol';
@@ -64,6 +65,12 @@ export const errorResponse = (thrown: unknown, type: BodyType): Response => {
   return new Response(encoded(errorBody(error.toRecord()), type), { status: error.status, headers });
 };
 
+/** The response of a refusal to a probe: JSON with a newline, like what a probe answers when all is well. */
+export const probeRefusal = (thrown: unknown): Response => {
+  const { status, headers, error } = refusalOf(thrown);
+  return new Response(probeText(error), { status, headers });
+};
+
 /** The answer of an operation to a short request, which is always JSON. */
 export const shortAnswer = (outcome: Outcome): ShortAnswer => {
   if (outcome.type === 'nothing') return { status: 204, headers: {}, body: '' };
@@ -74,9 +81,16 @@ export const shortAnswer = (outcome: Outcome): ShortAnswer => {
 
 /** The answer of a refusal to a short request. */
 export const shortRefusal = (thrown: unknown): ShortAnswer => {
+  const { status, headers, error } = refusalOf(thrown);
+  return { status, headers, body: JSON.stringify(error) };
+};
+
+const refusalOf = (
+  thrown: unknown,
+): Pick<ShortAnswer, 'status' | 'headers'> & { readonly error: ReturnType<typeof errorBody> } => {
   const error = shown(thrown);
   const headers = { ...jsonType, ...(isTransient(error) && retryAfter) };
-  return { status: error.status, headers, body: JSON.stringify(errorBody(error.toRecord())) };
+  return { status: error.status, headers, error: errorBody(error.toRecord()) };
 };
 
 const jsonType = { 'content-type': 'application/json' };

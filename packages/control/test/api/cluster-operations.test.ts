@@ -52,4 +52,19 @@ suite('what the control plane says of itself', () => {
     assert.deepEqual([stopped.status, stopped.body.error.code], [503, 'UNAVAILABLE']);
     assert.equal((await plane.call('GET', '/healthz')).status, 200);
   });
+
+  test('whatever a probe answers is one line of JSON', async () => {
+    await using plane = await TestPlane.open();
+    const lineOf = async (path: string): Promise<readonly [number, string]> => {
+      const response = await plane.open('GET', path);
+      assert.equal(response.headers.get('content-type'), 'application/json');
+      return [response.status, await response.text()];
+    };
+    assert.deepEqual(await lineOf('/readyz'), [200, '{"ready":true}\n']);
+    await plane.core.stop();
+    const [status, text] = await lineOf('/readyz');
+    assert.equal(status, 503);
+    assert.match(text, /^\{"error":\{"code":"UNAVAILABLE".*\}\n$/);
+    assert.deepEqual(await lineOf('/healthz'), [200, '{"healthy":true}\n']);
+  });
 });
