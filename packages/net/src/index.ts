@@ -16,6 +16,7 @@ export * from './http/operator-gate.ts';
 export * from './http3/client.ts';
 export { lockFolder, type FolderLock } from './adapters/folder-lock.ts';
 export { keepPrivate } from './adapters/private-file.ts';
+export { ScratchFolder } from './adapters/scratch-folder.ts';
 export { serveHttp3, http3Alpn, type Http3Server, type ServeHttp3Options } from './http3/server.ts';
 export type { Http3Handler, RequestPeer } from './http3/server-exchange.ts';
 export { openEndpoint, type OpenEndpointOptions } from './iroh/endpoint.ts';

@@ -4,12 +4,11 @@
  *
  * Owns the processes and the folder.
  *
- * 1. Nothing outlives the disposal, whatever was starting then.
+ * 1. Nothing outlives the disposal, whatever was starting then; nor this process, however it ends.
  * 2. No setting of the caller's reaches the processes: no configuration file, no variable of ours.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ScratchFolder } from '@mvm-ci/net';
 import { loadLimits } from '../limits.ts';
 import { OwnProcess } from './child-process.ts';
 import { engineServersOf, type OptionNumber } from './load-plan.ts';
@@ -35,19 +34,19 @@ const anyPort = '127.0.0.1:0';
 /** See the head of this file. */
 export class LoadCluster implements AsyncDisposable {
   readonly #shape: ClusterShape;
-  readonly #folder: string;
+  readonly #folder: ScratchFolder;
   readonly #members: Member[] = [];
   readonly #starting = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
 
-  private constructor(shape: ClusterShape, folder: string) {
+  private constructor(shape: ClusterShape, folder: ScratchFolder) {
     this.#shape = shape;
     this.#folder = folder;
   }
 
   /** Starts all but the workers. */
   static async start(shape: ClusterShape): Promise<LoadCluster> {
-    const cluster = new LoadCluster(shape, await mkdtemp(join(tmpdir(), 'mvm-ci-load-')));
+    const cluster = new LoadCluster(shape, await ScratchFolder.make('mvm-ci-load-'));
     try {
       const { option, engines } = shape;
       await cluster.#start('control-plane', [
@@ -102,7 +101,7 @@ export class LoadCluster implements AsyncDisposable {
     this.#ended.abort();
     await Promise.allSettled(this.#starting);
     await Promise.all(this.#members.map((member) => member.process.end()));
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder[Symbol.asyncDispose]();
   }
 
   get #controlPlane(): OwnProcess {
@@ -116,7 +115,7 @@ export class LoadCluster implements AsyncDisposable {
   }
 
   #path(name: string): string {
-    return join(this.#folder, name);
+    return join(this.#folder.path, name);
   }
 
   async #startWorker(number: number): Promise<void> {
@@ -144,7 +143,7 @@ export class LoadCluster implements AsyncDisposable {
 
   async #start(role: Role, args: readonly string[]): Promise<void> {
     const signal = AbortSignal.any([this.#shape.signal, this.#ended.signal]);
-    const started = OwnProcess.start({ args, env: plainEnv(this.#shape.env), cwd: this.#folder, signal });
+    const started = OwnProcess.start({ args, env: plainEnv(this.#shape.env), cwd: this.#folder.path, signal });
     this.#starting.add(started);
     try {
       this.#members.push({ role, process: await started });

@@ -77,19 +77,19 @@ test('Ctrl-C ends every process and still reports the cells that were measured',
   }),
 );
 
-test('SIGKILL leaves no process behind', { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-test-'));
-  try {
+test('SIGKILL leaves no process and no folder behind', { timeout: 180_000 }, () =>
+  inFolder(async (folder) => {
     const args = ['--option', '3', '--engines', '1', '--workers', '2', '--jobs', '2,500', '--workflow', 'io'];
     await using load = new CliProcess(['load', ...args, '--sleep-ms', '300', '--slots', '2'], {
       env: { TMPDIR: folder },
     });
     await load.logged('option 3, 2 workers, 2 jobs');
-    const cluster = await childrenOf(load.pid);
-    assert.ok(cluster.length >= 4, 'a control plane, an engine server, two workers, and what builds the workflow');
+    const children = await childrenOf(load.pid);
+    assert.ok(
+      children.length >= 5,
+      'a control plane, an engine server, two workers, and what removes the folder are there',
+    );
     load.signal('SIGKILL');
-    await ended(cluster);
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-  }
-});
+    await ended(children);
+  }),
+);
