@@ -18,10 +18,26 @@ export interface RunRequest {
    * they tell which internal effects were not done. @default nothing
    */
   readonly inbox?: readonly InboxItem[] | undefined;
+  /**
+   * Entries that `journal` lacks at its beginning: those behind the snapshot, whose head then stands for them. @default none
+   */
+  readonly leftOut?: LeftOutEntries | undefined;
   /** A state of the guest to go on from, as an earlier holder had it saved. One that doesn't fit is ignored. @default none */
   readonly snapshot?: Snapshot | undefined;
   /** The span that its effects are below, and what goes along with its requests. @default the run is not traced */
   readonly trace?: TraceContext | undefined;
+}
+
+/** The first entries of a journal, left where they are stored until somebody needs them. */
+export interface LeftOutEntries {
+  /** How many. */
+  readonly entries: number;
+  /**
+   * The stored journal from its first entry on, the left out entries and perhaps more.
+   *
+   * @throws {MvmError} JOURNAL_CORRUPT, STALE_LEASE: the run ends with it
+   */
+  load(): Promise<readonly JournalEntry[]>;
 }
 
 /** What a run needs from whoever holds the job. */

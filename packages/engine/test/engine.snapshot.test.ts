@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { workflowModule } from '@mvm-ci/testkit';
-import { MemoryJournal, type JournalSink, type Snapshot } from '../src/index.ts';
-import type { JournalEntry } from '@mvm-ci/protocol';
+import { MemoryJournal, type JournalSink, type RunEnd, type Snapshot } from '../src/index.ts';
+import { mvmError, type JournalEntry } from '@mvm-ci/protocol';
 import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
 
 const requests = 1_100;
@@ -90,6 +90,58 @@ describe('a snapshot', () => {
       const changed = failureOf(await goOn(count, wrong, changedAtItsBegin));
       assert.equal(changed?.code, 'NONDETERMINISM', `${what}: it must not be used`);
     }
+  });
+
+  describe('with a head', () => {
+    /** Goes on from the snapshot and the entries behind it. @returns also how often the others were asked for */
+    const goOnFromTail = async (count: number, snapshot: Snapshot): Promise<{ end: RunEnd; loads: number }> => {
+      const journal = new MemoryJournal(whole.entries.slice(0, count));
+      let loads = 0;
+      const load = async (): Promise<readonly JournalEntry[]> => {
+        loads += 1;
+        return whole.entries.slice(0, count);
+      };
+      const leftOut = { entries: snapshot.entries, load };
+      const { end, entries } = await engine.finish('collector', { journal, snapshot, leftOut });
+      assert.deepEqual(entries.slice(0, count), whole.entries.slice(0, count));
+      return { end, loads };
+    };
+
+    it('needs none of the entries before it', async () => {
+      const snapshot = lastSnapshot();
+      assert.ok(snapshot.head);
+      for (const count of [0, 1, 2, 51].map((more) => snapshot.entries + more)) {
+        const { end, loads } = await goOnFromTail(count, snapshot);
+        assert.deepEqual(resultOf(end), whole.result, `${count} entries`);
+        assert.equal(loads, 0);
+      }
+    });
+
+    it('has them read when it does not fit, at the beginning or when its guest can not be made', async () => {
+      const snapshot = lastSnapshot();
+      const without = { ...snapshot, head: undefined };
+      const unfit: Readonly<Record<string, Snapshot>> = {
+        'without a head': without,
+        'with a head that is none': { ...snapshot, head: new Uint8Array(9) },
+        'with a head of other entries': { ...snapshot, head: whole.snapshots[0]?.head },
+        'of another runtime': { ...snapshot, runtime: 'quickjs-ng/0.0.0' },
+        'of another image': { ...snapshot, imageHash: 'ab'.repeat(32) },
+        damaged: { ...snapshot, bytes: snapshot.bytes.map((byte, index) => (index === 99 ? byte ^ 1 : byte)) },
+      };
+      for (const [what, wrong] of Object.entries(unfit)) {
+        const { end, loads } = await goOnFromTail(snapshot.entries + 9, wrong);
+        assert.deepEqual(resultOf(end), whole.result, what);
+        assert.equal(loads, 1, what);
+      }
+    });
+
+    it('ends the run with the reason when they can not be read', async () => {
+      const snapshot = { ...lastSnapshot(), imageHash: 'ab'.repeat(32) };
+      const load = (): Promise<never> => Promise.reject(mvmError('JOURNAL_CORRUPT', 'damaged'));
+      const journal = new MemoryJournal(whole.entries.slice(0, snapshot.entries));
+      const { run } = engine.start('collector', { journal, snapshot, leftOut: { entries: snapshot.entries, load } });
+      await assert.rejects(run.ended, { code: 'JOURNAL_CORRUPT' });
+    });
   });
 
   for (const leave of ['release', 'handOver'] as const)

@@ -34,6 +34,8 @@ export const limits = {
   journalBytesMax: 268_435_456,
   /** Bytes of a stored snapshot, compressed; a guest that needs more replays. */
   snapshotBytesMax: 8_388_608,
+  /** Bytes of its head; a run that needs more reads its whole journal again. */
+  snapshotHeadBytesMax: 1_048_576,
   /** Job ids, worker names, module names, versions, reasons, tags: characters. */
   idCharsMax: 128,
   /** Free text such as a cancellation's reason or a progress note: characters. */

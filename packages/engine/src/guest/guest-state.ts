@@ -18,4 +18,6 @@ export interface Snapshot extends GuestState {
   readonly entries: number;
   /** Name and version of the guest's runtime. */
   readonly runtime: string;
+  /** What the run itself has made of those entries (`run/run-head.ts`). @default a resumed run reads them again */
+  readonly head?: Uint8Array | undefined;
 }

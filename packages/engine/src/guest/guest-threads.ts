@@ -57,7 +57,7 @@ export class GuestThreads implements AsyncDisposable {
   }
 
   /** A guest of `module`, where there is one with the state that it goes on from. Nothing happens in a thread before its first step. */
-  open(module: GuestModule, resume?: StandingState): GuestHandle {
+  open(module: GuestModule, resume?: ResumedState): GuestHandle {
     return new GuestHandle(this, { module, id: this.#nextGuest++, resume });
   }
 
@@ -151,13 +151,21 @@ export interface StandingState {
   readonly state: GuestState;
 }
 
+/** A state that a guest goes on from, with the seed of its attempt. */
+export interface ResumedState extends StandingState {
+  readonly seed: Uint8Array;
+}
+
+/** The steps from a number on: at once, or when they are read. */
+export type StepSource = (first: number) => readonly GuestStep[] | Promise<readonly GuestStep[]>;
+
 /** What may be asked of a guest between two steps. */
 type AtRest = { readonly type: 'capture' | 'hash' } | { readonly type: 'query'; readonly question: string };
 
 interface GuestHandleOptions {
   readonly module: GuestModule;
   readonly id: number;
-  readonly resume: StandingState | undefined;
+  readonly resume: ResumedState | undefined;
 }
 
 /**
@@ -178,6 +186,8 @@ export class GuestHandle {
   #wasSeated = false;
   #closed = false;
   #resume: StandingState | undefined;
+  /** Of the attempt: of the resumed state, or as the first step tells it. */
+  #seed: Uint8Array | undefined;
   /** What was asked of the guest at rest and isn't answered yet (1). */
   #asking: Promise<unknown> | undefined;
 
@@ -186,6 +196,7 @@ export class GuestHandle {
     this.#module = module;
     this.#id = id;
     this.#resume = resume;
+    this.#seed = resume?.seed;
   }
 
   /** Steps behind the state that the guest is rebuilt from; 0: it takes all of them again. */
@@ -197,14 +208,17 @@ export class GuestHandle {
    * Brings the guest to the end of its steps: `stepsFrom(n)` gives them from number n on. A guest that isn't in memory
    * is rebuilt first (2). The index of a divergence counts from the first step of all.
    */
-  async step(stepsFrom: (first: number) => readonly GuestStep[]): Promise<StepOutcome> {
+  async step(stepsFrom: StepSource): Promise<StepOutcome> {
     while (this.#asking) await this.#asking;
-    if (!this.#seat && this.#resume) await this.#restore(this.#sitDown(), this.#resume, stepsFrom);
+    if (!this.#seat && this.#resume) await this.#restore(this.#sitDown(), this.#resume);
     if (this.#closed) return { type: 'lost' };
     const seat = this.#seat ?? this.#sitDown();
     seat.resting.delete(this);
     let outcome: StepOutcome = { type: 'lost' };
-    const pieces = sentPieces(stepsFrom(this.#fed), this.#module.code.kind);
+    const given = stepsFrom(this.#fed);
+    const steps = given instanceof Promise ? await given : given;
+    this.#seed ??= seedOf(steps);
+    const pieces = sentPieces(steps, this.#module.code.kind);
     for (let { value } = pieces.next(); value;) {
       const taken = this.#take(seat, value);
       // Packed while the thread takes the one before.
@@ -288,13 +302,8 @@ export class GuestHandle {
   }
 
   /** Makes the guest in its new seat from a state. One that doesn't fit is forgotten. */
-  async #restore(
-    seat: Seat,
-    { state, steps }: StandingState,
-    stepsFrom: (first: number) => readonly GuestStep[],
-  ): Promise<void> {
-    const [start] = stepsFrom(0)[0]?.activation.events ?? [];
-    const seed = start?.type === 'start' ? start.seed : new Uint8Array();
+  async #restore(seat: Seat, { state, steps }: StandingState): Promise<void> {
+    const seed = this.#seed ?? new Uint8Array();
     const command = { type: 'restore', guest: this.#id, module: this.#module.id, state, seed } as const;
     const outcome = await seat.link.ask(command, this.#module.code);
     if (outcome.type === 'restored' && outcome.isUsable) {
@@ -335,3 +344,8 @@ export class GuestHandle {
     this.#fed = 0;
   }
 }
+
+const seedOf = (steps: readonly GuestStep[]): Uint8Array | undefined => {
+  const [start] = steps[0]?.activation.events ?? [];
+  return start?.type === 'start' ? start.seed : undefined;
+};

@@ -21,6 +21,17 @@ export class CallBook {
   readonly #sleepers = new Map<number, OpenCall<SleepIntent>>();
   #last = 0;
 
+  /** Goes on where another book stood. */
+  restore(open: readonly OpenCall[], last: number): void {
+    for (const { intent, madeAt } of open) this.add([intent], madeAt);
+    this.#last = last;
+  }
+
+  /** The last number that was given out. */
+  get last(): number {
+    return this.#last;
+  }
+
   get size(): number {
     return this.#open.size;
   }

@@ -10,11 +10,31 @@ export interface ChildEnd {
   readonly outcome: ChildOutcome;
 }
 
+/** All that a book of children holds, by job. */
+export interface ChildFacts {
+  /** Calls whose starts were not refused. */
+  readonly starts: readonly (readonly [job: string, calls: readonly number[]])[];
+  readonly refusals: readonly (readonly [job: string, error: ErrorRecord])[];
+  readonly ends: readonly (readonly [job: string, end: ChildEnd])[];
+}
+
 export class ChildBook {
   /** Starts of each job that were not refused, by call. */
   readonly #starts = new Map<string, Set<number>>();
   readonly #refusals = new Map<string, ErrorRecord>();
   readonly #ends = new Map<string, ChildEnd>();
+
+  get facts(): ChildFacts {
+    const starts = [...this.#starts].map(([job, calls]) => [job, [...calls]] as const);
+    return { starts, refusals: [...this.#refusals], ends: [...this.#ends] };
+  }
+
+  /** Goes on where another book stood. */
+  restore({ starts, refusals, ends }: ChildFacts): void {
+    for (const [job, calls] of starts) this.#starts.set(job, new Set(calls));
+    for (const [job, error] of refusals) this.#refusals.set(job, error);
+    for (const [job, end] of ends) this.#ends.set(job, end);
+  }
 
   started(job: string, call: number): void {
     const calls = this.#starts.get(job) ?? new Set();

@@ -21,9 +21,9 @@ const corruptJournal = (why: string): Failure => ({
 
 /** Why a run can't go on with the journal that it was given. */
 export const startObjection = (
-  start: Pick<RunStart, 'job' | 'attempt' | 'runtime' | 'workflow' | 'journal'>,
+  start: Pick<RunStart, 'job' | 'attempt' | 'runtime' | 'workflow' | 'journal' | 'head'>,
 ): Failure | undefined => {
-  const first = start.journal[0];
+  const first = start.head?.started ?? start.journal[0];
   if (!first) return undefined;
   if (first.kind !== 'started') return corruptJournal(`its first entry is "${first.kind}", not "started"`);
   // Not the module: other code is judged by what it asks for (I6).

@@ -23,7 +23,7 @@ import {
   type StartIntent,
 } from '@mvm-ci/protocol';
 import type { OpenCall } from './call-book.ts';
-import { ChildBook } from './child-book.ts';
+import { ChildBook, type ChildFacts } from './child-book.ts';
 import { InboxBook, isOf } from './inbox-book.ts';
 
 /** An answer, and the inbox item that is consumed with it. */
@@ -52,6 +52,17 @@ export class InsideBook {
     this.#inbox.hear(facts.inbox);
   }
 
+  /** What it knows beside the inbox. */
+  get facts(): { readonly hasResponded: boolean; readonly children: ChildFacts } {
+    return { hasResponded: this.#hasResponded, children: this.#children.facts };
+  }
+
+  /** Goes on where another book stood, with this inbox. */
+  restore({ hasResponded, children }: InsideBook['facts']): void {
+    this.#hasResponded = hasResponded;
+    this.#children.restore(children);
+  }
+
   /** The highest item number up to which all are known. */
   get heard(): number {
     return this.#inbox.heard;
@@ -65,7 +76,8 @@ export class InsideBook {
   /** An answer that is recorded already. */
   recall(intent: EffectIntent, answer: Answer): void {
     if (answer.type === 'message' || answer.type === 'joined') this.#waste(answer.item);
-    if (intent.type === 'join' && answer.type === 'joined') this.#children.ended(intent.job, answer);
+    if (intent.type === 'join' && answer.type === 'joined')
+      this.#children.ended(intent.job, { item: answer.item, outcome: answer.outcome });
     if (intent.type === 'start' && answer.type === 'error')
       this.#children.refused(this.#childOf(intent), intent.call, refusalOf(answer));
   }

@@ -6,7 +6,7 @@ import { limits, mvmError, type ErrorCode, type MvmError } from '@mvm-ci/protoco
 import { z } from 'zod';
 import type { FaultFacts, StepOutcome } from '../guest/guest.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
-import type { GuestHandle, StandingState } from '../guest/guest-threads.ts';
+import type { GuestHandle, ResumedState } from '../guest/guest-threads.ts';
 import type { Reply } from '../guest/thread-message.ts';
 import { engineLimits } from '../limits.ts';
 import { divergence, faultFailure, startObjection } from './failure.ts';
@@ -29,7 +29,7 @@ type Asked = Pick<GuestHandle, 'step' | 'query' | 'close'>;
 
 /** What a query takes from its engine. */
 export interface QueryParts extends Pick<ReplayParts, 'modules'> {
-  readonly guests: { open(module: Parameters<ReplayParts['guests']['open']>[0], resume?: StandingState): Asked };
+  readonly guests: { open(module: Parameters<ReplayParts['guests']['open']>[0], resume?: ResumedState): Asked };
 }
 
 /**

@@ -27,6 +27,7 @@ import type {
   JobProgress,
   JournalEntry,
   SendIntent,
+  StartedEntry,
   StartIntent,
 } from '@mvm-ci/protocol';
 import type { StepOutcome } from '../guest/guest.ts';
@@ -46,6 +47,7 @@ import { InsideBook } from './inside-book.ts';
 import { failedOutcome, type Failure } from './outcome.ts';
 import { foundAnswer, performedAgain } from './resumption.ts';
 import { appendOf, appendsOf, finishOf, type RunOutput, type RunStart, type Shipment } from './run-output.ts';
+import type { RunHead } from './run-head.ts';
 import { StepLog } from './step-log.ts';
 
 /** What one `intents` entry asked for that waits until `entries` entries are durable. */
@@ -59,11 +61,12 @@ type Phase = 'resting' | 'stepping' | 'releasing' | 'over';
 export class RunCore {
   readonly #start: RunStart;
   readonly #mapStack: (stack: string) => string;
-  readonly #log = new StepLog();
+  readonly #log: StepLog;
   readonly #calls = new CallBook();
   readonly #inside: InsideBook;
   readonly #arrivals = new Arrivals();
   #phase: Phase = 'resting';
+  #started: StartedEntry | undefined;
   #gates: Gate[] = [];
   #isListening = false;
   /** The attempt is given back at the next rest (`handOver`). */
@@ -75,6 +78,11 @@ export class RunCore {
     this.#start = start;
     this.#mapStack = mapStack;
     this.#inside = new InsideBook(start);
+    this.#log = new StepLog(start.head);
+    if (!start.head) return;
+    this.#started = start.head.started;
+    this.#calls.restore(start.head.open, start.head.lastCall);
+    this.#inside.restore(start.head);
   }
 
   /** The steps from number `first` on (from 0): the recorded ones and, last, the one that is being taken. */
@@ -82,10 +90,28 @@ export class RunCore {
     return this.#log.stepsFrom(first);
   }
 
+  /** Whether {@link stepsFrom} has these steps, or a head stands for some of them. */
+  hasSteps(first: number): boolean {
+    return this.#log.has(first);
+  }
+
+  /** Takes over the steps that a head stood for, from a journal that has at least its entries. */
+  recallSteps(journal: readonly JournalEntry[]): void {
+    this.#log.recall(journal);
+  }
+
+  /** All that it knows of the journal, for whoever goes on from here; undefined unless the guest is at rest and has been told all. */
+  get head(): RunHead | undefined {
+    const isAtRest = this.#phase === 'resting' || this.#phase === 'over';
+    if (!this.#started || !isAtRest || this.#log.hasTail || endOf(this.#log.lastIntents)) return undefined;
+    const { length: entries, recordedSteps: steps, bytes, now } = this.#log;
+    const { last: lastCall, open } = this.#calls;
+    return { started: this.#started, entries, steps, bytes, now, lastCall, open, ...this.#inside.facts };
+  }
+
   /** How many of the journal's entries are behind the first `steps` steps. */
   entriesAfter(steps: number): number {
-    const last = this.#log.step(steps - 1);
-    return last ? last.entry + 1 : 0;
+    return this.#log.entriesAfter(steps);
   }
 
   /** About how many bytes the journal has. */
@@ -97,7 +123,7 @@ export class RunCore {
   begin(now: number): readonly RunOutput[] {
     const objection = startObjection(this.#start);
     if (objection) return this.#fail(objection, now);
-    if (this.#start.journal.length === 0) return this.#startFresh(now);
+    if (this.#start.journal.length === 0 && !this.#start.head) return this.#startFresh(now);
     for (const entry of this.#start.journal) this.#recall(entry);
     return this.#goOn(now);
   }
@@ -183,6 +209,7 @@ export class RunCore {
     const { job, attempt, module, runtime, workflow, input, seed } = this.#start;
     const facts = { job, attempt, module, runtime, workflow, input, seed };
     const started = { kind: 'started', at: this.#log.at(now), ...facts } as const;
+    this.#started = started;
     this.#log.add(started);
     this.#phase = 'stepping';
     return [{ type: 'append', entries: [started] }, { type: 'step' }];
@@ -199,6 +226,7 @@ export class RunCore {
       if (call) this.#inside.recall(call.intent, entry.answer);
       this.#calls.close(entry.call);
     }
+    if (entry.kind === 'started') this.#started = entry;
     this.#log.add(entry);
   }
 

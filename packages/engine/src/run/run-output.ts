@@ -8,6 +8,7 @@ import type {
   JournalEntry,
   StartedEntry,
 } from '@mvm-ci/protocol';
+import type { RunHead } from './run-head.ts';
 
 /** Entries, and what is applied in the transaction that stores them (I7). */
 export interface Shipment {
@@ -37,7 +38,9 @@ export type RunOutput =
 
 /** What the attempt starts from. */
 export interface RunStart extends Omit<StartedEntry, 'kind' | 'at'> {
-  /** What is recorded of the attempt; only when this is empty are `seed` and `module` written down. */
+  /** Stands for the attempt's first entries, which `journal` lacks. @default none */
+  readonly head?: RunHead | undefined;
+  /** What is recorded of the attempt; only when nothing is are `seed` and `module` written down. */
   readonly journal: readonly JournalEntry[];
   /** What is unread in the job's inbox, lowest number first. */
   readonly inbox: readonly InboxItem[];

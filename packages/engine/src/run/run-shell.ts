@@ -27,17 +27,19 @@ import type { ReplayCounts } from '../engine-stats.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
 import type { StepOutcome } from '../guest/guest.ts';
-import type { GuestHandle, GuestModule, StandingState } from '../guest/guest-threads.ts';
+import type { GuestStep } from './activation.ts';
+import type { GuestHandle, GuestModule, ResumedState } from '../guest/guest-threads.ts';
 import type { Logger } from '../logger.ts';
 import { engineLimits, seedBytes } from '../limits.ts';
 import type { LoadedModule } from '../module/loaded-module.ts';
 import type { ModuleCache } from '../module/module-cache.ts';
 import type { Random } from '../random.ts';
 import { failedOutcome } from './outcome.ts';
+import { beginningOf } from './run-beginning.ts';
 import { RunCore } from './run-core.ts';
 import type { RunOutput, Shipment } from './run-output.ts';
 import { auditSnapshot } from './snapshot-audit.ts';
-import { SnapshotWatch, standingOf, type SnapshotAuditor } from './snapshot-watch.ts';
+import { SnapshotWatch, type SnapshotAuditor } from './snapshot-watch.ts';
 
 /** A run's guest, wherever it lives. */
 type RunGuest = Pick<GuestHandle, 'step' | 'close' | 'capture' | 'memoryHash'>;
@@ -45,7 +47,7 @@ type RunGuest = Pick<GuestHandle, 'step' | 'close' | 'capture' | 'memoryHash'>;
 /** What a run takes from its engine. */
 export interface RunParts {
   readonly modules: Pick<ModuleCache, 'get'>;
-  readonly guests: { open(module: GuestModule, resume?: StandingState): RunGuest };
+  readonly guests: { open(module: GuestModule, resume?: ResumedState): RunGuest };
   readonly performer: EffectPerformer;
   readonly clock: Clock;
   readonly random: Random;
@@ -85,7 +87,11 @@ export class RunShell implements EngineRun {
   #guest: RunGuest | undefined;
   /** Set until the core exists: the end that was asked for before the beginning. */
   #early: FinishOutcome | undefined;
-  #journalled: number;
+  /** Entries that were stored when it began, and those of now. */
+  #stored = 0;
+  #journalled = 0;
+  /** The whole journal, once steps are needed that a head stood for. */
+  #whole: Promise<readonly JournalEntry[]> | undefined;
   /** What waits by rule 3, and the timer that ends the wait. */
   #riding: Shipment = nothing;
   #ride: Timer | undefined;
@@ -103,7 +109,6 @@ export class RunShell implements EngineRun {
     this.#request = request;
     this.#ports = ports;
     this.#parts = parts;
-    this.#journalled = request.journal.length;
     this.ended = this.#settle.promise;
     this.#begin().catch((error: unknown) => this.#fault(error));
   }
@@ -131,13 +136,17 @@ export class RunShell implements EngineRun {
   async #begin(): Promise<void> {
     const module = await this.#loadModule();
     if (!module || this.#early || this.#over.signal.aborted) return;
-    const { job, attempt, workflow, input, journal } = this.#request;
+    const { job, attempt, workflow, input } = this.#request;
     const { runtime, mapStack } = module;
+    const { head, journal, standing, entries } = await beginningOf(this.#request, runtime);
+    if (this.#early || this.#over.signal.aborted) return;
+    this.#stored = entries;
+    this.#journalled = entries;
     const seed = this.#parts.random.bytes(seedBytes);
     const { module: hash, inbox = [] } = this.#request;
     const { suspendAfterMs } = this.#parts;
-    const start = { job, attempt, module: hash, runtime, workflow, input, seed, journal, inbox, suspendAfterMs };
-    const standing = standingOf(this.#request.snapshot, journal, runtime);
+    const facts = { job, attempt, module: hash, runtime, workflow, input, seed };
+    const start = { ...facts, head, journal, inbox, suspendAfterMs };
     this.#guest = this.#parts.guests.open(module, standing);
     this.#core = new RunCore(start, mapStack);
     this.#watchSnapshots({ guest: this.#guest, core: this.#core, module, isResumed: standing !== undefined });
@@ -162,7 +171,8 @@ export class RunShell implements EngineRun {
   async #audit({ core, module, steps, hash }: Audited): Promise<boolean> {
     const { guests, logger } = this.#parts;
     if (this.#over.signal.aborted) return true;
-    const recorded = core.stepsFrom(0).slice(0, steps);
+    const recorded = (await this.#stepsFrom(core, 0)).slice(0, steps);
+    if (this.#over.signal.aborted) return true;
     const verdict = await auditSnapshot({ replica: guests.open(module), steps: recorded, hash });
     if (verdict === 'differs')
       logger.warn({ ...this.#facts(), steps }, 'a replay from the first entry has another memory than the guest');
@@ -278,10 +288,21 @@ export class RunShell implements EngineRun {
     guest
       .step((from) => {
         first = from;
-        return core.stepsFrom(from);
+        return this.#stepsFrom(core, from);
       })
       .then((outcome) => this.#stepped(outcome, () => counted?.(core.entriesAfter(first))))
       .catch((error: unknown) => this.#fault(error));
+  }
+
+  /** Those that a head stood for are read first: nobody needs them while the guest can be made from its snapshot. */
+  #stepsFrom(core: RunCore, from: number): readonly GuestStep[] | Promise<readonly GuestStep[]> {
+    const { leftOut } = this.#request;
+    if (!leftOut || core.hasSteps(from)) return core.stepsFrom(from);
+    this.#whole ??= leftOut.load();
+    return this.#whole.then((journal) => {
+      core.recallSteps(journal);
+      return core.stepsFrom(from);
+    });
   }
 
   #stepped(outcome: StepOutcome, counted: () => void): void {
@@ -291,7 +312,7 @@ export class RunShell implements EngineRun {
 
   /** Of the first step of a run that goes on: what to call when it is over, with the entries that a snapshot stood for. */
   #countReplay(): ((spared: number) => void) | undefined {
-    const entries = this.#request.journal.length;
+    const entries = this.#stored;
     if (entries === 0 || this.#hasStepped) return undefined;
     this.#hasStepped = true;
     const { counts, clock } = this.#parts;

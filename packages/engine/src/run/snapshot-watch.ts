@@ -8,16 +8,17 @@
  */
 import type { JournalEntry } from '@mvm-ci/protocol';
 import type { Snapshot } from '../guest/guest-state.ts';
-import type { GuestHandle, StandingState } from '../guest/guest-threads.ts';
+import type { GuestHandle, ResumedState } from '../guest/guest-threads.ts';
 import { engineLimits } from '../limits.ts';
 import type { RunCore } from './run-core.ts';
+import { encodeHead } from './run-head.ts';
 
 /** Looks at a guest that has taken so many steps and has this hash; false: its memory is not what it should be. */
 export type SnapshotAuditor = (steps: number, hash: string) => Promise<boolean>;
 
 export interface SnapshotWatchOptions {
   readonly guest: Pick<GuestHandle, 'capture' | 'memoryHash'>;
-  readonly core: Pick<RunCore, 'entriesAfter' | 'journalBytes'>;
+  readonly core: Pick<RunCore, 'entriesAfter' | 'journalBytes' | 'head'>;
   /** Of the module. */
   readonly runtime: string;
   /** Entries behind the snapshot that the run began with; 0 without one. */
@@ -76,12 +77,16 @@ export class SnapshotWatch {
 
   async #take(audit?: SnapshotAuditor): Promise<Snapshot | undefined> {
     const { guest, core, runtime } = this.#options;
+    // Before the guest is asked: it may be told more until it has answered.
+    const { head } = core;
     // Asked together: both are of the same rest.
     const [standing, hash] = await Promise.all([guest.capture(), audit && guest.memoryHash()]);
     if (!standing) return undefined;
     if (audit && hash !== undefined && !(await audit(standing.steps, hash))) return undefined;
     this.#last = { entries: core.entriesAfter(standing.steps), bytes: core.journalBytes };
-    return { ...standing.state, entries: this.#last.entries, runtime };
+    const { entries } = this.#last;
+    const encoded = head?.steps === standing.steps && head.entries === entries ? encodeHead(head) : undefined;
+    return { ...standing.state, entries, runtime, ...(encoded && { head: encoded }) };
   }
 
   async #handOn(snapshot: Snapshot): Promise<void> {
@@ -95,9 +100,11 @@ export const standingOf = (
   snapshot: Snapshot | undefined,
   journal: readonly JournalEntry[],
   runtime: string,
-): StandingState | undefined => {
+): ResumedState | undefined => {
   if (snapshot?.runtime !== runtime || journal[snapshot.entries - 1]?.kind !== 'intents') return undefined;
+  const [started] = journal;
+  if (started?.kind !== 'started') return undefined;
   let steps = 0;
   for (let index = 0; index < snapshot.entries; index += 1) if (journal[index]?.kind === 'intents') steps += 1;
-  return { steps, state: { imageHash: snapshot.imageHash, bytes: snapshot.bytes } };
+  return { steps, state: { imageHash: snapshot.imageHash, bytes: snapshot.bytes }, seed: started.seed };
 };

@@ -5,6 +5,7 @@
 import type { Intent, JournalEntry } from '@mvm-ci/protocol';
 import type { GuestEvent, GuestStep } from './activation.ts';
 import { entryBytes } from './entry-size.ts';
+import type { RunHead } from './run-head.ts';
 
 interface RecordedStep extends GuestStep {
   /** Number of the step's `intents` entry. */
@@ -12,12 +13,36 @@ interface RecordedStep extends GuestStep {
 }
 
 export class StepLog {
-  readonly #recorded: RecordedStep[] = [];
+  #recorded: RecordedStep[] = [];
+  /** Steps and entries at the beginning that it doesn't have. */
+  #leftOut = { steps: 0, entries: 0 };
   #tail: GuestEvent[] = [];
   #length = 0;
   #bytes = 0;
   #now = 0;
   #last: JournalEntry | undefined;
+
+  /** @param head stands for the first entries @default there are none */
+  constructor(head?: Pick<RunHead, 'steps' | 'entries' | 'bytes' | 'now'>) {
+    if (!head) return;
+    this.#leftOut = { steps: head.steps, entries: head.entries };
+    this.#length = head.entries;
+    this.#bytes = head.bytes;
+    this.#now = head.now;
+  }
+
+  /** Takes over the entries that a head stood for, from a journal that has at least these. */
+  recall(journal: readonly JournalEntry[]): void {
+    const first = new StepLog();
+    for (const entry of journal.slice(0, this.#leftOut.entries)) first.add(entry);
+    this.#recorded = [...first.#recorded, ...this.#recorded];
+    this.#leftOut = { steps: 0, entries: 0 };
+  }
+
+  /** Whether it has the steps from number `first` on. */
+  has(first: number): boolean {
+    return first >= this.#leftOut.steps;
+  }
 
   /** Entries so far. */
   get length(): number {
@@ -62,23 +87,30 @@ export class StepLog {
 
   /** Steps whose intents are recorded. */
   get recordedSteps(): number {
-    return this.#recorded.length;
+    return this.#leftOut.steps + this.#recorded.length;
   }
 
   /** Steps so far: the recorded ones, and the one that isn't recorded yet, if it has events. */
   get steps(): number {
-    return this.#recorded.length + (this.hasTail ? 1 : 0);
+    return this.recordedSteps + (this.hasTail ? 1 : 0);
   }
 
-  /** The recorded steps from number `first` on (from 0), and the one that isn't recorded yet, if it has events. */
+  /** The recorded steps from number `first` on (from 0; it must have them), and the one that isn't recorded yet, if it has events. */
   stepsFrom(first: number): readonly GuestStep[] {
-    const recorded = this.#recorded.slice(first);
+    const recorded = this.#recorded.slice(first - this.#leftOut.steps);
     return this.hasTail ? [...recorded, { activation: this.#activation(), recorded: null }] : recorded;
   }
 
   /** Step number `index`, if it is recorded. */
   step(index: number): RecordedStep | undefined {
-    return this.#recorded[index];
+    return this.#recorded[index - this.#leftOut.steps];
+  }
+
+  /** How many entries are behind the first `steps` steps; 0 when these aren't recorded. */
+  entriesAfter(steps: number): number {
+    if (steps === this.#leftOut.steps) return this.#leftOut.entries;
+    const last = this.step(steps - 1);
+    return last ? last.entry + 1 : 0;
   }
 
   #take(entry: JournalEntry): void {

@@ -19,7 +19,7 @@ const watched = (
       capture: () => new Promise((resolve) => asked.push(resolve)),
       memoryHash: () => Promise.resolve('ab'),
     },
-    core: { entriesAfter: (steps) => 2 * steps, journalBytes: 0 },
+    core: { entriesAfter: (steps) => 2 * steps, journalBytes: 0, head: undefined },
     runtime: 'r',
     entries: 0,
     audit: () => audit,
