@@ -177,18 +177,24 @@ const journal = operation({
   access: 'worker',
   summary: 'The journal of a job that the caller holds, to be checked and replayed.',
   body: noBody,
-  search: z.object({ epoch: z.coerce.number().int().positive(), worker: idSchema.optional() }),
+  search: z.object({
+    epoch: z.coerce.number().int().positive(),
+    tail: z.literal('1').optional(),
+    worker: idSchema.optional(),
+  }),
   answers: journalAnswerSchema,
   run: async ({ core, caller, parameter, search }) => {
     const lease = { job: parameter, epoch: search.epoch };
     const worker = workerOf(caller, search.worker);
-    const { attempt, batches, earlier, snapshot } = await core.journals.held(worker, lease);
+    const wanted = { ...lease, tail: search.tail !== undefined };
+    const { attempt, batches, previous, earlier, snapshot } = await core.journals.held(worker, wanted);
     const inbox = await core.journals.heldInbox(worker, lease, 0);
     return value({
       ...(inbox.length > 0 && { inbox }),
       ...(snapshot && { snapshot }),
       attempt,
       batches: batches.map(sentBatch),
+      ...(previous && { previous }),
       ...(earlier.length > 0 && {
         earlier: earlier.map((one) => ({ attempt: one.attempt, batches: one.batches.map(sentBatch) })),
       }),

@@ -97,10 +97,10 @@ export class Lender {
 
 const lenderCore = ({ queue, journals, modules, leases, replays }: Omit<LenderParts, 'lend'>): LenderCore => ({
   module: (hash) => modules.file(hash),
-  journal: async (worker, lease) => {
-    const { attempt, batches, snapshot } = await journals.held(worker, lease);
-    const inbox = await journals.heldInbox(worker, lease, 0);
-    return { attempt, batches, inbox, ...(snapshot && { snapshot }) };
+  journal: async (worker, request) => {
+    const { attempt, batches, previous, snapshot } = await journals.held(worker, request);
+    const inbox = await journals.heldInbox(worker, request, 0);
+    return { attempt, batches, inbox, ...(previous && { previous }), ...(snapshot && { snapshot }) };
   },
   inbox: (worker, request, signal) => journals.awaitInbox(worker, request, signal),
   snapshot: (worker, request) => queue.keepSnapshot(worker, request),

@@ -10,6 +10,7 @@ import {
   type InboxRequest,
   type JournalBatches,
   type JournalEntry,
+  type JournalRequest,
   type LeaseRef,
   type StoredSnapshot,
 } from '@mvm-ci/protocol';
@@ -78,16 +79,17 @@ export class JournalDesk {
 
   /**
    * The current attempt's batches and its snapshot, for the holder of the lease; for the job of a handler also the batches of the
-   * attempts before.
+   * attempts before. With `tail` and a snapshot that has a head: the batches from the snapshot's last entry on.
    *
    * @throws JOB_NOT_FOUND, STALE_LEASE
    */
-  async held(worker: string, lease: LeaseRef): Promise<HeldJournal> {
-    this.#demandHolder(worker, lease);
-    const current = await this.#storedJournal(lease.job, null);
-    if (current.module !== '') return { ...current, earlier: [], snapshot: await this.#snapshot(lease.job, current) };
+  async held(worker: string, { job, epoch, tail = false }: JournalRequest): Promise<HeldJournal> {
+    this.#demandHolder(worker, { job, epoch });
+    const snapshot = tail ? await this.#snapshot(job) : null;
+    const current = await this.#storedJournal(job, null, snapshot?.head && { from: snapshot.entries - 1 });
+    if (current.module !== '') return { ...current, earlier: [], snapshot: snapshot ?? (await this.#snapshot(job)) };
     const attempts = Array.from({ length: current.attempt - 1 }, (_, index) => index + 1);
-    const earlier = await Promise.all(attempts.map((attempt) => this.#storedJournal(lease.job, attempt)));
+    const earlier = await Promise.all(attempts.map((attempt) => this.#storedJournal(job, attempt)));
     return { ...current, earlier: earlier.filter(({ batches }) => batches.length > 0), snapshot: null };
   }
 
@@ -115,9 +117,8 @@ export class JournalDesk {
     }
   }
 
-  async #snapshot(id: string, { attempt, batches }: StoredJournal): Promise<StoredSnapshot | null> {
-    if (batches.length === 0) return null;
-    return (await this.#parts.store.read<'snapshot'>({ type: 'snapshot', id, attempt })).snapshot;
+  async #snapshot(id: string): Promise<StoredSnapshot | null> {
+    return (await this.#parts.store.read<'snapshot'>({ type: 'snapshot', id, attempt: null })).snapshot;
   }
 
   #demandHolder(worker: string, lease: LeaseRef): void {

@@ -2,7 +2,7 @@
  * Examines a database: whether SQLite finds it whole, whether its tables agree with each other, and whether inputs, results and
  * journals are what was stored (their hashes). Reads only; what it can't find is in `docs/internals/durability.md`.
  */
-import { bytesEqual, isFinal, isSnapshotOf, jobStates, moduleHash, type JournalBatch } from '@mvm-ci/protocol';
+import { bytesEqual, hasHead, isFinal, isSnapshotOf, jobStates, moduleHash, type JournalBatch } from '@mvm-ci/protocol';
 import type { DatabaseSync } from 'node:sqlite';
 import { bytes, number, text, type Row } from '../machine/column.ts';
 import { storedCounters } from '../machine/counters.ts';
@@ -200,5 +200,6 @@ const isSnapshotSound = (
   batches: readonly JournalBatch[],
 ): boolean => {
   const answer = reader.answer({ type: 'snapshot', id: job, attempt });
-  return answer.type !== 'snapshot' || answer.snapshot === null || isSnapshotOf(answer.snapshot, batches);
+  if (answer.type !== 'snapshot' || answer.snapshot === null) return true;
+  return isSnapshotOf(answer.snapshot, batches) && (answer.snapshot.head === undefined || hasHead(answer.snapshot));
 };

@@ -314,6 +314,13 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
         WHERE state = 'completed' OR state = 'failed' OR state = 'cancelled';
     `,
   },
+  {
+    name: 'heads of snapshots',
+    sql: `
+      ALTER TABLE snapshots ADD COLUMN head BLOB;
+      ALTER TABLE snapshots ADD COLUMN head_seal BLOB;
+    `,
+  },
 ];
 
 /**

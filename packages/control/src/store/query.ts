@@ -26,8 +26,8 @@ export type Query =
       readonly attempt: number | null;
       readonly part?: JournalPart | undefined;
     }
-  /** The snapshot of an attempt. */
-  | { readonly type: 'snapshot'; readonly id: string; readonly attempt: number }
+  /** The snapshot of an attempt; null: of the current one. */
+  | { readonly type: 'snapshot'; readonly id: string; readonly attempt: number | null }
   /** Items of a job's inbox above `after`, lowest first. */
   | { readonly type: 'inbox'; readonly id: string; readonly after: number; readonly limit: number }
   /** The jobs that a job's attempts started, oldest first. */

@@ -1,4 +1,20 @@
-import { limits, pack, peerProtocol, peerProtocols } from '@mvm-ci/protocol';
+import {
+  chainHash,
+  chainStart,
+  encodeEntry,
+  hasHead,
+  headSeal,
+  isSnapshotOf,
+  journalAnswerSchema,
+  limits,
+  pack,
+  parseAs,
+  peerProtocol,
+  peerProtocols,
+  snapshotSeal,
+  type JournalAnswer,
+  type JournalBatch,
+} from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -220,6 +236,41 @@ suite('leases over the API', () => {
     await plane.packed('/peer/finish', { finishes: [{ ...finish, epoch: 2 }] }, n2);
     const { status, result, resumes, lost_leases } = (await plane.call('GET', '/queue/status/a')).body;
     assert.deepEqual([status, result, resumes, lost_leases], ['completed', 1, 1, 1]);
+  });
+
+  test('its next holder may ask for the tail of the journal alone, from the entry that a snapshot with a head ends with', async () => {
+    await using plane = await joinedPlane();
+    await publish(plane, 'a');
+    await claim(plane, n1);
+    const lease = { job: 'a', epoch: 1, attempt: 1 };
+    const batches: JournalBatch[] = [];
+    for (const firstSeq of [0, 1, 2, 3]) {
+      const batch = { firstSeq, count: 1, bytes: encodeEntry({ kind: 'intents', intents: [] }) };
+      batches.push({ ...batch, hash: chainHash(batches.at(-1)?.hash ?? chainStart('a', 1), batch) });
+    }
+    await plane.packed('/peer/append', { appends: batches.map((batch) => ({ ...lease, ...batch })) }, n1);
+    const keep = (head?: Uint8Array): Promise<unknown> => {
+      const state = { entries: 3, runtime: 'r', imageHash: 'ab'.repeat(32), bytes: new Uint8Array(1) };
+      const seal = snapshotSeal(batches[2]?.hash ?? new Uint8Array(), state);
+      const snapshot = { ...state, seal, ...(head && { head, headSeal: headSeal(seal, head) }) };
+      return plane.packed('/peer/snapshot', { ...lease, snapshot }, n1);
+    };
+    const ask = async (search: string): Promise<JournalAnswer> => {
+      const headers = { accept: 'application/msgpack' };
+      const { body } = await plane.call('GET', `/peer/journal/a?epoch=1${search}`, { caller: n1, headers });
+      return parseAs(journalAnswerSchema, body, 'the answer');
+    };
+    const numbers = ({ batches: sent }: JournalAnswer): readonly number[] => sent.map(({ firstSeq }) => firstSeq);
+
+    await keep();
+    assert.deepEqual(numbers(await ask('&tail=1')), [0, 1, 2, 3], 'without a head all is needed');
+    await keep(new Uint8Array([7]));
+    const tail = await ask('&tail=1');
+    assert.deepEqual([numbers(tail), tail.previous], [[2, 3], batches[1]?.hash]);
+    assert.ok(tail.snapshot && hasHead(tail.snapshot) && isSnapshotOf(tail.snapshot, tail.batches));
+    const whole = await ask('');
+    assert.deepEqual([numbers(whole), whole.previous], [[0, 1, 2, 3], undefined]);
+    assert.deepEqual(whole.snapshot, tail.snapshot);
   });
 
   test('a lease survives a restart of the control plane when its holder comes back in time', async () => {

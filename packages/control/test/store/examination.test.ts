@@ -1,3 +1,4 @@
+import { headSeal, snapshotSeal } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import type { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
@@ -38,7 +39,7 @@ const damages: readonly (readonly [what: string, sql: string, job: string | null
   ['a lost module', 'DELETE FROM modules', 'running', /module that is not there/],
   [
     'a snapshot',
-    `INSERT INTO snapshots SELECT job, attempt, 1, 'quickjs', '', x'00', x'00' FROM journal WHERE job = 3 LIMIT 1`,
+    `INSERT INTO snapshots SELECT job, attempt, 1, 'quickjs', '', x'00', x'00', NULL, NULL FROM journal WHERE job = 3 LIMIT 1`,
     'completed',
     /snapshot of attempt \d+ does not match its seal/,
   ],
@@ -50,6 +51,20 @@ suite('examine', () => {
   test('finds nothing in a sound database, and says what it has read', () => {
     using db = sound();
     assert.deepEqual(examine(db), { jobs: oldJobs.length, journals: 3, entries: 6, findings: [] });
+  });
+
+  test('finds damage to the head of a snapshot that is whole itself', () => {
+    using db = sound();
+    const chain = db.prepare('SELECT attempt, hash FROM journal WHERE job = 3 AND first_seq = 0').get();
+    assert.ok(chain?.['hash'] instanceof Uint8Array);
+    const state = { entries: 1, runtime: 'quickjs', imageHash: '', bytes: new Uint8Array(1) };
+    const seal = snapshotSeal(chain['hash'], state);
+    const head = new Uint8Array(2);
+    const put = db.prepare("INSERT OR REPLACE INTO snapshots VALUES (3, ?, 1, 'quickjs', '', ?, ?, ?, ?)");
+    put.run(Number(chain['attempt']), seal, state.bytes, head, headSeal(seal, head));
+    assert.deepEqual(examine(db).findings, []);
+    put.run(Number(chain['attempt']), seal, state.bytes, head, seal);
+    assert.match(examine(db).findings[0]?.text ?? '', /does not match its seal/);
   });
 
   for (const [what, sql, job, found] of damages) {

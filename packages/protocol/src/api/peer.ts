@@ -199,10 +199,18 @@ export interface ItemsAnswer {
   readonly results: readonly ItemAnswer[];
 }
 
+/** What `GET /peer/journal/{job}` is asked for. */
+export interface JournalRequest extends LeaseRef {
+  /** Of a snapshot with a head only the batches from its last entry on. @default all batches */
+  readonly tail?: boolean | undefined;
+}
+
 /** Answer of `GET /peer/journal/{job}?epoch=N`: the current attempt's journal. */
 export interface JournalAnswer {
   readonly attempt: number;
   readonly batches: readonly JournalBatch[];
+  /** The hash of the batch before these, which are a tail. @default they begin with the first entry */
+  readonly previous?: Uint8Array | undefined;
   /** What waits in the job's inbox; at most `inboxPageItems` of it. @default none */
   readonly inbox?: readonly InboxItem[] | undefined;
   /** The attempts before, oldest first, for the job of a handler: what they finished is not done again. @default none */
@@ -384,6 +392,7 @@ export const journalBatchesSchema: z.ZodType<JournalBatches> = z.object({
 export const journalAnswerSchema: z.ZodType<JournalAnswer> = z.object({
   attempt: positive,
   batches: z.array(z.object(batch)),
+  previous: bytesSchema.optional(),
   inbox: z.array(inboxItemSchema).optional(),
   earlier: z.array(z.object({ attempt: positive, batches: z.array(z.object(batch)) })).optional(),
   // What can't be read is as good as none.

@@ -23,13 +23,28 @@ export interface StoredSnapshot {
   readonly bytes: Uint8Array;
   /** {@link snapshotSeal}. */
   readonly seal: Uint8Array;
+  /** What an engine makes of those entries: with it the journal's tail suffices. @default the whole journal is needed */
+  readonly head?: Uint8Array | undefined;
+  /** {@link headSeal}. */
+  readonly headSeal?: Uint8Array | undefined;
 }
 
 /** BLAKE3 over the chain's hash of the batch that holds the last entry behind the snapshot, a packed header and the state. */
-export const snapshotSeal = (chain: Uint8Array, snapshot: Omit<StoredSnapshot, 'seal'>): Uint8Array => {
+export const snapshotSeal = (
+  chain: Uint8Array,
+  snapshot: Omit<StoredSnapshot, 'seal' | 'head' | 'headSeal'>,
+): Uint8Array => {
   const { entries, runtime, imageHash, bytes } = snapshot;
   return blake3(chain, pack(['mvm-ci snapshot', snapshotFormat, entries, runtime, imageHash]), bytes);
 };
+
+/** BLAKE3 over the seal of the snapshot that the head is of, a packed header and the head. */
+export const headSeal = (seal: Uint8Array, head: Uint8Array): Uint8Array =>
+  blake3(seal, pack(['mvm-ci snapshot head', snapshotFormat]), head);
+
+/** Whether it has a head, which is whole and of this snapshot. */
+export const hasHead = ({ seal, head, headSeal: found }: StoredSnapshot): boolean =>
+  head !== undefined && found !== undefined && bytesEqual(headSeal(seal, head), found);
 
 /** Whether the snapshot is whole, and stands for entries of this journal; its batches are checked already. */
 export const isSnapshotOf = (snapshot: StoredSnapshot, batches: readonly JournalBatch[]): boolean => {
@@ -48,4 +63,10 @@ export const storedSnapshotSchema: z.ZodType<StoredSnapshot> = z.object({
     `a snapshot has at most ${limits.snapshotBytesMax} bytes`,
   ),
   seal: bytesSchema.refine(({ length }) => length === hashBytes, `a seal has ${hashBytes} bytes`),
+  // What can't be read is as good as none.
+  head: bytesSchema
+    .refine(({ length }) => length <= limits.snapshotHeadBytesMax)
+    .optional()
+    .catch(undefined),
+  headSeal: bytesSchema.optional().catch(undefined),
 });

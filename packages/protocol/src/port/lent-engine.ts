@@ -12,6 +12,7 @@ import type {
   JournalBatches,
   LeaseRef,
   SnapshotAnswer,
+  JournalRequest,
   SnapshotRequest,
 } from '../api/peer.ts';
 import type { AcceptConversation } from './conversation.ts';
@@ -29,7 +30,7 @@ export interface LenderCore {
   /** A module's file. @throws MODULE_NOT_FOUND */
   module(hash: string): Promise<Uint8Array>;
   /** The journal of the attempt that the lease is for. @throws STALE_LEASE */
-  journal(worker: string, lease: LeaseRef): Promise<JournalAnswer>;
+  journal(worker: string, request: JournalRequest): Promise<JournalAnswer>;
   /**
    * Waits up to `waitMs` for items of the job's inbox above `after`.
    *
