@@ -17,7 +17,7 @@ import type {
   JoinRequest,
   JournalAnswer,
   JournalBatches,
-  LeaseRef,
+  JournalRequest,
   LeaveRequest,
   SnapshotAnswer,
   SnapshotRequest,
@@ -50,8 +50,8 @@ export interface ControlPlane {
   heartbeat(request: HeartbeatRequest, options: CallOptions): Promise<HeartbeatAnswer>;
   append(request: AppendRequest, options: CallOptions): Promise<ItemsAnswer>;
   finish(request: FinishRequest, options: CallOptions): Promise<ItemsAnswer>;
-  /** The journal of the attempt that the lease is for. @throws STALE_LEASE */
-  journal(lease: LeaseRef, options: CallOptions): Promise<JournalAnswer>;
+  /** The journal of the attempt that the lease is for; a control plane of an earlier release gives all of it. @throws STALE_LEASE */
+  journal(request: JournalRequest, options: CallOptions): Promise<JournalAnswer>;
   /** Keeps a state of a held job's guest, in place of the one before. @throws STALE_LEASE */
   snapshot(request: SnapshotRequest, options: CallOptions): Promise<SnapshotAnswer>;
   /** Waits for up to `request.waitMs` for items of a held job's inbox. @throws STALE_LEASE */

@@ -7,15 +7,23 @@
  *      in it any more. The holder goes on from the stored journal, with another run.
  *   3. After `stop` no run goes on, and nothing of the host is left.
  */
-import type { EngineRun, EngineStats, JournalSink, Replayer, RunEnd, Snapshot } from '@mvm-ci/engine';
+import type { EngineRun, EngineStats, JournalSink, LeftOutEntries, Replayer, RunEnd, Snapshot } from '@mvm-ci/engine';
 import type { ClaimedJob, InboxItem, JournalEntry, MvmError } from '@mvm-ci/protocol';
+
+/** How a journal is opened. */
+export interface OpenOptions {
+  /** Whether the entries behind a snapshot with a head may be left out. @default false */
+  readonly mayLeaveOut?: boolean;
+}
 
 /** A journal to go on with. */
 export interface OpenedJournal {
   /** How many entries are stored. */
   readonly count: number;
-  /** What is stored, decoded when it is first asked for. @throws JOURNAL_CORRUPT */
+  /** What is stored, without what is left out; decoded when it is first asked for. @throws JOURNAL_CORRUPT */
   readonly entries: readonly JournalEntry[];
+  /** See `RunRequest.leftOut` of the engine. @default nothing is left out */
+  readonly leftOut?: LeftOutEntries | undefined;
   /** What the attempts before did, of the job of a handler. @throws JOURNAL_CORRUPT @default nothing */
   readonly earlier?: readonly JournalEntry[];
   /** What is stored, encoded: parts of whole entries. */
@@ -36,7 +44,7 @@ export interface HostPorts {
    *
    * @throws STALE_LEASE when the job isn't held any more; JOURNAL_CORRUPT
    */
-  openJournal(): Promise<OpenedJournal>;
+  openJournal(options?: OpenOptions): Promise<OpenedJournal>;
   /** See `RunPorts.mayStartEffect` of the engine. */
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
   /** See `RunPorts.inbox` of the engine. */

@@ -30,7 +30,7 @@ import type { Snapshot } from '@mvm-ci/engine';
 import { pause, type Clock } from './clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { EngineAbsence } from './engine-absence.ts';
-import type { EngineHost, HostPorts, HostRun, HostRunEnd, OpenedJournal } from './engine-host.ts';
+import type { EngineHost, HostPorts, HostRun, HostRunEnd, OpenedJournal, OpenOptions } from './engine-host.ts';
 import { jobFacts } from './lease-span.ts';
 import { HeldJournal } from './journal/held-journal.ts';
 import type { JournalShipper } from './journal/journal-shipper.ts';
@@ -115,8 +115,8 @@ export class HeldJob implements LeaseHolder, HostPorts {
     this.#drop();
   }
 
-  openJournal(): Promise<OpenedJournal> {
-    return this.#journal.open();
+  openJournal(options?: OpenOptions): Promise<OpenedJournal> {
+    return this.#journal.open(options);
   }
 
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean> {

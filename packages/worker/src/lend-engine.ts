@@ -132,10 +132,11 @@ class NodeKeeper implements JournalKeeper {
   }
 
   async #openJournal(request: RunMessage, journal: HeldJournal, onOver: () => void): Promise<KeptJournal> {
-    const { entries, inbox, snapshot, sink } = await journal.open();
+    const { entries, leftOut, inbox, snapshot, sink } = await journal.open({ mayLeaveOut: true });
     const keeps = this.#options.core.snapshot !== undefined;
     return {
       entries,
+      leftOut,
       inbox,
       snapshot,
       ports: {

@@ -45,8 +45,10 @@ export const localControlPlane = (peer: LocalPeer): ControlPlane => {
     snapshot: post('peerSnapshot', snapshotAnswerSchema),
     inbox: post('peerInbox', inboxAnswerSchema),
     errand: post('peerErrand', errandAnswerSchema),
-    journal: ({ job, epoch }, options) =>
-      call(journalAnswerSchema, { method: 'GET', route: 'peerJournal', parameter: job, search: { epoch } }, options),
+    journal: ({ job, epoch, tail = false }, options) => {
+      const search = { epoch, ...(tail && { tail: 1 }) };
+      return call(journalAnswerSchema, { method: 'GET', route: 'peerJournal', parameter: job, search }, options);
+    },
     errandJournal: ({ errand, from }, options) => {
       const request = { method: 'GET', route: 'peerErrandJournal', parameter: errand, search: { from } } as const;
       return call(journalBatchesSchema, request, options);

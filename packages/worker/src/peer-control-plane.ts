@@ -92,9 +92,15 @@ export const peerControlPlane = (peer: Peer, clock: Clock, speaker?: string): Co
       call({ method: 'POST', route: 'append', body: signed(body), schema: itemsAnswerSchema }, options),
     finish: (body, options) =>
       call({ method: 'POST', route: 'finish', body: signed(body), schema: itemsAnswerSchema }, options),
-    journal: ({ job, epoch }, options) =>
+    journal: ({ job, epoch, tail = false }, options) =>
       call(
-        { method: 'GET', route: 'peerJournal', parameter: job, search: signed({ epoch }), schema: journalAnswerSchema },
+        {
+          method: 'GET',
+          route: 'peerJournal',
+          parameter: job,
+          search: signed({ epoch, ...(tail && { tail: 1 }) }),
+          schema: journalAnswerSchema,
+        },
         options,
       ),
     snapshot: (body, options) =>

@@ -158,6 +158,8 @@ describe('lendEngine', () => {
     assert.equal(lending.cluster.stored('a').outcome?.type, 'completed');
     assert.ok(lending.replayed() <= 2, `${lending.replayed()} entries were replayed`);
     assert.equal(new Set(lending.receiver.keys).size, 300);
+    const asked = lending.cluster.requests.map(({ path }) => path).filter((path) => path.startsWith('/peer/journal/'));
+    assert.deepEqual(asked.slice(1), ['/peer/journal/a?epoch=2&tail=1'], 'and never for the entries behind it');
   });
 
   it('ends the first run of a lease before the second begins, and sends no effect again whose answer is durable', async () => {

@@ -179,14 +179,14 @@ const journal = operation({
   body: noBody,
   search: z.object({
     epoch: z.coerce.number().int().positive(),
-    tail: z.literal('1').optional(),
+    tail: z.coerce.number().int().min(0).max(1).optional(),
     worker: idSchema.optional(),
   }),
   answers: journalAnswerSchema,
   run: async ({ core, caller, parameter, search }) => {
     const lease = { job: parameter, epoch: search.epoch };
     const worker = workerOf(caller, search.worker);
-    const wanted = { ...lease, tail: search.tail !== undefined };
+    const wanted = { ...lease, tail: search.tail === 1 };
     const { attempt, batches, previous, earlier, snapshot } = await core.journals.held(worker, wanted);
     const inbox = await core.journals.heldInbox(worker, lease, 0);
     return value({

@@ -1,10 +1,12 @@
 import type { FinishOutcome, InboxItem, JournalEntry, MvmError, RunMessage } from '@mvm-ci/protocol';
-import type { RunPorts } from '../engine.ts';
+import type { LeftOutEntries, RunPorts } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
 
 /** A journal that the engine reads and writes where it is stored, for one run. */
 export interface KeptJournal {
   readonly entries: readonly JournalEntry[];
+  /** See `RunRequest.leftOut`. @default nothing is left out */
+  readonly leftOut?: LeftOutEntries | undefined;
   /** See `RunRequest.inbox`. */
   readonly inbox: readonly InboxItem[];
   /** A stored state of the guest that fits these entries. @default none */

@@ -203,8 +203,8 @@ export class ServedRun implements ConversationEvents {
 
   async #beginKept(request: RunMessage, kept: KeptJournal): Promise<void> {
     this.#kept = kept;
-    const { entries: journal, inbox, snapshot, ports } = kept;
-    if (this.#phase.type === 'opening') this.#begin(request, { journal, inbox, snapshot }, ports);
+    const { entries: journal, inbox, snapshot, leftOut, ports } = kept;
+    if (this.#phase.type === 'opening') this.#begin(request, { journal, inbox, snapshot, leftOut }, ports);
     // The conversation was over before the journal came.
     else await kept.settle();
   }
@@ -249,7 +249,11 @@ export class ServedRun implements ConversationEvents {
     });
   }
 
-  #begin(request: RunMessage, stored: Pick<RunRequest, 'journal' | 'inbox' | 'snapshot'>, ports: RunPorts): void {
+  #begin(
+    request: RunMessage,
+    stored: Pick<RunRequest, 'journal' | 'inbox' | 'snapshot' | 'leftOut'>,
+    ports: RunPorts,
+  ): void {
     const { job, attempt, module, workflow, input, trace } = request;
     const { modules, keeper } = this.#parts;
     this.#patience?.cancel();

@@ -52,10 +52,11 @@ class EmbeddedRun implements HostRun {
 
   async #begin(engine: Engine, claimed: ClaimedJob, ports: HostPorts): Promise<HostRunEnd> {
     const { job, attempt, module, workflow, input, trace } = claimed;
-    const { entries: journal, inbox, snapshot, sink } = await ports.openJournal();
+    const { entries: journal, sink, ...stored } = await ports.openJournal({ mayLeaveOut: true });
+    const { inbox, snapshot, leftOut } = stored;
     if (this.#isDropped) return { type: 'dropped' };
     const run = engine.run(
-      { job, attempt, module, workflow, input, journal, inbox, snapshot, trace },
+      { job, attempt, module, workflow, input, journal, inbox, snapshot, leftOut, trace },
       {
         sink,
         mayStartEffect: (signal) => ports.mayStartEffect(signal),

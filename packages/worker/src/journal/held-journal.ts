@@ -4,12 +4,15 @@
  *
  *   1. One sink at a time: the next one is opened only after `settle` (design section 2: two engines never extend one journal).
  *   2. Of a journal that isn't empty the whole inbox is read before a run: it tells which effects were refused.
- *   3. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
+ *   3. Behind a snapshot with a head, entries may be left out: they are read when somebody needs them, or when the seals don't fit.
+ *   4. What the control plane refused, or accepted as the finish, it remembers: no run is needed to tell.
  */
 import {
   batchEntries,
   chainStart,
   checkBatches,
+  hasHead,
+  headSeal,
   isSnapshotOf,
   limits,
   mvmError,
@@ -27,11 +30,11 @@ import {
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { JournalSink, Snapshot } from '@mvm-ci/engine';
+import type { JournalSink, LeftOutEntries, Snapshot } from '@mvm-ci/engine';
 import { jobFacts } from '../lease-span.ts';
 import { LateSignal } from '../late-signal.ts';
 import type { Logger } from '../logger.ts';
-import type { OpenedJournal } from '../engine-host.ts';
+import type { OpenedJournal, OpenOptions } from '../engine-host.ts';
 import type { Random } from '../random.ts';
 import { ClusterSink, type JournalPosition } from './cluster-sink.ts';
 import { HeldInbox } from './held-inbox.ts';
@@ -93,18 +96,18 @@ export class HeldJournal {
    * @throws JOURNAL_CORRUPT when what is stored is damaged; STALE_LEASE after `lose`; CONNECTION_LOST when the run that asks
    * was settled meanwhile
    */
-  async open(): Promise<OpenedJournal> {
+  async open({ mayLeaveOut = false }: OpenOptions = {}): Promise<OpenedJournal> {
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const { batches, inbox, earlier, snapshot } = this.#mayBeStored ? await this.#read(run) : nothingStored;
+    const stored = this.#mayBeStored ? await this.#read(run, mayLeaveOut) : nothingStored;
     if (this.#lost.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
     if (run !== this.#settled) throw runIsOver();
     this.#wasOpened = true;
-    const last = batches.at(-1);
+    const last = stored.batches.at(-1);
     const count = last === undefined ? 0 : last.firstSeq + last.count;
     const sink = this.#openSink(last === undefined ? this.#start : { nextSeq: count, hash: last.hash });
-    return new StoredJournal({ batches, inbox, earlier, snapshot, count, sink });
+    return new StoredJournal({ ...stored, count, sink });
   }
 
   /** A snapshot is only a cache: one that doesn't fit is left aside, and the guest takes all its steps again. */
@@ -131,7 +134,9 @@ export class HeldJournal {
     if (!chain || snapshot.bytes.length > limits.snapshotBytesMax) return;
     const { entries, runtime, imageHash, bytes } = snapshot;
     const state = { entries, runtime, imageHash, bytes };
-    const sealed = { ...state, seal: snapshotSeal(chain, state) };
+    const seal = snapshotSeal(chain, state);
+    const { head } = snapshot;
+    const sealed = { ...state, seal, ...(head && { head, headSeal: headSeal(seal, head) }) };
     await controlPlane.snapshot?.({ job, epoch, attempt, snapshot: sealed }, { signal: this.#lost.signal });
   }
 
@@ -166,28 +171,41 @@ export class HeldJournal {
     this.#sink?.lose(this.#dropped());
   }
 
-  /** Rule 2. */
-  async #read(run: number): Promise<Stored> {
-    const { batches, inbox = [], earlier = [], snapshot } = await this.#ask(run);
-    const rest = inbox.length < limits.inboxPageItems ? [] : await this.#inbox.rest(inbox, this.#lost.signal);
+  /** Rules 2 and 3. */
+  async #read(run: number, tail: boolean): Promise<Stored> {
+    const { batches, previous, inbox = [], earlier = [], snapshot } = await this.#ask(run, tail);
     const { job, attempt } = this.#options.claimed;
-    for (const one of [...earlier, { attempt, batches }]) checkBatches(chainStart(job, one.attempt), one.batches);
+    for (const one of earlier) checkBatches(chainStart(job, one.attempt), one.batches);
+    checkBatches(previous ?? chainStart(job, attempt), batches, previous && batches[0]?.firstSeq);
+    const fitting = snapshot && this.#fitting(snapshot, batches);
+    if (previous && !(fitting && hasHead(fitting))) return this.#read(run, false);
+    const rest = inbox.length < limits.inboxPageItems ? [] : await this.#inbox.rest(inbox, this.#lost.signal);
     return {
       batches,
       inbox: [...inbox, ...rest],
       earlier: earlier.flatMap((one) => one.batches),
-      snapshot: snapshot && this.#fitting(snapshot, batches),
+      snapshot: fitting,
+      leftOut: previous && fitting && { entries: fitting.entries, load: () => this.#load(run) },
     };
   }
 
+  /** All entries, for a run that began with the last ones. */
+  async #load(run: number): Promise<readonly JournalEntry[]> {
+    const { claimed, logger } = this.#options;
+    logger?.info(jobFacts(claimed), 'a run needs the entries behind its snapshot: the whole journal is read');
+    const { batches } = await this.#ask(run, false);
+    checkBatches(chainStart(claimed.job, claimed.attempt), batches);
+    return batchEntries(batches);
+  }
+
   /** Asks until there is an answer, or nobody wants one. */
-  async #ask(run: number): Promise<JournalAnswer> {
+  async #ask(run: number, tail: boolean): Promise<JournalAnswer> {
     const { controlPlane, claimed, clock, random } = this.#options;
     const { signal } = this.#lost;
     const backoff = new Backoff(clock, random);
     while (!signal.aborted && run === this.#settled) {
       try {
-        return await controlPlane.journal(claimed, { signal });
+        return await controlPlane.journal(tail ? { ...claimed, tail } : claimed, { signal });
       } catch (error) {
         if (!(error instanceof RetryLaterError)) throw error;
         await backoff.wait(signal);
@@ -225,6 +243,8 @@ interface Stored {
   /** Of the attempts before. */
   readonly earlier: readonly JournalBatch[];
   readonly snapshot?: StoredSnapshot | undefined;
+  /** Before the first of `batches`, or in it. */
+  readonly leftOut?: LeftOutEntries | undefined;
 }
 
 /** What is in the inbox of an attempt that hasn't begun, it hears when it asks. */
@@ -248,6 +268,7 @@ class StoredJournal implements OpenedJournal {
   readonly count: number;
   readonly inbox: readonly InboxItem[];
   readonly snapshot: Snapshot | undefined;
+  readonly leftOut: LeftOutEntries | undefined;
   readonly sink: JournalSink;
   readonly #batches: readonly JournalBatch[];
   readonly #earlier: readonly JournalBatch[];
@@ -257,6 +278,7 @@ class StoredJournal implements OpenedJournal {
     inbox,
     earlier,
     snapshot,
+    leftOut,
     count,
     sink,
   }: Stored & { readonly count: number; readonly sink: JournalSink }) {
@@ -264,12 +286,14 @@ class StoredJournal implements OpenedJournal {
     this.#earlier = earlier;
     this.inbox = inbox;
     this.snapshot = snapshot;
+    this.leftOut = leftOut;
     this.count = count;
     this.sink = sink;
   }
 
   get entries(): readonly JournalEntry[] {
-    return batchEntries(this.#batches);
+    const entries = batchEntries(this.#batches);
+    return this.leftOut ? entries.slice(this.leftOut.entries - (this.#batches[0]?.firstSeq ?? 0)) : entries;
   }
 
   get earlier(): readonly JournalEntry[] {
