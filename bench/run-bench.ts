@@ -2,12 +2,10 @@
  * The frame of every bench: options, a scratch folder, Ctrl-C, the report, the exit code.
  *
  *   1. Whatever happens, the scratch folder is gone and the bench's own cleaning is done when the process ends: Ctrl-C
- *      fires the signal, which ends the bench through its `finally` blocks.
+ *      fires the signal, which ends the bench through its `finally` blocks. When it is killed, the folder goes all the same.
  *   2. The last line of stdout is the JSON line (with `--json`); all else goes to stderr.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { ScratchFolder } from '@mvm-ci/net';
 import { readBenchOptions, type Load } from './load.ts';
 import { reportLine, reportTable, type Report } from './report.ts';
 
@@ -32,7 +30,8 @@ export const runBench = async (measure: (context: BenchContext) => Promise<Repor
   const { signal } = interrupt;
   // The peer endpoint's handles don't hold the event loop: without a timer the process could end in the middle.
   const alive = setInterval(() => undefined, 2 ** 30);
-  const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-bench-'));
+  const scratch = await ScratchFolder.make('mvm-ci-bench-');
+  const folder = scratch.path;
   const say = (text: string): void => void (json || signal.aborted || process.stderr.write(`… ${text}\n`));
   try {
     const report = await measure({ load, folder, signal, say });
@@ -45,6 +44,6 @@ export const runBench = async (measure: (context: BenchContext) => Promise<Repor
     process.exitCode = exitCodes.interrupted;
   } finally {
     clearInterval(alive);
-    await rm(folder, { recursive: true, force: true });
+    await scratch[Symbol.asyncDispose]();
   }
 };

@@ -3,14 +3,14 @@
  * a cache folder outside the repository. The folder's name says which versions it holds, and it gets that name when it is
  * complete.
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { ScratchFolder } from '@mvm-ci/net';
+import { runProgram } from './kept-program.ts';
 
 const versions = {
   bullmq: '6.7.0',
@@ -45,12 +45,9 @@ export const installPeers = async (say: (text: string) => void, signal: AbortSig
   if (areInstalled()) return;
   say(`installing ${specs.join(', ')} with npm into ${folder}, once`);
   await mkdir(cache, { recursive: true });
-  const beginning = await mkdtemp(join(cache, 'installing-'));
-  try {
-    const args = ['install', '--prefix', beginning, '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact'];
-    await promisify(execFile)('npm', [...args, ...specs], { cwd: beginning, signal, timeout: installMsMax });
-    if (!areInstalled()) await rename(beginning, folder);
-  } finally {
-    await rm(beginning, { recursive: true, force: true });
-  }
+  await using beginning = await ScratchFolder.make('installing-', cache);
+  const args = ['install', '--prefix', beginning.path, '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact'];
+  const timely = AbortSignal.any([signal, AbortSignal.timeout(installMsMax)]);
+  await runProgram({ program: 'npm', args: [...args, ...specs], cwd: beginning.path }, timely);
+  if (!areInstalled()) await rename(beginning.path, folder);
 };

@@ -1,7 +1,7 @@
 /** A bench in a process of its own, with a folder of its own for temporary files, so that what it leaves is seen. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -14,17 +14,24 @@ export interface BenchEnd {
   readonly stderr: string;
 }
 
+/** The program of a bench. */
+export const benchMain = (name: string): string =>
+  fileURLToPath(new URL(`../../bench/${name}/main.ts`, import.meta.url));
+
 /** A running bench, with the smallest load. */
 export class BenchProcess implements Disposable {
   readonly folder: string;
   readonly child: ChildProcess;
   readonly ended: Promise<BenchEnd>;
 
-  constructor(name: string, args: readonly string[]) {
+  /** @param main the path of its program */
+  constructor(main: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'mvm-ci-bench-test-'));
-    const main = fileURLToPath(new URL(`../../bench/${name}/main.ts`, import.meta.url));
+    // A server of another user has its data in there.
+    chmodSync(this.folder, 0o711);
     const child = spawn(process.execPath, [main, '--smallest', ...args], {
-      env: { ...process.env, TMPDIR: this.folder },
+      // Its home too: a bench finds nothing in a cache that an earlier run filled.
+      env: { ...process.env, TMPDIR: this.folder, HOME: this.folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;

@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { findProgram, freePort, runProgram, ServerProcess } from './server-process.ts';
+import { runProgram } from '../kept-program.ts';
+import { findProgram, freePort, startServer } from './server-process.ts';
 
 const program = 'postgres';
 const debianFolders = ['/usr/lib/postgresql/*/bin'];
@@ -33,7 +34,7 @@ export const startPostgres = async (folder: string): Promise<Postgres> => {
   const home = await homeOf(folder, user);
   const data = join(home, 'data');
   await initialise({ home, data, password, user });
-  const server = await ServerProcess.start({
+  const server = await startServer({
     program: pathOf(program),
     args: ['-D', data, ...settings(port).flatMap((setting) => ['-c', setting])],
     cwd: home,

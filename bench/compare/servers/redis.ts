@@ -1,6 +1,6 @@
 /** Redis with each write synced before it is acknowledged: `appendonly yes`, `appendfsync always`. */
 import { randomBytes } from 'node:crypto';
-import { findProgram, freePort, ServerProcess } from './server-process.ts';
+import { findProgram, freePort, startServer } from './server-process.ts';
 
 /** The program that it needs. */
 export const redisProgram = 'redis-server';
@@ -13,7 +13,7 @@ export interface Redis extends AsyncDisposable {
 /** Starts it on loopback, its data in `folder`. */
 export const startRedis = async (folder: string): Promise<Redis> => {
   const [port, password] = [await freePort(), randomBytes(16).toString('hex')];
-  const server = await ServerProcess.start({
+  const server = await startServer({
     program: findProgram(redisProgram) ?? redisProgram,
     // The settings come on standard input: a command line can be read by anybody on the machine.
     args: ['-'],

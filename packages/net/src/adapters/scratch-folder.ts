@@ -34,9 +34,13 @@ export class ScratchFolder implements AsyncDisposable {
     this.#remover.stdin?.on('error', () => undefined);
   }
 
-  /** Makes an empty one in the system's folder for temporary files; its name begins with `prefix`. */
-  static async make(prefix: string): Promise<ScratchFolder> {
-    return new ScratchFolder(await mkdtemp(join(tmpdir(), prefix)));
+  /**
+   * Makes an empty one; its name begins with `prefix`.
+   *
+   * @param parent where, @default the system's folder for temporary files
+   */
+  static async make(prefix: string, parent: string = tmpdir()): Promise<ScratchFolder> {
+    return new ScratchFolder(await mkdtemp(join(parent, prefix)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -128,7 +128,8 @@ const spawnCli = ({ args, env = {}, cwd, program = cli }: ReadyProcessOptions): 
   const child = spawn(process.execPath, [program, ...args, '--json'], {
     env: { ...process.env, ...env },
     cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Over the channel it sees when this process is gone, and ends.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const output: string[] = [];
   let chars = 0;
@@ -136,8 +137,7 @@ const spawnCli = ({ args, env = {}, cwd, program = cli }: ReadyProcessOptions): 
     if (chars < outputCharsMax) output.push(chunk.toString());
     chars += chunk.length;
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', keep);
   return { child, output, exited: exitOf(child) };
 };
 
