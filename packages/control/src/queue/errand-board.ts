@@ -80,7 +80,7 @@ export class ErrandBoard {
       throw mvmError('UNAVAILABLE', `${controlLimits.errandsWaitingMax} errands wait already`);
     const errand = { id: uuid(random), ...what };
     const giveUp = (why: string): void => this.#fail(errand.id, why);
-    const timer = clock.after(controlLimits.errandTakeMs, () => giveUp('no worker with an engine of its own is idle'));
+    const timer = clock.after(controlLimits.errandTakeMs, () => giveUp(untakenReason(what)));
     const left = what.query && clock.after(controlLimits.queryLeftMs, callEngine);
     const posted: Posted = { errand, settle: Promise.withResolvers(), timer };
     this.#open.set(errand.id, posted);
@@ -145,6 +145,14 @@ export class ErrandBoard {
     this.#open.delete(id);
     this.#taken.delete(id);
     posted?.timer.cancel();
-    posted?.settle.reject(mvmError('UNAVAILABLE', `the replay was not done on a worker: ${why}`));
+    const what = posted?.errand.query ? 'the job was not asked' : 'the replay was not done on a worker';
+    posted?.settle.reject(mvmError('UNAVAILABLE', `${what}: ${why}`));
   }
 }
+
+// Workers whose engine is elsewhere take no errands, and the control plane answers questions only with an engine that it lends.
+const untakenReason = ({ query }: Pick<Errand, 'query'>): string =>
+  query === undefined
+    ? 'no worker with an engine of its own is idle'
+    : `no worker with an engine of its own took the question within ${controlLimits.errandTakeMs / 1_000} s, nor did an engine of the ` +
+      'control plane; start a worker without --flawless-url, or the control plane with --engine on';

@@ -87,6 +87,18 @@ suite('errands', () => {
     assert.equal(clock.pending, 0);
   });
 
+  test('that ask a workflow and that nobody takes say who could, and which settings make that so', async () => {
+    const { board, clock, signal } = open();
+    const query = { name: 'total', args: 'null' };
+    const untaken = assert.rejects(
+      board.query({ ...what, query }, signal),
+      unavailable(/^the job was not asked: no worker .* within 3 s.*--flawless-url.*--engine on$/),
+    );
+    clock.advance(controlLimits.errandTakeMs);
+    await untaken;
+    assert.equal(clock.pending, 0);
+  });
+
   test('that ask a workflow go before replays, and their answer is what the worker says', async () => {
     const { board, signal } = open();
     const replayed = board.ask(what, signal);
