@@ -10,6 +10,7 @@ import { bareStepUs } from './bare-guest.ts';
 import { recordedJournal } from './recorded-journal.ts';
 import { bestOf, type Figures } from './rounds.ts';
 import { secondsOf } from './single-run.ts';
+import { StoredSnapshot } from './stored-snapshot.ts';
 import type { EngineSize } from './size.ts';
 
 /** Measures them. */
@@ -82,9 +83,9 @@ const measureResume = async (
   });
 };
 
-/** A TypeScript guest that goes on from a snapshot, beside the same guest that takes all its steps again. */
+/** A TypeScript guest that goes on from a snapshot, with its head and without, beside the same guest that takes all its steps again. */
 export const measureSnapshot = async (
-  { say, signal }: BenchContext,
+  { folder, say, signal }: BenchContext,
   size: EngineSize,
   module: BenchModule,
 ): Promise<readonly Figure[]> => {
@@ -106,14 +107,25 @@ export const measureSnapshot = async (
   const [snapshot] = saved;
   if (!snapshot) throw new Error('the run should have saved a snapshot');
   const entries = journal.entries.slice(0, snapshot.entries);
-  const resumeS = await bestOf(size.rounds, () => secondsOf(engine, { ...request, journal: entries, snapshot }));
-  const what = `a TypeScript guest with a journal of ${size.resumed} entries in memory, to its end, which is at most ${more} requests away:`;
+  const data = join(folder, 'stored-snapshot');
+  await using stored = await StoredSnapshot.open({ ...request, data, module, entries, snapshot });
+  signal.throwIfAborted();
+  const resume = async (tail: boolean): Promise<number> => {
+    const startMs = performance.now();
+    await secondsOf(engine, { ...request, ...(await stored.read(tail)) });
+    return (performance.now() - startMs) / 1_000;
+  };
+  const resumeS = await bestOf(size.rounds, () => resume(true));
+  const wholeS = await bestOf(size.rounds, () => resume(false));
+  const what = `a TypeScript guest with a journal of ${size.resumed} entries, to its end, which is at most ${more} requests away:`;
+  const from = `from a snapshot of ${snapshot.bytes.length} bytes in a control plane's store`;
   return [
     {
       name: 'resume_100k_snapshot_s',
       value: resumeS,
-      what: `${what} from a snapshot of ${snapshot.bytes.length} bytes`,
+      what: `${what} ${from}, with a head of ${snapshot.head?.length ?? 0} bytes`,
     },
-    { name: 'resume_100k_ts_replay_s', value: replayS, what: `${what} by replay` },
+    { name: 'resume_100k_snapshot_whole_s', value: wholeS, what: `${what} ${from}, and all of its journal` },
+    { name: 'resume_100k_ts_replay_s', value: replayS, what: `${what} by replay, from memory` },
   ];
 };

@@ -17,7 +17,9 @@ export interface SingleRun extends Pick<RunRequest, 'job' | 'module' | 'workflow
   /** @default a journal in memory */
   readonly sink?: JournalSink;
   /** What it goes on from. @default its first step */
-  readonly snapshot?: Snapshot;
+  readonly snapshot?: Snapshot | undefined;
+  /** What `journal` lacks. @default nothing */
+  readonly leftOut?: RunRequest['leftOut'];
   /** @default none is kept */
   readonly saveSnapshot?: RunPorts['saveSnapshot'];
 }

@@ -37,6 +37,7 @@ const figures = {
       'live_entry_us',
       'resume_100k_s',
       'resume_100k_snapshot_s',
+      'resume_100k_snapshot_whole_s',
       'resume_100k_ts_replay_s',
       'warm_core_ms',
       'warm_ts_ms',

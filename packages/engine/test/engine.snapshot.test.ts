@@ -117,6 +117,17 @@ describe('a snapshot', () => {
       }
     });
 
+    it('gives the same result wherever the run behind it is cut, from any snapshot', async () => {
+      const cuts = Array.from({ length: 12 }, () => Math.random());
+      for (const [index, cut] of cuts.entries()) {
+        const snapshot = whole.snapshots[index % whole.snapshots.length];
+        assert.ok(snapshot);
+        const count = snapshot.entries + Math.floor(cut * (whole.entries.length - snapshot.entries + 1));
+        const { end, loads } = await goOnFromTail(count, snapshot);
+        assert.deepEqual([resultOf(end), loads], [whole.result, 0], `${count} entries, ${snapshot.entries} behind`);
+      }
+    });
+
     it('has them read when it does not fit, at the beginning or when its guest can not be made', async () => {
       const snapshot = lastSnapshot();
       const without = { ...snapshot, head: undefined };
@@ -169,7 +180,7 @@ describe('a snapshot', () => {
       const end = await run.ended;
       assert.deepEqual(end, { type: 'finished', outcome: { type: 'released' } });
       const [snapshot] = snapshots;
-      assert.ok(snapshot && snapshot.entries > 201 && snapshot.entries <= journal.entries.length);
+      assert.ok(snapshot?.head && snapshot.entries > 201 && snapshot.entries <= journal.entries.length);
       assert.ok(journal.entries.length - snapshot.entries <= 1, 'at most an answer is behind it');
       const replayedBefore = engine.stats.replayedEntries;
       const next = await engine.finish('collector', { journal: new MemoryJournal(journal.entries), snapshot });

@@ -67,6 +67,7 @@ export class RunCore {
   readonly #arrivals = new Arrivals();
   #phase: Phase = 'resting';
   #started: StartedEntry | undefined;
+  #lastHead: RunHead | undefined;
   #gates: Gate[] = [];
   #isListening = false;
   /** The attempt is given back at the next rest (`handOver`). */
@@ -100,13 +101,22 @@ export class RunCore {
     this.#log.recall(journal);
   }
 
-  /** All that it knows of the journal, for whoever goes on from here; undefined unless the guest is at rest and has been told all. */
+  /** What it knew of the journal after the guest's last step, for whoever goes on from there; undefined unless the guest is at rest. */
   get head(): RunHead | undefined {
-    const isAtRest = this.#phase === 'resting' || this.#phase === 'over';
-    if (!this.#started || !isAtRest || this.#log.hasTail || endOf(this.#log.lastIntents)) return undefined;
+    if (this.#phase === 'stepping' || this.#phase === 'releasing') return undefined;
+    return this.#log.hasTail ? this.#lastHead : this.#headNow;
+  }
+
+  get #headNow(): RunHead | undefined {
+    if (!this.#started || endOf(this.#log.lastIntents)) return undefined;
     const { length: entries, recordedSteps: steps, bytes, now } = this.#log;
     const { last: lastCall, open } = this.#calls;
     return { started: this.#started, entries, steps, bytes, now, lastCall, open, ...this.#inside.facts };
+  }
+
+  /** Before answers are journalled of which the guest is told by its next holder. */
+  #keepHead(): void {
+    if (!this.#log.hasTail) this.#lastHead = this.#headNow;
   }
 
   /** How many of the journal's entries are behind the first `steps` steps. */
@@ -292,6 +302,7 @@ export class RunCore {
 
   /** After a step: appends what it asked for and the answers that waited; steps the guest again if there were any. */
   #settle(asked: Shipment, now: number): readonly RunOutput[] {
+    if (this.#phase === 'releasing' || this.#isHandedOver) this.#keepHead();
     if (this.#phase === 'releasing')
       return this.#finish(asked, { type: 'released' }, this.#journalAnswers(this.#arrivals.drain(), now));
     this.#phase = 'resting';
@@ -315,6 +326,7 @@ export class RunCore {
       for (const arrival of wanted) this.#arrivals.keep(arrival);
       return [];
     }
+    if (this.#isHandedOver) this.#keepHead();
     const told = this.#journalAnswers([...wanted, ...this.#found()], now);
     if (told.entries.length === 0) return [];
     const full = journalIsFull(this.#log);

@@ -106,6 +106,30 @@ describe('the head of a run', () => {
     assert.equal(finish.outcome.error.code, 'JOURNAL_CORRUPT');
   });
 
+  for (const leave of ['release', 'handOver'] as const)
+    it(`is that of the last step when answers came after it, of which the next holder tells the guest (${leave})`, () => {
+      const core = newCore();
+      const entries = [...appended(core.begin(t0))];
+      // A release is asked for during the step, whose guest has an answer to an earlier call waiting.
+      entries.push(
+        ...appended(stepped(core, [fetchOf(1), fetchOf(2)])),
+        ...appended(core.answered(1, fetchedBytes(1), t0)),
+      );
+      core.answered(2, fetchedBytes(2), t0);
+      core[leave]();
+      const last = stepped(core, [sleep(3)]).at(-1);
+      assert.ok(last?.type === 'finish' && last.outcome.type === 'released');
+      entries.push(...last.entries);
+      const { head } = core;
+      assert.deepEqual([head?.entries, head?.steps, entries.length], [4, 2, 5]);
+      const resumed = newCore(entries.slice(4), { head });
+      const whole = newCore(entries);
+      assert.deepEqual(resumed.begin(t0), whole.begin(t0));
+      assert.deepEqual(resumed.stepsFrom(2), whole.stepsFrom(2));
+      assert.deepEqual(stepped(resumed, [sleep(4)]), stepped(whole, [sleep(4)]));
+      assert.deepEqual(resumed.head, whole.head);
+    });
+
   it('is not there while the guest is in a step, or has ended', () => {
     const core = newCore();
     core.begin(t0);
