@@ -30,10 +30,6 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-/**
- * The control plane as a worker sees it (`docs/internals/leases.md`). Every call rejects with an MvmError; a
- * `RetryLaterError` means that the same call may be made again, whatever became of this one (I3).
- */
 /** A part of an errand's journal. */
 interface ErrandPart {
   readonly errand: string;
@@ -41,6 +37,10 @@ interface ErrandPart {
   readonly from: number;
 }
 
+/**
+ * The control plane as a worker sees it (`docs/internals/leases.md`). Every call rejects with an MvmError; a
+ * `RetryLaterError` means that the same call may be made again, whatever became of this one (I3).
+ */
 export interface ControlPlane {
   join(request: JoinRequest, options: CallOptions): Promise<JoinAnswer>;
   /** Says that the process has ended in order. @throws ROUTE_NOT_FOUND at a control plane that speaks version 1 */
@@ -66,4 +66,10 @@ export interface ControlPlane {
   putBlob(part: BlobPart, options: CallOptions): Promise<BlobPartAnswer>;
   /** Bytes of a blob, up to a whole part. @throws BLOB_NOT_FOUND, STALE_LEASE */
   blob(request: BlobPartRequest, options: CallOptions): Promise<Uint8Array>;
+}
+
+/** A control plane, and the end of what leads to it. */
+export interface OpenControlPlane {
+  readonly controlPlane: ControlPlane;
+  close(): Promise<void>;
 }

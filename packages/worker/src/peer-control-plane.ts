@@ -52,6 +52,8 @@ export interface Peer {
   /** Gives the connection up that is in use: it is dead. */
   reconnect?(): void;
   close(): Promise<void>;
+  /** Whether bodies go compressed. @default true */
+  readonly compresses?: boolean;
   /** Where no connection was found, and for how long it was tried; undefined while there is one. @default nothing to say */
   readonly unreachable?: MvmError | undefined;
 }
@@ -157,20 +159,26 @@ const plain = async <T>(peer: Peer, what: Call<T>, options: CallOptions): Promis
 };
 const request = async (peer: Peer, what: { path: string; body?: unknown }, options: CallOptions): Promise<Response> => {
   const { signal, deadlineMs = workerLimits.requestMs } = options;
-  const response = await peer.fetch(what.path, { ...(await message(what.body)), signal, deadlineMs });
+  const coding = peer.compresses === false ? asItIs : compressed;
+  const response = await peer.fetch(what.path, { ...(await coding(what.body)), signal, deadlineMs });
   if (response.ok) return response;
   throw await refusal(response, what.path);
 };
 
-const message = async (body: unknown): Promise<Pick<PeerInit, 'method' | 'headers' | 'body'>> => {
-  const headers = { accept: messagePack, 'accept-encoding': 'zstd' };
-  if (body === undefined) return { method: 'GET', headers };
-  const { bytes, encoding } = await encodeContent(encodeBody(body, messagePack));
-  return {
-    method: 'POST',
-    headers: { ...headers, 'content-type': messagePack, ...(encoding && { 'content-encoding': encoding }) },
-    body: bytes,
-  };
+type Message = Pick<PeerInit, 'method' | 'headers' | 'body'>;
+
+const asItIs = (body: unknown): Message => {
+  if (body === undefined) return { method: 'GET', headers: { accept: messagePack } };
+  const headers = { accept: messagePack, 'content-type': messagePack };
+  return { method: 'POST', headers, body: encodeBody(body, messagePack) };
+};
+
+const compressed = async (body: unknown): Promise<Message> => {
+  const { body: plainBody, method, headers } = asItIs(body);
+  const accepting = { ...headers, 'accept-encoding': 'zstd' };
+  if (plainBody === undefined) return { method, headers: accepting };
+  const { bytes, encoding } = await encodeContent(plainBody);
+  return { method, headers: { ...accepting, ...(encoding && { 'content-encoding': encoding }) }, body: bytes };
 };
 
 const refusal = async (response: Response, path: string): Promise<MvmError> => {

@@ -32,6 +32,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { workerLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { Membership } from './membership.ts';
+import type { ControlPlane, OpenControlPlane } from './control-plane.ts';
 import { localControlPlane, type LocalPeer } from './local-control-plane.ts';
 import { moduleSource, type ModuleSource } from './module-source.ts';
 import { peerControlPlane, type Peer } from './peer-control-plane.ts';
@@ -41,7 +42,7 @@ import { Slots } from './slots.ts';
 /** What a worker needs. */
 export interface WorkerOptions {
   /** The connection to the control plane, or one that is in this process; the worker closes it. */
-  readonly peer: Peer | LocalPeer;
+  readonly peer: Peer | LocalPeer | OpenControlPlane;
   /** Makes the place where jobs run, given the control plane's modules; the worker stops it. */
   readonly openHost: (modules: ModuleSource, blobs: BlobPort) => EngineHost | Promise<EngineHost>;
   /** Jobs at once. @default workerLimits.slotsDefault */
@@ -131,8 +132,8 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
   const incarnation = options.random.bytes(16).toHex();
   const { token, cluster, name, clock, random, logger } = options;
   const { peer } = options;
-  const controlPlane = 'call' in peer ? localControlPlane(peer) : peerControlPlane(peer, clock);
-  const unreachable = (): MvmError | undefined => ('call' in peer ? undefined : peer.unreachable);
+  const controlPlane = controlPlaneOf(peer, clock);
+  const unreachable = (): MvmError | undefined => unreachableOf(peer);
   const common = { incarnation, token, cluster, name, clock, random, logger, unreachable };
   const membership = new Membership({ ...common, controlPlane, signal: joining.signal });
   try {
@@ -146,6 +147,14 @@ export const startWorker = async (options: WorkerOptions): Promise<Worker> => {
     options.signal?.removeEventListener('abort', abort);
   }
 };
+
+const controlPlaneOf = (peer: WorkerOptions['peer'], clock: Clock): ControlPlane => {
+  if ('controlPlane' in peer) return peer.controlPlane;
+  return 'call' in peer ? localControlPlane(peer) : peerControlPlane(peer, clock);
+};
+
+const unreachableOf = (peer: WorkerOptions['peer']): MvmError | undefined =>
+  'fetch' in peer ? peer.unreachable : undefined;
 
 const joinedInTime = async (
   membership: Membership,
@@ -315,7 +324,7 @@ class RunningWorker implements Worker {
     const { peer } = this.#options;
     const { host } = this.#parts;
     const ending = this.#phase === 'running' ? undefined : `the worker is ${this.#phase}`;
-    const unreachable = 'call' in peer ? undefined : peer.unreachable?.message;
+    const unreachable = unreachableOf(peer)?.message;
     const engine = host.obstacle?.message ?? host.stats?.fault;
     return [
       ...(ending === undefined ? [] : [ending]),

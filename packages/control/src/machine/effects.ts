@@ -67,34 +67,6 @@ export const noEffects = (change: number): Effects => ({
   tally: noTally(),
 });
 
-/** Effects without those that there are none of: most commands have few kinds, and copying empty lists to another thread costs more. */
-export type SparseEffects = Partial<Omit<Effects, 'change' | 'tally'>> & {
-  readonly change: number;
-  readonly tally: Partial<Tally>;
-};
-
-/** What is left of effects without their empty parts. */
-export const sparseEffects = (effects: Effects): SparseEffects => {
-  const { change, tally } = effects;
-  return { ...withoutEmpty(effects), change, tally: withoutEmpty(tally) };
-};
-
-/** The effects that {@link sparseEffects} made smaller. */
-export const wholeEffects = (sparse: SparseEffects): Effects => ({
-  ...noEffects(0),
-  ...sparse,
-  tally: { ...noTally(), ...sparse.tally },
-});
-
-const withoutEmpty = <T extends object>(parts: T): Partial<T> => {
-  const kept: Partial<T> = {};
-  for (const name in parts) if (!isEmpty(parts[name])) kept[name] = parts[name];
-  return kept;
-};
-
-const isEmpty = (part: unknown): boolean =>
-  part === null || part === 0 || (Array.isArray(part) && part.length === 0) || (part instanceof Map && part.size === 0);
-
 /** Notes a deadline that a job has got. */
 export const noteDeadline = (effects: Effects, at: number | null): void => {
   if (at !== null) effects.deadlineAt = Math.min(effects.deadlineAt ?? at, at);

@@ -9,10 +9,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { controlLimits } from '../limits.ts';
 import { systemClock } from '../system-clock.ts';
 import { freeBytesBeside } from '../system-disk.ts';
-import { sparseEffects } from '../machine/effects.ts';
 import { openDatabase, openForReading } from './database.ts';
 import { GroupCommit, type CommandOutcome } from './group-commit.ts';
 import { Reader } from './reader.ts';
+import { sentEffects, sentReply, wholeCommand } from './thread-form.ts';
 import {
   threadStartSchema,
   type CommandRequest,
@@ -27,7 +27,7 @@ const serveWriter = (port: MessagePort, path: string): void => {
   const group = new GroupCommit(db, { freeBytes: () => freeBytesBeside(path), clock: systemClock });
   const run = (requests: readonly CommandRequest[]): void => {
     const beganMs = systemClock.monotonicMs();
-    const outcomes = group.run(requests.map((request) => request.command)).map(sent);
+    const outcomes = group.run(requests.map(({ command }) => wholeCommand(command))).map(sent);
     const refused = outcomes.reduce((count, { ok }) => count + (ok ? 0 : 1), 0);
     const ms = systemClock.monotonicMs() - beganMs;
     const facts = { commands: requests.length, refused, ms, commitMs: group.commitMs };
@@ -46,7 +46,8 @@ const serveWriter = (port: MessagePort, path: string): void => {
   });
 };
 
-const sent = (one: CommandOutcome): SentOutcome => (one.ok ? { ...one, effects: sparseEffects(one.effects) } : one);
+const sent = (one: CommandOutcome): SentOutcome =>
+  one.ok ? { ok: true, reply: sentReply(one.reply), effects: sentEffects(one.effects) } : one;
 
 const serveReader = (port: MessagePort, db: DatabaseSync): void => {
   const reader = new Reader(db);

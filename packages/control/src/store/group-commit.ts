@@ -2,7 +2,9 @@
  * Applies commands in groups, one transaction each.
  *
  * 1. Nothing is answered before the commit that holds it is synced (I2).
- * 2. A refused command leaves nothing behind and does not touch the others of its group: each has a savepoint.
+ * 2. A refused command leaves nothing behind and does not touch the others of its group: each has a savepoint, but for those that
+ *    come before any that was not refused: what they wrote is all that the transaction holds. SQLite copies each page that
+ *    is written behind a savepoint.
  * 3. When the transaction can't be committed, every command of the group is refused with UNAVAILABLE, and the next group
  *    starts from what the database holds.
  */
@@ -58,7 +60,13 @@ export class GroupCommit {
   run(commands: readonly Command[]): readonly CommandOutcome[] {
     try {
       this.#begin.run();
-      const outcomes = commands.map((command) => this.#one(command));
+      const outcomes: CommandOutcome[] = [];
+      let isFresh = true;
+      for (const command of commands) {
+        const outcome = this.#one(command, isFresh);
+        isFresh &&= !outcome.ok;
+        outcomes.push(outcome);
+      }
       this.#tables.counters.save();
       const beganMs = this.#clock.monotonicMs();
       this.#commit.run();
@@ -69,19 +77,20 @@ export class GroupCommit {
     }
   }
 
-  #one(command: Command): CommandOutcome {
+  /** `isFresh`: rule 2. */
+  #one(command: Command, isFresh: boolean): CommandOutcome {
     const before = this.#tables.counters.snapshot();
     this.#tables.lanes.begin();
     this.#tables.queues.begin();
     this.#tables.modules.begin();
-    this.#savepoint.run();
+    if (!isFresh) this.#savepoint.run();
     try {
       const applied = apply(this.#tables, command);
-      this.#release.run();
+      if (!isFresh) this.#release.run();
       return { ok: true, ...applied };
     } catch (error) {
       if (endsTheGroup(error) || !this.#db.isTransaction) throw error;
-      this.#db.exec('ROLLBACK TO command; RELEASE command');
+      this.#db.exec(isFresh ? 'ROLLBACK; BEGIN IMMEDIATE' : 'ROLLBACK TO command; RELEASE command');
       this.#tables.counters.restore(before);
       this.#tables.jobs.undo();
       this.#tables.lanes.undo();

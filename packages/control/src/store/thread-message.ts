@@ -1,11 +1,9 @@
 /** What the main thread and a database thread say to each other. */
 import type { ErrorRecord } from '@mvm-ci/protocol';
 import { z } from 'zod';
-import type { Command } from '../machine/command.ts';
-import type { SparseEffects } from '../machine/effects.ts';
-import type { Reply } from '../machine/reply.ts';
 import type { Answer, Query } from './query.ts';
 import type { GroupFacts } from './store.ts';
+import type { SentCommand, SentEffects, SentReply } from './thread-form.ts';
 
 /** How a database thread is started. */
 export interface ThreadStart {
@@ -22,12 +20,12 @@ export const threadStartSchema: z.ZodType<ThreadStart> = z.object({
 /** A command, and the number by which its outcome is told. */
 export interface CommandRequest {
   readonly id: number;
-  readonly command: Command;
+  readonly command: SentCommand;
 }
 
-/** A command's outcome without the effects that it did not have. */
+/** A command's outcome. */
 export type SentOutcome =
-  | { readonly ok: true; readonly reply: Reply; readonly effects: SparseEffects }
+  | { readonly ok: true; readonly reply: SentReply; readonly effects: SentEffects }
   | { readonly ok: false; readonly error: ErrorRecord };
 
 /** To a thread. */

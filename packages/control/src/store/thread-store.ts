@@ -10,10 +10,10 @@ import { errorFromRecord, mvmError } from '@mvm-ci/protocol';
 import { Worker } from 'node:worker_threads';
 import { controlLimits } from '../limits.ts';
 import type { Command } from '../machine/command.ts';
-import { wholeEffects } from '../machine/effects.ts';
 import { isReplyTo, type Reply, type ReplyTo } from '../machine/reply.ts';
 import { isAnswerTo, type Answer, type AnswerTo, type Query } from './query.ts';
 import type { CommandOf, EffectListener, GroupListener, QueryOf, Store } from './store.ts';
+import { sentCommand, wholeEffects, wholeReply } from './thread-form.ts';
 import { atTurnEnd } from '../system-turn.ts';
 import type {
   CommandRequest,
@@ -79,7 +79,7 @@ class ThreadStore implements Store {
     const id = this.#nextId();
     const reply = await new Promise<Reply>((resolve, reject) => {
       this.#commands.set(id, { resolve, reject });
-      this.#post({ id, command });
+      this.#post({ id, command: sentCommand(command) });
     });
     const { type } = command;
     if (isReplyTo<T>(type, reply)) return reply;
@@ -143,7 +143,7 @@ class ThreadStore implements Store {
     for (const [index, id] of ids.entries()) {
       const outcome = outcomes[index];
       const waiting = take(this.#commands, id);
-      if (outcome?.ok === true) waiting?.resolve(outcome.reply);
+      if (outcome?.ok === true) waiting?.resolve(wholeReply(outcome.reply));
       else if (outcome !== undefined) waiting?.reject(errorFromRecord(outcome.error));
     }
   }

@@ -3,39 +3,23 @@
  * keeps its leases meanwhile (`shadow-heartbeat.ts`). Calls come from `thread-peer.ts`.
  */
 import { decodeTicket, openEndpoint, ReconnectingPeer, systemClock, ticketAddresses } from '@mvm-ci/net';
-import {
-  appendRequestSchema,
-  asMvmError,
-  claimRequestSchema,
-  finishRequestSchema,
-  heartbeatRequestSchema,
-  inboxRequestSchema,
-  joinRequestSchema,
-  leaveRequestSchema,
-  mvmError,
-  parseAs,
-  type CallRequest,
-  type LeaseRef,
-} from '@mvm-ci/protocol';
+import { asMvmError } from '@mvm-ci/protocol';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import type { CallOptions, ControlPlane } from '../control-plane.ts';
+import type { CallOptions, OpenControlPlane } from '../control-plane.ts';
 import { workerLimits } from '../limits.ts';
 import { peerControlPlane } from '../peer-control-plane.ts';
 import { httpControlPlane } from './http-peer.ts';
 import { ShadowHeartbeat } from './shadow-heartbeat.ts';
 import {
   connectionStartSchema,
+  type ConnectionAnswer,
+  type ConnectionCall,
   type ConnectionStart,
   type FromConnection,
   type ToConnection,
 } from './thread-message.ts';
 
-interface Connection {
-  readonly controlPlane: ControlPlane;
-  close(): Promise<void>;
-}
-
-const open = async (start: ConnectionStart): Promise<Connection> => {
+const open = async (start: ConnectionStart): Promise<OpenControlPlane> => {
   if (start.type === 'url') return httpControlPlane({ ...start, clock: systemClock });
   const ticket = decodeTicket(start.ticket, { clock: systemClock });
   const relay = start.relay === 'none' || start.relay === 'default' ? start.relay : new URL(start.relay);
@@ -59,12 +43,12 @@ const open = async (start: ConnectionStart): Promise<Connection> => {
 /** Answers the calls of the worker. */
 class Desk {
   readonly #port: MessagePort;
-  readonly #connection: Connection;
+  readonly #connection: OpenControlPlane;
   readonly #shadow: ShadowHeartbeat;
   readonly #calls: Map<number, AbortController> = new Map();
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(port: MessagePort, connection: Connection) {
+  constructor(port: MessagePort, connection: OpenControlPlane) {
     this.#port = port;
     this.#connection = connection;
     this.#shadow = new ShadowHeartbeat({ controlPlane: connection.controlPlane, clock: systemClock });
@@ -79,7 +63,7 @@ class Desk {
   #receive(message: ToConnection): void {
     switch (message.type) {
       case 'call':
-        return void this.#answer(message.id, message.request);
+        return void this.#answer(message.id, message.call);
       case 'abort':
         return this.#calls.get(message.id)?.abort();
       case 'close':
@@ -87,57 +71,50 @@ class Desk {
     }
   }
 
-  async #answer(id: number, request: CallRequest): Promise<void> {
+  async #answer(id: number, asked: ConnectionCall): Promise<void> {
     const call = new AbortController();
     this.#calls.set(id, call);
     try {
-      tell(this.#port, { type: 'answer', id, value: await this.#call(request, call.signal) });
+      tell(this.#port, { type: 'answer', id, answer: await this.#call(asked, call.signal) });
     } catch (error) {
       tell(this.#port, { type: 'refusal', id, error: asMvmError(error).toRecord() });
     }
     this.#calls.delete(id);
   }
 
-  async #call({ route, body, parameter = '', search }: CallRequest, signal: AbortSignal): Promise<unknown> {
+  async #call({ method, request }: ConnectionCall, signal: AbortSignal): Promise<ConnectionAnswer> {
     const { controlPlane } = this.#connection;
     const options: CallOptions = { signal };
-    switch (route) {
+    switch (method) {
       case 'join': {
-        const answer = await controlPlane.join(parseAs(joinRequestSchema, body, route), options);
-        this.#shadow.joined(answer);
-        return answer;
+        const value = await controlPlane.join(request, options);
+        this.#shadow.joined(value);
+        return { method, value };
       }
       case 'leave':
-        return controlPlane.leave(parseAs(leaveRequestSchema, body, route), options);
+        return { method, value: await controlPlane.leave(request, options) };
       case 'claim': {
-        const request = parseAs(claimRequestSchema, body, route);
         const deadlineMs = (request.waitMs ?? 0) + workerLimits.requestMs;
-        const answer = await controlPlane.claim(request, { signal, deadlineMs });
-        this.#shadow.claimed(request.incarnation, answer);
-        return answer;
+        const value = await controlPlane.claim(request, { signal, deadlineMs });
+        this.#shadow.claimed(request.incarnation, value);
+        return { method, value };
       }
-      case 'heartbeat': {
-        const request = parseAs(heartbeatRequestSchema, body, route);
+      case 'heartbeat':
         this.#shadow.beaten(request);
-        return controlPlane.heartbeat(request, options);
-      }
+        return { method, value: await controlPlane.heartbeat(request, options) };
       case 'finish': {
-        const request = parseAs(finishRequestSchema, body, route);
-        const answer = await controlPlane.finish(request, options);
-        this.#shadow.finished(request, answer);
-        return answer;
+        const value = await controlPlane.finish(request, options);
+        this.#shadow.finished(request, value);
+        return { method, value };
       }
       case 'append':
-        return controlPlane.append(parseAs(appendRequestSchema, body, route), options);
-      case 'peerInbox':
-        return controlPlane.inbox(parseAs(inboxRequestSchema, body, route), {
-          signal,
-          deadlineMs: workerLimits.inboxWaitMs + workerLimits.requestMs,
-        });
-      case 'peerJournal':
-        return controlPlane.journal(leaseOf(parameter, search), options);
-      default:
-        throw mvmError('INTERNAL', `a worker of handlers does not call ${route}`);
+        return { method, value: await controlPlane.append(request, options) };
+      case 'inbox': {
+        const deadlineMs = workerLimits.inboxWaitMs + workerLimits.requestMs;
+        return { method, value: await controlPlane.inbox(request, { signal, deadlineMs }) };
+      }
+      case 'journal':
+        return { method, value: await controlPlane.journal(request, options) };
     }
   }
 
@@ -149,8 +126,6 @@ class Desk {
     this.#closed.resolve();
   }
 }
-
-const leaseOf = (job: string, search: CallRequest['search']): LeaseRef => ({ job, epoch: Number(search?.['epoch']) });
 
 const tell = (port: MessagePort, message: FromConnection): void => port.postMessage(message);
 

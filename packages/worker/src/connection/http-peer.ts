@@ -1,5 +1,5 @@
 /** A control plane over plain HTTP, as its operator: what a worker beside it, or in the same network, needs no ticket for. */
-import { openHttpAgents, requestHttp, systemClock, type HttpAgents } from '@mvm-ci/net';
+import { isLoopback, openHttpAgents, requestHttp, systemClock, type HttpAgents } from '@mvm-ci/net';
 import {
   agreeOnProtocol,
   decodeBody,
@@ -11,7 +11,7 @@ import {
   type JoinAnswer,
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
-import type { ControlPlane } from '../control-plane.ts';
+import type { OpenControlPlane } from '../control-plane.ts';
 import { workerLimits } from '../limits.ts';
 import { peerControlPlane, type Peer, type PeerInit } from '../peer-control-plane.ts';
 
@@ -31,14 +31,8 @@ const infoSchema = z.object({
   peer_protocol: z.object({ oldest: z.number(), newest: z.number() }).default({ oldest: 1, newest: 1 }),
 });
 
-/** A control plane, and the end of the connections to it. */
-export interface HttpControlPlane {
-  readonly controlPlane: ControlPlane;
-  close(): Promise<void>;
-}
-
 /** The control plane at `url`. Joining asks for the periods of its leases: an operator is no node. */
-export const httpControlPlane = (options: HttpPeerOptions): HttpControlPlane => {
+export const httpControlPlane = (options: HttpPeerOptions): OpenControlPlane => {
   const peer = new HttpPeer(options);
   const join = async (_: unknown, { signal }: { readonly signal: AbortSignal }): Promise<JoinAnswer> => {
     const deadlineMs = workerLimits.requestMs;
@@ -63,9 +57,12 @@ const unlike = (url: string, status: number): Error =>
 class HttpPeer implements Peer {
   readonly #options: HttpPeerOptions;
   readonly #agents: HttpAgents = openHttpAgents();
+  /** Within a machine bytes cost less than their compression. */
+  readonly compresses: boolean;
 
   constructor(options: HttpPeerOptions) {
     this.#options = options;
+    this.compresses = !isLoopback(new URL(options.url).hostname);
   }
 
   async fetch(path: string, { method, headers, body, signal, deadlineMs }: PeerInit): Promise<Response> {

@@ -4,11 +4,19 @@
  *   1. A call is answered once, or rejects when the thread is gone.
  *   2. A call whose signal fires is given up here and there.
  */
-import { errorFromRecord, mvmError, type CallRequest, type MvmError } from '@mvm-ci/protocol';
+import { errorFromRecord, mvmError, type MvmError } from '@mvm-ci/protocol';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { LocalPeer } from '../local-control-plane.ts';
-import type { ConnectionStart, FromConnection, ToConnection } from './thread-message.ts';
+import type { ControlPlane, OpenControlPlane } from '../control-plane.ts';
+import type {
+  AnswerOf,
+  ConnectionAnswer,
+  ConnectionCall,
+  ConnectionMethod,
+  ConnectionStart,
+  FromConnection,
+  ToConnection,
+} from './thread-message.ts';
 
 // Beside this file, with its extension: .ts in the repository, .js when built.
 const entryPoint = new URL(
@@ -17,17 +25,34 @@ const entryPoint = new URL(
 );
 
 /** Starts the thread. @throws TICKET_INVALID, TICKET_EXPIRED, CONFIG_INVALID */
-export const openThreadPeer = async (start: ConnectionStart): Promise<LocalPeer> => {
+export const openThreadPeer = async (start: ConnectionStart): Promise<OpenControlPlane> => {
   const thread = new Worker(entryPoint, { workerData: start });
   const peer = new ThreadPeer(thread);
   await peer.ready;
   return peer;
 };
 
-class ThreadPeer implements LocalPeer {
+class ThreadPeer implements OpenControlPlane {
+  readonly controlPlane: ControlPlane = {
+    join: async (request, { signal }) => (await this.#ask('join', { method: 'join', request }, signal)).value,
+    leave: async (request, { signal }) => (await this.#ask('leave', { method: 'leave', request }, signal)).value,
+    claim: async (request, { signal }) => (await this.#ask('claim', { method: 'claim', request }, signal)).value,
+    heartbeat: async (request, { signal }) =>
+      (await this.#ask('heartbeat', { method: 'heartbeat', request }, signal)).value,
+    append: async (request, { signal }) => (await this.#ask('append', { method: 'append', request }, signal)).value,
+    finish: async (request, { signal }) => (await this.#ask('finish', { method: 'finish', request }, signal)).value,
+    inbox: async (request, { signal }) => (await this.#ask('inbox', { method: 'inbox', request }, signal)).value,
+    journal: async (request, { signal }) => (await this.#ask('journal', { method: 'journal', request }, signal)).value,
+    snapshot: () => notOfHandlers('snapshot'),
+    errand: () => notOfHandlers('errand'),
+    errandJournal: () => notOfHandlers('errandJournal'),
+    module: () => notOfHandlers('module'),
+    putBlob: () => notOfHandlers('putBlob'),
+    blob: () => notOfHandlers('blob'),
+  };
   readonly #thread: Worker;
   readonly #ready = Promise.withResolvers<void>();
-  readonly #calls: Map<number, PromiseWithResolvers<unknown>> = new Map();
+  readonly #calls: Map<number, PromiseWithResolvers<ConnectionAnswer>> = new Map();
   #lastId = 0;
   #gone: MvmError | undefined;
 
@@ -46,30 +71,40 @@ class ThreadPeer implements LocalPeer {
     return this.#ready.promise;
   }
 
-  call(request: CallRequest, { signal }: { readonly signal: AbortSignal }): Promise<unknown> {
+  async close(): Promise<void> {
+    if (this.#thread.threadId === -1) return;
+    const exit = once(this.#thread, 'exit');
+    this.#tell({ type: 'close' });
+    await exit;
+  }
+
+  async #ask<Method extends ConnectionMethod>(
+    method: Method,
+    call: ConnectionCall,
+    signal: AbortSignal,
+  ): Promise<AnswerOf<Method>> {
+    const answer = await this.#answer(call, signal);
+    if (isAnswerOf(method, answer)) return answer;
+    throw mvmError('INTERNAL', `the connection's thread answered ${method} with an answer to ${answer.method}`);
+  }
+
+  #answer(asked: ConnectionCall, signal: AbortSignal): Promise<ConnectionAnswer> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     if (signal.aborted) return Promise.reject(mvmError('CANCELLED', 'nobody waits for this call'));
     this.#lastId += 1;
     const id = this.#lastId;
-    const call = Promise.withResolvers<unknown>();
+    const call = Promise.withResolvers<ConnectionAnswer>();
     const abort = (): void => {
       this.#tell({ type: 'abort', id });
       call.reject(mvmError('CANCELLED', 'nobody waits for this call any more'));
     };
     signal.addEventListener('abort', abort, { once: true });
     this.#calls.set(id, call);
-    this.#tell({ type: 'call', id, request });
+    this.#tell({ type: 'call', id, call: asked });
     return call.promise.finally(() => {
       this.#calls.delete(id);
       signal.removeEventListener('abort', abort);
     });
-  }
-
-  async close(): Promise<void> {
-    if (this.#thread.threadId === -1) return;
-    const exit = once(this.#thread, 'exit');
-    this.#tell({ type: 'close' });
-    await exit;
   }
 
   #receive(message: FromConnection): void {
@@ -79,7 +114,7 @@ class ThreadPeer implements LocalPeer {
       case 'failed':
         return this.#end(errorFromRecord(message.error));
       case 'answer':
-        return this.#calls.get(message.id)?.resolve(message.value);
+        return this.#calls.get(message.id)?.resolve(message.answer);
       case 'refusal':
         return this.#calls.get(message.id)?.reject(errorFromRecord(message.error));
     }
@@ -95,3 +130,11 @@ class ThreadPeer implements LocalPeer {
     this.#thread.postMessage(message);
   }
 }
+
+const isAnswerOf = <Method extends ConnectionMethod>(
+  method: Method,
+  answer: ConnectionAnswer,
+): answer is AnswerOf<Method> => answer.method === method;
+
+const notOfHandlers = (what: keyof ControlPlane): Promise<never> =>
+  Promise.reject(mvmError('INTERNAL', `a worker of handlers does not call "${what}"`));
