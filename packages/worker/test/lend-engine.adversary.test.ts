@@ -277,6 +277,8 @@ class Stage {
         break;
       case 'answer':
         this.#answer();
+        // The end of a lease is told with the commit: not a turn of the event loop later, in which this would look.
+        await settled();
         break;
       case 'fault':
         this.#faults.push(turn);
