@@ -1,4 +1,4 @@
-import type { FinishOutcome, InboxItem, JournalEntry, TraceContext } from '@mvm-ci/protocol';
+import type { BlobPort, FinishOutcome, InboxItem, JournalEntry, TraceContext } from '@mvm-ci/protocol';
 import type { Snapshot } from './guest/guest-state.ts';
 import type { JournalSink } from './journal.ts';
 
@@ -58,6 +58,8 @@ export interface RunPorts {
    * @default nothing ever arrives
    */
   inbox?(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
+  /** Where the run's requests keep blobs and read them. @default where the engine's performer does */
+  readonly blobs?: BlobPort | undefined;
   /**
    * Keeps a state of the guest, in place of the one before; the entries behind it are durable. The run doesn't wait for it, and
    * goes on when it fails. @default none is taken

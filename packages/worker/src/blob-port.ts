@@ -4,6 +4,7 @@
  */
 import {
   beginBlake3,
+  inParts,
   limits,
   mvmError,
   MvmError,
@@ -62,7 +63,7 @@ const upload = async (
     offset += bytes.length;
     return sendPart(options, part, ending);
   };
-  for await (const bytes of inParts(source)) {
+  for await (const bytes of inParts(source, limits.blobPartBytesMax)) {
     hash.update(bytes);
     await send(bytes);
   }
@@ -91,24 +92,4 @@ const again = async <T>({ clock, random }: BlobPortOptions, { signal }: Ending, 
       await backoff.wait(signal);
     }
   }
-};
-
-/** The same bytes in whole parts, and one that is shorter. */
-const inParts = async function* (source: ByteSource): ByteSource {
-  let room = new Uint8Array(limits.blobPartBytesMax);
-  let filled = 0;
-  for await (const bytes of source) {
-    for (let at = 0; at < bytes.length;) {
-      const piece = bytes.subarray(at, at + room.length - filled);
-      room.set(piece, filled);
-      filled += piece.length;
-      at += piece.length;
-      if (filled < room.length) continue;
-      yield room;
-      // Whoever took it may still be sending it.
-      room = new Uint8Array(limits.blobPartBytesMax);
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield room.subarray(0, filled);
 };

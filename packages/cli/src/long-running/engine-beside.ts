@@ -40,7 +40,7 @@ export class EngineBeside {
     if (!isUsed) return new EngineBeside(context, logger, undefined);
     const blobs = new LateBlobs();
     const performer = performerOf(context, blobs);
-    const service = await openEngineService({ config, logger, tracer, performer });
+    const service = await openEngineService({ config, logger, tracer, performer, keepsBlobs: true });
     return new EngineBeside(context, logger, { service, blobs });
   }
 

@@ -1,7 +1,7 @@
 /** The place where a worker's jobs run, as the settings name it (`docs/reference/flawless.md`). */
 import { openEngine, type EffectPerformer } from '@mvm-ci/engine';
 import { openHttpAgents, systemClock, type ReconnectingPeer } from '@mvm-ci/net';
-import type { Logger, Tracer } from '@mvm-ci/protocol';
+import type { BlobPort, Logger, Tracer } from '@mvm-ci/protocol';
 import {
   embeddedHost,
   EnginePool,
@@ -25,6 +25,7 @@ interface EngineHostParts {
   /** The worker's connection to its control plane. */
   readonly peer: Pick<ReconnectingPeer, 'openChannel'>;
   readonly modules: ModuleSource;
+  readonly blobs: BlobPort;
   /** Performs the requests of an engine in this worker. */
   readonly performer: EffectPerformer;
   readonly logger: Logger;
@@ -65,10 +66,10 @@ type OpenMember = (target: { readonly url: string; readonly address?: string | u
 
 /** Members share their connections. */
 const memberOpener = (
-  { config, modules, logger }: EngineHostParts,
+  { config, modules, blobs, logger }: EngineHostParts,
   { isQuiet }: { readonly isQuiet: boolean },
 ): OpenMember => {
-  const common = { ...ports, token: config.flawlessToken, agents: openHttpAgents(), modules, isQuiet, logger };
+  const common = { ...ports, token: config.flawlessToken, agents: openHttpAgents(), modules, blobs, isQuiet, logger };
   return (target) => new RemoteMember({ ...common, ...target });
 };
 

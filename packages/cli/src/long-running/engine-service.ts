@@ -40,6 +40,8 @@ interface EngineServiceOptions {
   readonly tracer?: Tracer | undefined;
   /** Modules that are here already; undefined for those that are not. @default none */
   readonly ownModules?: ((hash: string) => Promise<Uint8Array | undefined>) | undefined;
+  /** See `LinkServerOptions`. @default false */
+  readonly keepsBlobs?: boolean | undefined;
   /** @default systemFetch */
   readonly performer?: EffectPerformer | undefined;
   /** See `EngineOptions`. @default cliLimits.suspendAfterMs */
@@ -53,6 +55,7 @@ export const openEngineService = async ({
   tracer,
   ownModules,
   performer,
+  keepsBlobs,
   suspendAfterMs = cliLimits.suspendAfterMs,
 }: EngineServiceOptions): Promise<EngineService> => {
   const desk = new ModuleDesk();
@@ -71,6 +74,7 @@ export const openEngineService = async ({
     engine,
     runsMax: config.maxRuns ?? engineLimits.servedRunsDefault,
     modules: desk,
+    keepsBlobs,
     clock: systemClock,
   });
   return {

@@ -124,7 +124,7 @@ const join = (
     peer,
     openHost: (modules, ownBlobs) => {
       blobs.bind(ownBlobs);
-      return openEngineHost({ config, peer, modules, performer, logger, tracer });
+      return openEngineHost({ config, peer, modules, blobs: ownBlobs, performer, logger, tracer });
     },
     slots: config.slots,
     tags: config.tags,

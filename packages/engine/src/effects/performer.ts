@@ -1,4 +1,4 @@
-import type { Answer, ByteSource, FetchIntent, TraceContext } from '@mvm-ci/protocol';
+import type { Answer, BlobPort, ByteSource, FetchIntent, TraceContext } from '@mvm-ci/protocol';
 
 /** A request to be sent: the guest's intent with the `Idempotency-Key` that goes with it. */
 export interface FetchOrder {
@@ -6,6 +6,8 @@ export interface FetchOrder {
   readonly key: string;
   /** Whose blobs it reads and writes. */
   readonly job: string;
+  /** Where those are. @default where the performer keeps them */
+  readonly blobs?: BlobPort | undefined;
   /** Goes along as `traceparent` and `tracestate`, unless the guest has set a `traceparent`. @default neither is sent */
   readonly trace?: TraceContext | undefined;
   /** What a body passes through on its way into a blob. @default nothing */

@@ -18,14 +18,14 @@ import type { EffectPerformer, FetchOrder } from './performer.ts';
 /** An intent has a deadline of its own; undici's would end a slow answer after 300 s. */
 const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
-/** Sends requests over the network of this machine; with `blobs`, large bodies go into them and come from them. */
+/** Sends requests over the network of this machine; large bodies go into `blobs`, or those of the order, and come from them. */
 export const networkFetch = (blobs?: BlobPort): EffectPerformer => ({
   fetch: async (order, { signal }): Promise<Answer> => {
     const { intent } = order;
     const deadline = AbortSignal.timeout(intent.timeoutMs);
     const ending = { signal: AbortSignal.any([signal, deadline]) };
     try {
-      const place = { blobs: needsBlobs(intent) ? demandBlobs(blobs, intent) : undefined, ending };
+      const place = { blobs: needsBlobs(intent) ? demandBlobs(order.blobs ?? blobs, intent) : undefined, ending };
       const request = readRequest(order, await bodyOf(order, place));
       if (!(request instanceof Request)) return request;
       const response = await fetch(request, { ...ending, dispatcher });

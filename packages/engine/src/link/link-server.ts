@@ -5,7 +5,7 @@
  *   2. After `drain` or `stop` no run is admitted.
  *   3. Neither waits for a holder, or a store, that doesn't answer: `engineLimits.giveBackMsMax`, `dropMsMax`.
  */
-import { mvmError, type AcceptConversation, type Clock, type MvmError } from '@mvm-ci/protocol';
+import { linkFeatures, mvmError, type AcceptConversation, type Clock, type MvmError } from '@mvm-ci/protocol';
 import type { Engine } from '../engine.ts';
 import { engineLimits } from '../limits.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
@@ -19,6 +19,8 @@ export interface LinkServerOptions {
   readonly runsMax: number;
   /** Where the engine gets its modules from; its `source` is the engine's. @default the engine has a source of its own */
   readonly modules?: ModuleDesk | undefined;
+  /** The engine's performer has the blobs of the holders' jobs. @default they are asked of the holders */
+  readonly keepsBlobs?: boolean | undefined;
   readonly clock: Pick<Clock, 'monotonicMs' | 'after'>;
 }
 
@@ -42,13 +44,15 @@ export class LinkServer {
 
   /** Takes the conversations of one holder; with a keeper, its journals don't come over the link. */
   accept(keeper?: JournalKeeper): AcceptConversation {
-    const { engine, clock, modules } = this.#options;
+    const { engine, clock, modules, keepsBlobs = keeper !== undefined } = this.#options;
+    const features = linkFeatures.filter((feature) => feature !== 'blobs' || !keepsBlobs);
     return (conversation) =>
       new ServedRun(conversation, {
         engine,
         clock,
         modules,
         keeper,
+        features,
         onAdmit: (run) => this.#admit(run),
         onFreed: (run) => this.#free(run),
       });

@@ -8,6 +8,7 @@
  */
 import {
   asMvmError,
+  commonFeatures,
   decodeEntries,
   decodeHolderMessage,
   encodeLinkMessage,
@@ -27,6 +28,7 @@ import {
   type HolderMessage,
   type InboxItem,
   type JournalEntry,
+  type LinkFeature,
   type MvmError,
   type RunMessage,
   type Timer,
@@ -34,6 +36,7 @@ import {
 import type { Engine, EngineRun, RunPorts, RunRequest } from '../engine.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
 import { LeaseGate } from './lease-gate.ts';
+import { LinkBlobs } from './link-blobs.ts';
 import { LinkInbox } from './link-inbox.ts';
 import { LinkSink } from './link-sink.ts';
 import type { ModuleDesk } from './module-desk.ts';
@@ -47,6 +50,8 @@ export interface ServedRunParts {
   readonly modules: ModuleDesk | undefined;
   /** Journals that don't come over the link. */
   readonly keeper: JournalKeeper | undefined;
+  /** What it can do beyond the protocol's number. */
+  readonly features: readonly LinkFeature[];
   /** Takes a place. @returns why there is none */
   readonly onAdmit: (run: ServedRun) => MvmError | undefined;
   /** Gives the place back. */
@@ -70,10 +75,13 @@ export class ServedRun implements ConversationEvents {
   readonly #sink: LinkSink;
   readonly #intake: ModuleIntake;
   readonly #inbox: LinkInbox;
+  readonly #blobs: LinkBlobs;
   readonly #entries: JournalEntry[] = [];
   #bytes = 0;
   #phase: Phase = { type: 'new' };
   #hasPlace = false;
+  /** What both ends can do. */
+  #features: readonly LinkFeature[] = [];
   #wish: Wish | undefined;
   #kept: KeptJournal | undefined;
   #takeBackOffer: (() => void) | undefined;
@@ -95,6 +103,7 @@ export class ServedRun implements ConversationEvents {
       onTooLarge: (error) => this.#sayLast({ type: 'fault', error: error.toRecord() }),
     });
     this.#inbox = new LinkInbox((message) => this.#say(message));
+    this.#blobs = new LinkBlobs((message) => this.#say(message));
     this.#intake = new ModuleIntake({
       clock,
       onWanted: () => this.#say({ type: 'want-module' }),
@@ -150,6 +159,8 @@ export class ServedRun implements ConversationEvents {
         return this.#intake.take(message.bytes, message.isLast);
       case 'no-module':
         return this.#intake.fail(errorFromRecord(message.error));
+      case 'blob':
+        return this.#blobs.take(message.blob, message.talk);
       case 'cancel':
       case 'release':
         return this.#want(message);
@@ -164,7 +175,9 @@ export class ServedRun implements ConversationEvents {
     if (error) return this.#sayLast({ type: 'busy', error: error.toRecord() });
     this.#hasPlace = true;
     this.#phase = { type: 'opening', request };
-    this.#say({ type: 'admitted' });
+    const features = commonFeatures(this.#parts.features, request.features);
+    this.#features = features;
+    this.#say({ type: 'admitted', ...(features.length > 0 && { features }) });
     if (request.journal === 'kept') void this.#openKept(request);
     else this.#waitForJournal();
   }
@@ -246,6 +259,7 @@ export class ServedRun implements ConversationEvents {
       sink: this.#sink,
       mayStartEffect: (signal) => this.#gate.mayStartEffect(signal),
       inbox: (after, signal) => this.#inbox.after(after, signal),
+      ...(this.#features.includes('blobs') && { blobs: this.#blobs }),
     });
   }
 
@@ -305,6 +319,7 @@ export class ServedRun implements ConversationEvents {
     if (phase.type === 'running') phase.run.drop();
     else this.#free();
     this.#sink.lose(error);
+    this.#blobs.lose(error);
   }
 
   #free(): void {

@@ -338,7 +338,8 @@ export class RunShell implements EngineRun {
     if (signal.aborted) return;
     // The lease is over: the effect never starts.
     if (!isHeld) return this.#end({ type: 'dropped' });
-    const order = { intent, job, key: idempotencyKey(job, attempt, intent), trace: this.#request.trace };
+    const { blobs } = this.#ports;
+    const order = { intent, job, key: idempotencyKey(job, attempt, intent), blobs, trace: this.#request.trace };
     const answer = await tracedFetch(this.#parts, { order, attempt }, { signal });
     if (!signal.aborted) this.#answer(intent.call, answer);
   }

@@ -6,6 +6,8 @@ import {
   encodeLinkMessage,
   linkVersion,
   mvmError,
+  type BlobTalk,
+  type ByteSource,
   type Conversation,
   type ConversationEvents,
   type FinishOutcome,
@@ -23,9 +25,10 @@ const entry = encodeEntry({ kind: 'intents', intents: [] });
 const completed: FinishOutcome = { type: 'completed', result: '1' };
 const error = { code: 'UNAVAILABLE', message: 'no' } as const;
 
-/** A run that appends at once, asks whether it may begin an effect, and ends when it is told to. */
+/** A run that appends at once, keeps and reads a blob, asks whether it may begin an effect, and ends when it is told to. */
 class ScriptRun implements EngineRun {
   readonly #end = Promise.withResolvers<RunEnd>();
+  readonly #over = new AbortController();
   isOver = false;
 
   constructor(ports: RunPorts) {
@@ -49,6 +52,7 @@ class ScriptRun implements EngineRun {
   }
 
   async #run(ports: RunPorts): Promise<void> {
+    this.#useBlobs(ports).catch(() => undefined);
     await ports.sink.append([{ kind: 'intents', intents: [] }]);
     await Promise.race([ports.inbox?.(1, new AbortController().signal), this.#end.promise]);
     if (!(await ports.mayStartEffect(new AbortController().signal))) return this.drop();
@@ -56,11 +60,23 @@ class ScriptRun implements EngineRun {
     this.#settle({ type: 'finished', outcome: completed });
   }
 
+  async #useBlobs({ blobs }: RunPorts): Promise<void> {
+    const { signal } = this.#over;
+    const { hash } = (await blobs?.put('a', threeBytes(), { signal })) ?? { hash: module };
+    const opened = await blobs?.open('a', hash, { signal });
+    for await (const _ of opened?.source ?? threeBytes());
+  }
+
   #settle(end: RunEnd): void {
     this.isOver = true;
+    this.#over.abort();
     this.#end.resolve(end);
   }
 }
+
+const threeBytes = async function* (): ByteSource {
+  yield new Uint8Array(3);
+};
 
 class ScriptEngine implements Pick<Engine, 'run'> {
   readonly runs: ScriptRun[] = [];
@@ -105,8 +121,19 @@ const run = say({
   workflow: 'main',
   input: '{}',
   journalEntries: 0,
+  features: ['blobs', 'a feature of another release'],
 });
 const item = (number: number): InboxItem => ({ number, at: 0, body: { type: 'refused', call: number, error } });
+const talks = fc.constantFrom<BlobTalk>(
+  { is: 'put' },
+  { is: 'opened' },
+  { is: 'more' },
+  { is: 'bytes', bytes: new Uint8Array(3), isLast: false },
+  { is: 'bytes', bytes: new Uint8Array(0), isLast: true },
+  { is: 'kept', ref: { hash: module, bytes: 3 } },
+  { is: 'failed', error },
+  { is: 'stop' },
+);
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constant(run),
   fc.constantFrom<Step>({ type: 'end' }, { type: 'turn' }, { type: 'turn' }),
@@ -119,6 +146,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     .map((numbers) => say({ type: 'inbox', items: numbers.map((number) => item(number + 1)) })),
   fc.nat(3).map((call) => say({ type: 'refused', call: call + 1, error })),
   fc.nat(2).map((ask) => say({ type: 'lease', ask: ask + 1, leaseLeftMs: ask })),
+  fc.tuple(fc.nat(2), talks).map(([blob, talk]) => say({ type: 'blob', blob: blob + 1, talk })),
   fc.boolean().map((isLast) => say({ type: 'module', bytes: new Uint8Array(4), isLast })),
   fc
     .constantFrom<HolderMessage>(

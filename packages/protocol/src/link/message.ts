@@ -13,6 +13,7 @@ import { limits } from '../limits.ts';
 import { pack, unpack } from '../packer.ts';
 import { traceContextSchema } from '../trace.ts';
 import { parseAs } from '../wire.ts';
+import { blobTalkSchema, type BlobTalk } from './blob-talk.ts';
 import { linkLimits } from './limits.ts';
 
 /** Asks for a run; the first message of the holder. */
@@ -22,6 +23,8 @@ export interface RunMessage extends ClaimedJob {
   readonly protocol: number;
   /** `carried`: the journal comes over the link and goes back over it. `kept`: the engine reads and writes it where it is stored. */
   readonly journal: 'carried' | 'kept';
+  /** What the holder can do beyond that (`features.ts`). @default nothing */
+  readonly features?: readonly string[] | undefined;
 }
 
 /** What the holder says. */
@@ -46,6 +49,8 @@ export type HolderMessage =
   /** A part of the module's file. */
   | { readonly type: 'module'; readonly bytes: Uint8Array; readonly isLast: boolean }
   | { readonly type: 'no-module'; readonly error: ErrorRecord }
+  /** About the blob that the engine has given this number; only where both list `blobs`. */
+  | { readonly type: 'blob'; readonly blob: number; readonly talk: BlobTalk }
   | { readonly type: 'cancel'; readonly reason: string }
   | { readonly type: 'release' }
   | { readonly type: 'drop' };
@@ -53,7 +58,11 @@ export type HolderMessage =
 /** What the engine says. */
 export type EngineMessage =
   /** The run has a place: the journal may come. */
-  | { readonly type: 'admitted' }
+  | {
+      readonly type: 'admitted';
+      /** Those of the holder that this engine has too. @default none */
+      readonly features?: readonly string[] | undefined;
+    }
   /** The run was not begun, and won't be. */
   | { readonly type: 'busy'; readonly error: ErrorRecord }
   | { readonly type: 'want-module' }
@@ -80,6 +89,8 @@ export type EngineMessage =
   | { readonly type: 'hush' }
   /** How long does the lease last? Numbered from 1. */
   | { readonly type: 'ask'; readonly ask: number }
+  /** About a blob; they are numbered from 1. */
+  | { readonly type: 'blob'; readonly blob: number; readonly talk: BlobTalk }
   | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
   /** The run can't go on, and no other engine would do better. */
   | { readonly type: 'fault'; readonly error: ErrorRecord };
@@ -91,12 +102,15 @@ const bytesUpTo = (bytesMax: number): z.ZodType<Uint8Array> =>
   z.instanceof(Uint8Array).refine(({ length }) => length <= bytesMax, `at most ${bytesMax} bytes`);
 const entryBytes = bytesUpTo(linkLimits.pieceBytesMax);
 const error = errorRecordSchema;
+const features = z.array(z.string().max(linkLimits.featureCharsMax)).max(linkLimits.featuresMax).optional();
+const blob = z.object({ type: z.literal('blob'), blob: positive, talk: blobTalkSchema });
 
 const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
     protocol: positive,
     journal: z.enum(['carried', 'kept']),
+    features,
     job: idSchema,
     epoch: positive,
     attempt: positive,
@@ -120,13 +134,14 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('lease'), ask: positive, leaseLeftMs: durationMs }),
   z.object({ type: z.literal('module'), bytes: bytesUpTo(linkLimits.modulePieceBytes), isLast: z.boolean() }),
   z.object({ type: z.literal('no-module'), error }),
+  blob,
   z.object({ type: z.literal('cancel'), reason: z.string().max(limits.textCharsMax) }),
   z.object({ type: z.literal('release') }),
   z.object({ type: z.literal('drop') }),
 ]);
 
 const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('admitted') }),
+  z.object({ type: z.literal('admitted'), features }),
   z.object({ type: z.literal('busy'), error }),
   z.object({ type: z.literal('want-module') }),
   z.object({ type: z.literal('entries'), bytes: entryBytes }),
@@ -147,6 +162,7 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('listen'), after: count }),
   z.object({ type: z.literal('hush') }),
   z.object({ type: z.literal('ask'), ask: positive }),
+  blob,
   z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
   z.object({ type: z.literal('fault'), error }),
 ]);

@@ -21,6 +21,7 @@ import {
   linkLimits,
   linkVersion,
   mvmError,
+  type BlobPort,
   type ClaimedJob,
   type Conversation,
   type ConversationEvents,
@@ -29,10 +30,12 @@ import {
   type HolderMessage,
   type InboxItem,
   type JournalEntry,
+  type LinkFeature,
   type MvmError,
 } from '@mvm-ci/protocol';
 import type { HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
 import type { ModuleSource } from '../module-source.ts';
+import { BlobDesk } from './blob-desk.ts';
 import type { LinkConnection } from './link-dialer.ts';
 
 export interface LinkRunOptions {
@@ -42,6 +45,8 @@ export interface LinkRunOptions {
   /** See `RunMessage`. */
   readonly journal: 'carried' | 'kept';
   readonly modules: ModuleSource;
+  /** Where the blobs of the job are, for an engine that has none of them. @default the engine isn't offered any */
+  readonly blobs?: BlobPort | undefined;
   /** The engine has a place for the run, or none. */
   readonly onAdmission: (refusal: MvmError | undefined) => void;
 }
@@ -51,6 +56,7 @@ export class LinkRun implements HostRun, ConversationEvents {
   readonly #settle = Promise.withResolvers<HostRunEnd>();
   /** Fires when the run is over. */
   readonly #over = new AbortController();
+  readonly #blobs: BlobDesk;
   #conversation: Conversation | undefined;
   /** What was said before there was a conversation. */
   readonly #early: HolderMessage[] = [];
@@ -67,6 +73,9 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   constructor(options: LinkRunOptions) {
     this.#options = options;
+    const { job, blobs } = options;
+    const say = (message: HolderMessage): void => this.#say(message);
+    this.#blobs = new BlobDesk({ job: job.job, blobs, say, signal: this.#over.signal });
     this.#begin().catch((error: unknown) => this.#interrupt(asMvmError(error)));
   }
 
@@ -111,10 +120,15 @@ export class LinkRun implements HostRun, ConversationEvents {
     const { open } = await connection();
     if (this.#over.signal.aborted) return;
     this.#conversation = open(this);
-    this.#say({ type: 'run', protocol: linkVersion, journal, ...job });
+    this.#say({ type: 'run', protocol: linkVersion, journal, features: this.#features, ...job });
     for (const message of this.#early) this.#say(message);
     // Nothing to fetch, nothing to send: the run begins without a round trip.
     if (journal === 'carried' && job.journalEntries === 0) this.#sendJournal();
+  }
+
+  /** What this holder can do beyond the protocol's number. */
+  get #features(): readonly LinkFeature[] {
+    return this.#options.blobs ? ['blobs'] : [];
   }
 
   #take(message: EngineMessage): void {
@@ -139,6 +153,8 @@ export class LinkRun implements HostRun, ConversationEvents {
         return this.#listening?.abort();
       case 'ask':
         return void this.#answerAsk(message.ask);
+      case 'blob':
+        return this.#blobs.take(message.blob, message.talk);
       case 'fault':
         return this.#fail(errorFromRecord(message.error));
     }

@@ -2,7 +2,7 @@
  * An engine at the other end of a link: the host behind options 2, 3 and 4. Runs share one connection, each as a
  * conversation of its own.
  */
-import type { ClaimedJob, MvmError } from '@mvm-ci/protocol';
+import type { BlobPort, ClaimedJob, MvmError } from '@mvm-ci/protocol';
 import type { Clock } from '../clock.ts';
 import type { EngineHost, HostPorts, HostRun } from '../engine-host.ts';
 import { workerLimits } from '../limits.ts';
@@ -17,6 +17,8 @@ export interface LinkHostOptions {
   readonly journal: 'carried' | 'kept';
   /** For an engine that asks for modules. */
   readonly modules: ModuleSource;
+  /** See `LinkRunOptions`. */
+  readonly blobs?: BlobPort | undefined;
   readonly clock: Clock;
 }
 
@@ -44,13 +46,14 @@ export class LinkHost implements EngineHost {
   }
 
   run(job: ClaimedJob, ports: HostPorts): HostRun {
-    const { dialer, journal, modules, clock } = this.#options;
+    const { dialer, journal, modules, blobs, clock } = this.#options;
     const run = new LinkRun({
       connection: () => dialer.connection(),
       job,
       ports,
       journal,
       modules,
+      blobs,
       onAdmission: (error) => {
         this.#refusal = error && { error, atMs: clock.monotonicMs() };
       },

@@ -14,6 +14,7 @@ import {
   engineRoutes,
   engineStatusSchema,
   mvmError,
+  type BlobPort,
   type ClaimedJob,
   type EngineStatus,
   type MvmError,
@@ -35,6 +36,8 @@ export interface RemoteMemberOptions {
   /** Connections to take one from. @default one of its own for each request */
   readonly agents?: HttpAgents | undefined;
   readonly modules: ModuleSource;
+  /** Where the blobs of jobs are, for an engine server that has none of them. @default requests that need blobs are refused there */
+  readonly blobs?: BlobPort | undefined;
   /** See `LinkDialerOptions`: a member of a pool, which says what becomes of its members. @default false */
   readonly isQuiet?: boolean | undefined;
   readonly clock: Clock;
@@ -49,12 +52,12 @@ export class RemoteMember implements EngineMember {
   readonly #host: LinkHost;
 
   constructor(options: RemoteMemberOptions) {
-    const { url, modules, isQuiet, clock, random, logger } = options;
+    const { url, modules, blobs, isQuiet, clock, random, logger } = options;
     this.url = url;
     this.#options = options;
     const connect = (signal: AbortSignal): Promise<LinkConnection> => this.#connect(signal);
     const dialer = new LinkDialer({ connect, engine: url, isQuiet, clock, random, logger });
-    this.#host = new LinkHost({ dialer, journal: 'carried', modules, clock });
+    this.#host = new LinkHost({ dialer, journal: 'carried', modules, blobs, clock });
   }
 
   get obstacle(): MvmError | undefined {

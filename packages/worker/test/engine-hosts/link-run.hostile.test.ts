@@ -7,6 +7,7 @@ import {
   limits,
   linkLimits,
   mvmError,
+  type BlobTalk,
   type Conversation,
   type ConversationEvents,
   type EngineMessage,
@@ -15,6 +16,7 @@ import {
 import { HeldAttempt } from '@mvm-ci/testkit';
 import fc from 'fast-check';
 import { LinkRun } from '../../src/engine-hosts/link-run.ts';
+import { MemoryBlobs } from '../fixtures/memory-blobs.ts';
 
 const module = 'ab'.repeat(32);
 const claimed = { job: 'a', epoch: 1, attempt: 1, module, workflow: 'main', input: '{}', journalEntries: 0 };
@@ -58,6 +60,7 @@ const runWith = (mouth: Mouth, attempt: HeldAttempt): LinkRun =>
     ports: attempt,
     journal: 'carried',
     modules: async () => new Uint8Array(10),
+    blobs: new MemoryBlobs(),
     onAdmission: () => undefined,
   });
 
@@ -67,6 +70,17 @@ type Step =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
   | { readonly type: 'turn' | 'end' | 'drop' | 'release' | 'lose' };
 const say = (message: EngineMessage): Step => ({ type: 'bytes', bytes: encodeLinkMessage(message) });
+
+const talks = fc.constantFrom<BlobTalk>(
+  { is: 'put' },
+  { is: 'open', hash: module },
+  { is: 'opened' },
+  { is: 'more' },
+  { is: 'bytes', bytes: new Uint8Array(3), isLast: false },
+  { is: 'bytes', bytes: new Uint8Array(0), isLast: true },
+  { is: 'failed', error },
+  { is: 'stop' },
+);
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom<Step>(
@@ -93,6 +107,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.nat(3).map((call) => say({ type: 'append', call: call + 1, bytes: entry })),
   fc.nat(3).map((call) => say({ type: 'finish', call: call + 1, bytes: entry, outcome: completed })),
   fc.nat(3).map((ask) => say({ type: 'ask', ask: ask + 1 })),
+  fc.tuple(fc.nat(2), talks).map(([blob, talk]) => say({ type: 'blob', blob: blob + 1, talk })),
   fc.uint8Array({ maxLength: 20 }).map((bytes): Step => ({ type: 'bytes', bytes })),
 );
 
