@@ -1,10 +1,7 @@
-/** Ours: plain handlers at default settings; publishing over HTTP, as in `bench/queue`. */
+/** Ours: plain handlers and the client's library at default settings. */
 import { createClient } from '@mvm-ci/client';
 import { worker } from '@mvm-ci/worker';
-import { HttpCaller } from '../../http-caller.ts';
-import { publishOverHttp } from '../../queue/queue-caller.ts';
 import { startCluster } from '../../quiet-cluster.ts';
-import { callers } from '../size.ts';
 import type { ConsumeParts, LaunchedSystem, LaunchParts, QueueSystem, StopConsuming } from '../system.ts';
 
 const handler = 'trivial';
@@ -12,13 +9,16 @@ const handler = 'trivial';
 const launch = async ({ folder }: LaunchParts): Promise<LaunchedSystem> => {
   await using opened = new AsyncDisposableStack();
   const cluster = opened.use(await startCluster(folder));
-  const http = opened.use(new HttpCaller(cluster.url, callers));
   const client = createClient({ url: cluster.url });
   const close = opened.move();
   return {
     address: { url: cluster.url },
-    publish: (id) => publishOverHttp(http, [id], handler),
-    publishMany: (ids) => publishOverHttp(http, ids, handler),
+    publish: async (id) => {
+      await client.publish({ job_id: id, handler });
+    },
+    publishMany: async (ids) => {
+      await client.publishMany(ids.map((id) => ({ job_id: id, handler })));
+    },
     unfinished: async () => {
       const { total, completed } = await client.stats();
       return total - completed;

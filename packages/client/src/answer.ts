@@ -17,6 +17,10 @@ const text = z.string();
 
 export const publishedSchema: z.ZodType<Published> = z.object({ job_id: text, status: text, created: z.boolean() });
 
+export const publishedManySchema: z.ZodType<{ readonly jobs: readonly Published[] }> = z.object({
+  jobs: z.array(publishedSchema),
+});
+
 export const jobViewSchema: z.ZodType<JobView> = z.object({
   job_id: text,
   status: z.enum(jobStates),

@@ -16,6 +16,8 @@ export interface RequestOptions {
   readonly method?: 'GET' | 'POST';
   /** Sent as JSON; bytes as they are, and a stream of them as they come. */
   readonly body?: unknown;
+  /** JSON that is text already, instead of `body`. */
+  readonly json?: string;
   readonly signal?: AbortSignal | undefined;
   /** Whether sending it twice does no harm. @default true */
   readonly repeatable?: boolean;
@@ -84,15 +86,16 @@ export class Connection {
 
   async #reach(
     path: string,
-    { method = 'GET', body, signal, accept, headers: more }: RequestOptions,
+    { method = 'GET', body, json, signal, accept, headers: more }: RequestOptions,
   ): Promise<Response> {
     const headers: Record<string, string> = { accept: accept ?? 'application/json', ...more };
     if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
-    if (body !== undefined) headers['content-type'] = contentType(body);
+    const sent = json ?? (body === undefined ? undefined : encoded(body));
+    if (sent !== undefined) headers['content-type'] = contentType(sent);
     const init = {
       method,
       headers,
-      ...(body !== undefined && { body: encoded(body), duplex: 'half' as const }),
+      ...(sent !== undefined && { body: sent, duplex: 'half' as const }),
       ...(signal && { signal }),
     };
     try {
@@ -128,10 +131,12 @@ const checkedUrl = (text: string): string => {
   });
 };
 
-const contentType = (body: unknown): string =>
-  body instanceof Uint8Array || body instanceof ReadableStream ? 'application/octet-stream' : 'application/json';
+type SentBody = Uint8Array<ArrayBuffer> | ReadableStream | string;
 
-const encoded = (body: unknown): Uint8Array<ArrayBuffer> | ReadableStream | string => {
+const contentType = (body: SentBody): string =>
+  typeof body === 'string' ? 'application/json' : 'application/octet-stream';
+
+const encoded = (body: unknown): SentBody => {
   if (body instanceof ReadableStream) return body;
   return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
 };

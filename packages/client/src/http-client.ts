@@ -50,6 +50,7 @@ import {
   journalViewSchema,
   logLinesSchema,
   modulesSchema,
+  publishedManySchema,
   publishedSchema,
   queueStatsSchema,
   type JournalView,
@@ -69,13 +70,16 @@ import type { Connection } from './connection.ts';
 import { jobEvents, type EventsOptions } from './job-events.ts';
 import { clientLimits } from './limits.ts';
 import { logEvents, type LogEventsOptions } from './log-events.ts';
+import { PublishGatherer } from './publish-gatherer.ts';
 
 /** See the head of this file. */
 export class HttpClient implements Client {
   readonly #connection: Connection;
+  readonly #gatherer: PublishGatherer;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#gatherer = new PublishGatherer(connection);
   }
 
   get url(): string {
@@ -83,6 +87,7 @@ export class HttpClient implements Client {
   }
 
   publish(job: PublishJob, options: PublishOptions = {}): Promise<Published> {
+    if (isPlain(options)) return this.#gatherer.publish(named(job));
     const request = {
       method: 'POST',
       body: named(job),
@@ -95,7 +100,7 @@ export class HttpClient implements Client {
   async publishMany(jobs: readonly PublishJob[], options: PublishOptions = {}): Promise<readonly Published[]> {
     const body = { jobs: jobs.map(named) };
     const request = { method: 'POST', body, signal: options.signal, headers: traceHeaders(options) } as const;
-    return (await this.#connection.call(routePath('publishMany'), manySchema, request)).jobs;
+    return (await this.#connection.call(routePath('publishMany'), publishedManySchema, request)).jobs;
   }
 
   status(job: string, { signal }: CallOptions = {}): Promise<JobView> {
@@ -202,7 +207,8 @@ export class HttpClient implements Client {
     { signal }: CallOptions = {},
   ): Promise<readonly Published[]> {
     const options = { method: 'POST', body, signal } as const;
-    return (await this.#connection.call(routePath('scheduleBackfill', { schedule }), manySchema, options)).jobs;
+    return (await this.#connection.call(routePath('scheduleBackfill', { schedule }), publishedManySchema, options))
+      .jobs;
   }
 
   webhooks({ signal }: CallOptions = {}): Promise<readonly WebhookView[]> {
@@ -361,6 +367,10 @@ export class HttpClient implements Client {
   }
 }
 
+/** Whether a publish has nothing that needs a request of its own. */
+const isPlain = ({ signal, traceparent, tracestate }: PublishOptions): boolean =>
+  (signal ?? traceparent ?? tracestate) === undefined;
+
 const traceHeaders = ({ traceparent, tracestate }: PublishOptions): Readonly<Record<string, string>> => ({
   ...(traceparent !== undefined && { traceparent }),
   ...(tracestate !== undefined && { tracestate }),
@@ -376,8 +386,6 @@ const manyJobsSchema = z.object({ jobs: z.array(z.string()), more: z.boolean() }
 const deletedSchema = z.object({ deleted: z.string() });
 
 const candidateSchema = z.object({ hash: z.string() });
-
-const manySchema = z.object({ jobs: z.array(publishedSchema) });
 
 const named = (job: PublishJob): PublishJob => ({ ...job, job_id: job.job_id ?? randomId() });
 

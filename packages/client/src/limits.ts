@@ -6,6 +6,12 @@ export const clientLimits = {
   triesMaxOnceThere: 8,
   /** Wait before the second try; doubles with each further one. */
   retryMs: 100,
+  /** Requests under way at a time that publish what `publish` was called for. */
+  publishRequestsMax: 2,
+  /** Jobs in one of them; the control plane takes no more (`limits.publishJobsMax`). */
+  publishTogetherMax: 1_000,
+  /** Characters of the jobs in one of them, but for a job that has more by itself. */
+  publishTogetherChars: 1_048_576,
   /** How long `wait` lets the control plane hold one request open. */
   waitMs: 30_000,
   /** Journal entries asked for at once. */
