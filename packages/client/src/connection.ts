@@ -8,8 +8,28 @@ import { decodeErrorBody, MvmError, mvmError, parseAs } from '@mvm-ci/protocol';
 import type { ZodType } from 'zod';
 import { clientLimits } from './limits.ts';
 
+/** A request as it is sent: what `fetch` takes. */
+interface SentRequest {
+  readonly method: 'GET' | 'POST';
+  readonly headers: Record<string, string>;
+  readonly body?: SentBody;
+  readonly duplex?: 'half';
+  readonly signal?: AbortSignal;
+}
+
+/** The part of a `Response` that the client reads. */
+export interface Answer {
+  readonly url: string;
+  readonly status: number;
+  readonly ok: boolean;
+  readonly headers: { readonly get: (name: string) => string | null };
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
 /** The part of `fetch` that the client uses. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (url: string, init: SentRequest) => Promise<Answer>;
 
 /** What a request takes besides its path. */
 export interface RequestOptions {
@@ -46,7 +66,7 @@ export class Connection {
   }
 
   /** The response of a request, when it is no refusal. */
-  async open(path: string, options: RequestOptions = {}): Promise<Response> {
+  async open(path: string, options: RequestOptions = {}): Promise<Answer> {
     for (let tried = 1; ; tried += 1) {
       try {
         return await this.#send(path, options);
@@ -66,7 +86,7 @@ export class Connection {
   }
 
   /** The body of `response`, checked. */
-  async read<T>(response: Response, schema: ZodType<T>, path: string): Promise<T> {
+  async read<T>(response: Answer, schema: ZodType<T>, path: string): Promise<T> {
     const body = await jsonOf(response);
     try {
       return parseAs(schema, body, `the answer of ${path}`);
@@ -76,7 +96,7 @@ export class Connection {
     }
   }
 
-  async #send(path: string, options: RequestOptions): Promise<Response> {
+  async #send(path: string, options: RequestOptions): Promise<Answer> {
     const response = await this.#reach(path, options);
     this.#hasAnswered ||= response.ok;
     if (response.ok) return response;
@@ -87,7 +107,7 @@ export class Connection {
   async #reach(
     path: string,
     { method = 'GET', body, json, signal, accept, headers: more }: RequestOptions,
-  ): Promise<Response> {
+  ): Promise<Answer> {
     const headers: Record<string, string> = { accept: accept ?? 'application/json', ...more };
     if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
     const sent = json ?? (body === undefined ? undefined : encoded(body));
@@ -141,7 +161,7 @@ const encoded = (body: unknown): SentBody => {
   return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
 };
 
-const jsonOf = async (response: Response): Promise<unknown> => {
+const jsonOf = async (response: Answer): Promise<unknown> => {
   const text = await response.text();
   try {
     return JSON.parse(text);

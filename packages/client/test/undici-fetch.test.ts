@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { createClient } from '../src/client.ts';
+import { defaultFetch } from '../src/undici-fetch.ts';
+
+/** A server on loopback; close it by its disposer. */
+class HttpServer implements AsyncDisposable {
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    const { port } = server.address() as AddressInfo;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(listener: RequestListener): Promise<HttpServer> {
+    const server = createServer(listener).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new HttpServer(server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+const urlOfNobody = async (): Promise<string> => {
+  await using server = await HttpServer.start(() => undefined);
+  return server.url;
+};
+
+const get = { method: 'GET', headers: { accept: 'application/json' } } as const;
+
+describe('the default fetch in Node', () => {
+  it('answers like a Response', async () => {
+    await using server = await HttpServer.start((_request, response) => {
+      response.writeHead(404, { 'x-next': '17', 'set-cookie': ['a=1', 'b=2'] });
+      response.end('gone');
+    });
+    for (const ask of [defaultFetch, fetch]) {
+      const answer = await ask(`${server.url}/x`, get);
+      assert.deepEqual(
+        [answer.url, answer.status, answer.ok, answer.headers.get('X-Next'), answer.headers.get('set-cookie')],
+        [`${server.url}/x`, 404, false, '17', 'a=1, b=2'],
+      );
+      assert.equal(answer.headers.get('absent'), null);
+      assert.equal(await answer.text(), 'gone');
+    }
+  });
+
+  it('sends method, headers and body, also a body that comes as a stream', async () => {
+    await using server = await HttpServer.start((request, response) => {
+      const { method, headers } = request;
+      response.write(`${method} ${headers['content-type']} `);
+      request.pipe(response);
+    });
+    const headers = { 'content-type': 'text/x' };
+    for (const body of ['abc', new TextEncoder().encode('abc'), new Blob(['abc']).stream()]) {
+      const answer = await defaultFetch(server.url, { method: 'POST', headers, body, duplex: 'half' });
+      assert.equal(await answer.text(), 'POST text/x abc');
+    }
+  });
+
+  it('reads a long answer as a stream, and hangs up when its reader does', async () => {
+    const left = Promise.withResolvers<void>();
+    await using server = await HttpServer.start((_request, response) => {
+      response.on('close', () => left.resolve());
+      response.write('first');
+    });
+    const { body } = await defaultFetch(server.url, get);
+    assert.ok(body);
+    const reader = body.getReader();
+    assert.equal(new TextDecoder().decode((await reader.read()).value), 'first');
+    await reader.cancel();
+    await left.promise;
+  });
+
+  it('follows a redirect', async () => {
+    await using server = await HttpServer.start((request, response) => {
+      if (request.url === '/old') response.writeHead(308, { location: '/new' }).end();
+      else request.pipe(response);
+    });
+    const answer = await defaultFetch(`${server.url}/old`, { method: 'POST', headers: {}, body: 'kept' });
+    assert.deepEqual([answer.status, await answer.text()], [200, 'kept']);
+  });
+
+  it('ends a call that its caller gives up', async () => {
+    const arrived = Promise.withResolvers<void>();
+    await using server = await HttpServer.start(() => arrived.resolve());
+    const giveUp = new AbortController();
+    const call = createClient({ url: server.url }).stats({ signal: giveUp.signal });
+    await arrived.promise;
+    giveUp.abort();
+    await assert.rejects(call, { code: 'CANCELLED' });
+  });
+
+  it('says whom it did not reach', async () => {
+    const url = await urlOfNobody();
+    await assert.rejects(createClient({ url }).stats(), {
+      code: 'CONNECTION_LOST',
+      message: `no control plane answers at ${url}: connect ECONNREFUSED ${new URL(url).host}`,
+    });
+  });
+});
