@@ -107,14 +107,18 @@ const takeOf = (
   while (taken < count && !isEnough) {
     const rows = firstRows(app, lanes, Math.min(count - taken, controlLimits.claimRowsRead));
     if (rows.length === 0) break;
-    for (const row of rows) {
-      isEnough = !picking.take(row);
-      if (isEnough) break;
-      taken += 1;
-    }
+    const some = app.tables.jobs.saveTogether(() => takeFirst(rows, picking));
+    taken += some;
+    isEnough = some < rows.length;
   }
   countClaims(app, flow, { at: picking.at, count: taken });
   return { count: taken, isEnough };
+};
+
+/** Takes rows until no more is wanted. @returns how many */
+const takeFirst = (rows: readonly JobRow[], { take }: Picking): number => {
+  const unwanted = rows.findIndex((row) => !take(row));
+  return unwanted === -1 ? rows.length : unwanted;
 };
 
 const firstRows = (app: Application, lanes: readonly Lane[], count: number): readonly JobRow[] => {
