@@ -50,7 +50,7 @@ const sixJobs = () => {
       .prepare('SELECT id, worker, change FROM jobs ORDER BY number')
       .all()
       .map(({ id, worker, change }) => `${String(id)} ${String(worker)} ${String(change)}`);
-  return { updates, write, rows };
+  return { jobs, updates, write, rows };
 };
 
 test('writes the same together as one by one, also where neighbours differ or are left out', () => {
@@ -76,4 +76,52 @@ test('writes nothing of what was gathered when it throws, and what comes later',
   assert.throws(() => updates.together(fails), /refused/);
   write('b', 'w1', 12);
   assert.deepEqual(rows().slice(0, 3), ['a null 1', 'b w1 12', 'c null 3']);
+});
+
+test('writes each column that can change', () => {
+  const { updates, jobs } = sixJobs();
+  const before = jobs.get('c');
+  const next = {
+    ...before,
+    state: 'in_progress',
+    attempt: 31,
+    epoch: 32,
+    lostLeases: 33,
+    strikes: 34,
+    claimedAt: 35,
+    claimedEntries: 36,
+    resumes: 37,
+    runAt: 38,
+    worker: 'w',
+    incarnation: 'i',
+    bare: true,
+    cancelReason: 'reason',
+    journalEntries: 39,
+    journalBytes: 40,
+    journalHash: new Uint8Array([41]),
+    progressPercent: 42,
+    progressText: 'progress',
+    result: 'result',
+    errorCode: 'code',
+    errorMessage: 'message',
+    completedBy: 'by',
+    finishedEpoch: 43,
+    finishedBy: 'finisher',
+    outcomeHash: new Uint8Array([44]),
+    updatedAt: 45,
+    change: 46,
+    hasChildren: true,
+    inboxLast: 47,
+    inboxItems: 48,
+    lane: 49,
+    rank: 50,
+    isReady: false,
+    deadlineAt: 51,
+    attemptAt: 52,
+    cancelAt: 53,
+    attemptsForgiven: 54,
+    dependenciesLeft: 55,
+  } as const;
+  updates.write(before, next);
+  assert.deepEqual(jobs.get('c'), next);
 });
