@@ -144,7 +144,7 @@ export class JobQueue {
   async claim(wish: ClaimWish): Promise<ClaimAnswer> {
     this.#abilities.note(wish.worker, wish);
     const rows = await this.#parts.claims.claim(wish);
-    const [intact, damaged] = [rows.filter(isClaimIntact), rows.filter((row) => !isClaimIntact(row))];
+    const { intact = [], damaged = [] } = Object.groupBy(rows, (row) => (isClaimIntact(row) ? 'intact' : 'damaged'));
     if (damaged.length > 0) await this.#failDamaged(wish, damaged);
     const jobs = intact.map((row) => this.#handed(row, wish.worker));
     const isCalled = jobs.length === 0 && wish.errands !== false && this.#parts.errands.hasOpen;
