@@ -79,7 +79,7 @@ export interface EngineRun {
   /** Gives the job back: no new effects; what has been answered is shipped, and `finish` gets `released`. */
   release(): void;
   /** The same once the guest is at rest with no effect in flight: what has begun ends, and its answers are shipped. @default `release` */
-  handOver?(): void;
+  readonly handOver?: (() => void) | undefined;
   /** Stops at once and says nothing more: the lease is lost. */
   drop(): void;
 }

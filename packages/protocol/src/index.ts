@@ -43,6 +43,7 @@ export * from './link/limits.ts';
 export * from './link/message.ts';
 export { PacedSender } from './link/paced-sender.ts';
 export * from './link/pieces.ts';
+export { SnapshotIntake, snapshotPieces, type SnapshotPiece } from './link/snapshot-pieces.ts';
 export type * from './port/blobs.ts';
 export { inParts } from './source-parts.ts';
 export * from './port/clock.ts';

@@ -49,7 +49,7 @@ export interface HostPorts {
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
   /** See `RunPorts.inbox` of the engine. */
   inbox(after: number, signal: AbortSignal): Promise<readonly InboxItem[]>;
-  /** See `RunPorts.saveSnapshot` of the engine. A host whose engine is elsewhere never calls it: the control plane's own keeps snapshots where the journal is. @default none is kept */
+  /** See `RunPorts.saveSnapshot` of the engine. A host whose engine keeps the journal itself never calls it: snapshots are where the journal is. @default none is kept */
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
   /** How long the lease is known to last from now, in ms; 0 when its deadline has passed. */
   leaseLeftMs(): number;

@@ -5,7 +5,14 @@
  *   2. After `drain` or `stop` no run is admitted.
  *   3. Neither waits for a holder, or a store, that doesn't answer: `engineLimits.giveBackMsMax`, `dropMsMax`.
  */
-import { linkFeatures, mvmError, type AcceptConversation, type Clock, type MvmError } from '@mvm-ci/protocol';
+import {
+  type LinkFeature,
+  linkFeatures,
+  mvmError,
+  type AcceptConversation,
+  type Clock,
+  type MvmError,
+} from '@mvm-ci/protocol';
 import type { Engine } from '../engine.ts';
 import { engineLimits } from '../limits.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
@@ -45,7 +52,9 @@ export class LinkServer {
   /** Takes the conversations of one holder; with a keeper, its journals don't come over the link. */
   accept(keeper?: JournalKeeper): AcceptConversation {
     const { engine, clock, modules, keepsBlobs = keeper !== undefined } = this.#options;
-    const features = linkFeatures.filter((feature) => feature !== 'blobs' || !keepsBlobs);
+    // What is stored beside the engine doesn't come over the link.
+    const own: Partial<Record<LinkFeature, boolean>> = { blobs: keepsBlobs, snapshots: keeper !== undefined };
+    const features = linkFeatures.filter((feature) => own[feature] !== true);
     return (conversation) =>
       new ServedRun(conversation, {
         engine,

@@ -19,6 +19,7 @@ import {
   mvmError,
   PacedSender,
   RetryLaterError,
+  SnapshotIntake,
   StaleLeaseError,
   type Clock,
   type Conversation,
@@ -31,14 +32,17 @@ import {
   type LinkFeature,
   type MvmError,
   type RunMessage,
+  type SnapshotState,
   type Timer,
 } from '@mvm-ci/protocol';
 import type { Engine, EngineRun, RunPorts, RunRequest } from '../engine.ts';
+import type { Snapshot } from '../guest/guest-state.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
 import { LeaseGate } from './lease-gate.ts';
 import { LinkBlobs } from './link-blobs.ts';
 import { LinkInbox } from './link-inbox.ts';
 import { LinkSink } from './link-sink.ts';
+import { LinkSnapshots } from './link-snapshots.ts';
 import type { ModuleDesk } from './module-desk.ts';
 import { ModuleIntake } from './module-intake.ts';
 
@@ -65,7 +69,7 @@ type Phase =
   | { readonly type: 'running'; readonly run: EngineRun }
   | { readonly type: 'over' };
 
-type Wish = { readonly type: 'cancel'; readonly reason: string } | { readonly type: 'release' };
+type Wish = { readonly type: 'cancel'; readonly reason: string } | { readonly type: 'release' | 'hand-over' };
 
 export class ServedRun implements ConversationEvents {
   readonly #conversation: Conversation;
@@ -76,6 +80,10 @@ export class ServedRun implements ConversationEvents {
   readonly #intake: ModuleIntake;
   readonly #inbox: LinkInbox;
   readonly #blobs: LinkBlobs;
+  readonly #snapshots: LinkSnapshots;
+  readonly #snapshotIntake: SnapshotIntake = new SnapshotIntake();
+  /** What the run goes on from. */
+  #snapshot: SnapshotState | undefined;
   readonly #entries: JournalEntry[] = [];
   #bytes = 0;
   #phase: Phase = { type: 'new' };
@@ -104,6 +112,10 @@ export class ServedRun implements ConversationEvents {
     });
     this.#inbox = new LinkInbox((message) => this.#say(message));
     this.#blobs = new LinkBlobs((message) => this.#say(message));
+    this.#snapshots = new LinkSnapshots({
+      say: (message) => this.#say(message),
+      room: () => this.#sender.room(),
+    });
     this.#intake = new ModuleIntake({
       clock,
       onWanted: () => this.#say({ type: 'want-module' }),
@@ -140,6 +152,7 @@ export class ServedRun implements ConversationEvents {
   }
 
   #take(message: HolderMessage): void {
+    if (isWish(message)) return this.#want(message);
     switch (message.type) {
       case 'run':
         return this.#admit(message);
@@ -161,9 +174,10 @@ export class ServedRun implements ConversationEvents {
         return this.#intake.fail(errorFromRecord(message.error));
       case 'blob':
         return this.#blobs.take(message.blob, message.talk);
-      case 'cancel':
-      case 'release':
-        return this.#want(message);
+      case 'snapshot':
+        return this.#takeSnapshot(message);
+      case 'snapshot-kept':
+        return this.#snapshots.answered(message.error);
       case 'drop':
         return this.#drop();
     }
@@ -243,6 +257,13 @@ export class ServedRun implements ConversationEvents {
     if (bytes.length > 0) this.#waitForJournal();
   }
 
+  #takeSnapshot(piece: HolderMessage & { readonly type: 'snapshot' }): void {
+    if (this.#phase.type !== 'opening' || this.#snapshot || !this.#features.includes('snapshots'))
+      throw outOfOrder('snapshot');
+    this.#snapshot = this.#snapshotIntake.take(piece);
+    if (piece.bytes.length > 0) this.#waitForJournal();
+  }
+
   #takeInbox(items: readonly InboxItem[]): void {
     if (this.#phase.type === 'new' || this.#parts.keeper) throw outOfOrder('inbox');
     this.#inbox.take(items);
@@ -254,12 +275,15 @@ export class ServedRun implements ConversationEvents {
     if (phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('ready');
     if (entries !== this.#entries.length)
       throw mvmError('INVALID_ARGUMENT', `${this.#entries.length} entries came, and ${entries} were announced`);
-    const stored = { journal: this.#entries, inbox: this.#inbox.drain() };
+    const stored = { journal: this.#entries, inbox: this.#inbox.drain(), snapshot: this.#snapshot };
     this.#begin(phase.request, stored, {
       sink: this.#sink,
       mayStartEffect: (signal) => this.#gate.mayStartEffect(signal),
       inbox: (after, signal) => this.#inbox.after(after, signal),
       ...(this.#features.includes('blobs') && { blobs: this.#blobs }),
+      ...(this.#features.includes('snapshots') && {
+        saveSnapshot: (snapshot: Snapshot) => this.#snapshots.save(snapshot),
+      }),
     });
   }
 
@@ -282,7 +306,8 @@ export class ServedRun implements ConversationEvents {
   }
 
   #want(wish: Wish): void {
-    this.#wish ??= wish;
+    // The first wish holds, but for one that may take its time.
+    if (this.#wish === undefined || this.#wish.type === 'hand-over') this.#wish = wish;
     if (this.#phase.type === 'running') tell(this.#phase.run, wish);
   }
 
@@ -320,6 +345,7 @@ export class ServedRun implements ConversationEvents {
     else this.#free();
     this.#sink.lose(error);
     this.#blobs.lose(error);
+    this.#snapshots.lose(error);
   }
 
   #free(): void {
@@ -341,8 +367,12 @@ export class ServedRun implements ConversationEvents {
   }
 }
 
+const isWish = (message: HolderMessage): message is HolderMessage & Wish =>
+  message.type === 'cancel' || message.type === 'release' || message.type === 'hand-over';
+
 const tell = (run: EngineRun, wish: Wish): void => {
   if (wish.type === 'cancel') run.cancel(wish.reason);
+  else if (wish.type === 'hand-over' && run.handOver) run.handOver();
   else run.release();
 };
 

@@ -12,7 +12,10 @@ import {
   type ConversationEvents,
   type FinishOutcome,
   type HolderMessage,
+  snapshotPieces,
   type InboxItem,
+  type SnapshotPiece,
+  type SnapshotState,
 } from '@mvm-ci/protocol';
 import fc from 'fast-check';
 import type { Engine, EngineRun, RunEnd, RunPorts } from '../../src/engine.ts';
@@ -25,7 +28,7 @@ const entry = encodeEntry({ kind: 'intents', intents: [] });
 const completed: FinishOutcome = { type: 'completed', result: '1' };
 const error = { code: 'UNAVAILABLE', message: 'no' } as const;
 
-/** A run that appends at once, keeps and reads a blob, asks whether it may begin an effect, and ends when it is told to. */
+/** A run that appends at once, keeps a snapshot, keeps and reads a blob, asks whether it may begin an effect, and ends when it is told to. */
 class ScriptRun implements EngineRun {
   readonly #end = Promise.withResolvers<RunEnd>();
   readonly #over = new AbortController();
@@ -53,11 +56,16 @@ class ScriptRun implements EngineRun {
 
   async #run(ports: RunPorts): Promise<void> {
     this.#useBlobs(ports).catch(() => undefined);
+    this.#saveSnapshots(ports).catch(() => undefined);
     await ports.sink.append([{ kind: 'intents', intents: [] }]);
     await Promise.race([ports.inbox?.(1, new AbortController().signal), this.#end.promise]);
     if (!(await ports.mayStartEffect(new AbortController().signal))) return this.drop();
     await ports.sink.finish([], completed);
     this.#settle({ type: 'finished', outcome: completed });
+  }
+
+  async #saveSnapshots(ports: RunPorts): Promise<void> {
+    for (let saved = 0; saved < 3; saved += 1) await ports.saveSnapshot?.(snapshot);
   }
 
   async #useBlobs({ blobs }: RunPorts): Promise<void> {
@@ -73,6 +81,8 @@ class ScriptRun implements EngineRun {
     this.#end.resolve(end);
   }
 }
+
+const snapshot: SnapshotState = { entries: 1, runtime: 'r', imageHash: module, bytes: new Uint8Array(9) };
 
 const threeBytes = async function* (): ByteSource {
   yield new Uint8Array(3);
@@ -121,7 +131,7 @@ const run = say({
   workflow: 'main',
   input: '{}',
   journalEntries: 0,
-  features: ['blobs', 'a feature of another release'],
+  features: ['blobs', 'snapshots', 'hand-over', 'a feature of another release'],
 });
 const item = (number: number): InboxItem => ({ number, at: 0, body: { type: 'refused', call: number, error } });
 const talks = fc.constantFrom<BlobTalk>(
@@ -134,6 +144,11 @@ const talks = fc.constantFrom<BlobTalk>(
   { is: 'failed', error },
   { is: 'stop' },
 );
+const pieces: readonly SnapshotPiece[] = [
+  ...snapshotPieces(snapshot),
+  { bytes: new Uint8Array(3), isLast: false },
+  { bytes: new Uint8Array(3), isLast: true },
+];
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constant(run),
   fc.constantFrom<Step>({ type: 'end' }, { type: 'turn' }, { type: 'turn' }),
@@ -147,12 +162,15 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.nat(3).map((call) => say({ type: 'refused', call: call + 1, error })),
   fc.nat(2).map((ask) => say({ type: 'lease', ask: ask + 1, leaseLeftMs: ask })),
   fc.tuple(fc.nat(2), talks).map(([blob, talk]) => say({ type: 'blob', blob: blob + 1, talk })),
+  fc.constantFrom(...pieces).map((piece) => say({ type: 'snapshot', ...piece })),
+  fc.constantFrom({}, { error }).map((answer) => say({ type: 'snapshot-kept', ...answer })),
   fc.boolean().map((isLast) => say({ type: 'module', bytes: new Uint8Array(4), isLast })),
   fc
     .constantFrom<HolderMessage>(
       { type: 'no-module', error },
       { type: 'cancel', reason: 'x' },
       { type: 'release' },
+      { type: 'hand-over' },
       { type: 'drop' },
     )
     .map(say),

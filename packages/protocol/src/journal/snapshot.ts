@@ -12,8 +12,8 @@ import type { JournalBatch } from './batch.ts';
 /** Version of what is sealed, and of how. */
 const snapshotFormat = 1;
 
-/** What an engine makes of a guest (`Snapshot` of the engine), sealed. */
-export interface StoredSnapshot {
+/** What an engine makes of a guest: `Snapshot` of the engine. */
+export interface SnapshotState {
   /** How many of the attempt's first entries are behind it. */
   readonly entries: number;
   /** Name and version of the guest's runtime. */
@@ -21,19 +21,20 @@ export interface StoredSnapshot {
   /** BLAKE3 of the memory that it is a difference to, hex. */
   readonly imageHash: string;
   readonly bytes: Uint8Array;
-  /** {@link snapshotSeal}. */
-  readonly seal: Uint8Array;
   /** What an engine makes of those entries: with it the journal's tail suffices. @default the whole journal is needed */
   readonly head?: Uint8Array | undefined;
+}
+
+/** A {@link SnapshotState}, sealed. */
+export interface StoredSnapshot extends SnapshotState {
+  /** {@link snapshotSeal}. */
+  readonly seal: Uint8Array;
   /** {@link headSeal}. */
   readonly headSeal?: Uint8Array | undefined;
 }
 
 /** BLAKE3 over the chain's hash of the batch that holds the last entry behind the snapshot, a packed header and the state. */
-export const snapshotSeal = (
-  chain: Uint8Array,
-  snapshot: Omit<StoredSnapshot, 'seal' | 'head' | 'headSeal'>,
-): Uint8Array => {
+export const snapshotSeal = (chain: Uint8Array, snapshot: Omit<SnapshotState, 'head'>): Uint8Array => {
   const { entries, runtime, imageHash, bytes } = snapshot;
   return blake3(chain, pack(['mvm-ci snapshot', snapshotFormat, entries, runtime, imageHash]), bytes);
 };
@@ -53,8 +54,7 @@ export const isSnapshotOf = (snapshot: StoredSnapshot, batches: readonly Journal
   return last !== undefined && bytesEqual(snapshotSeal(last.hash, snapshot), snapshot.seal);
 };
 
-/** Checks a {@link StoredSnapshot}. */
-export const storedSnapshotSchema: z.ZodType<StoredSnapshot> = z.object({
+const stateShape = {
   entries: z.number().int().positive().max(limits.journalEntriesMax),
   runtime: z.string().max(limits.idCharsMax),
   imageHash: z.string().regex(/^[\da-f]{64}$/),
@@ -62,11 +62,19 @@ export const storedSnapshotSchema: z.ZodType<StoredSnapshot> = z.object({
     ({ length }) => length <= limits.snapshotBytesMax,
     `a snapshot has at most ${limits.snapshotBytesMax} bytes`,
   ),
-  seal: bytesSchema.refine(({ length }) => length === hashBytes, `a seal has ${hashBytes} bytes`),
   // What can't be read is as good as none.
   head: bytesSchema
     .refine(({ length }) => length <= limits.snapshotHeadBytesMax)
     .optional()
     .catch(undefined),
+};
+
+/** Checks a {@link SnapshotState}. */
+export const snapshotStateSchema: z.ZodType<SnapshotState> = z.object(stateShape);
+
+/** Checks a {@link StoredSnapshot}. */
+export const storedSnapshotSchema: z.ZodType<StoredSnapshot> = z.object({
+  ...stateShape,
+  seal: bytesSchema.refine(({ length }) => length === hashBytes, `a seal has ${hashBytes} bytes`),
   headSeal: bytesSchema.optional().catch(undefined),
 });

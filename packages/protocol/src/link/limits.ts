@@ -6,6 +6,8 @@ export const linkLimits = {
   pieceBytesMax: 16_777_216,
   /** Bytes of a module in one message. */
   modulePieceBytes: 1_048_576,
+  /** Bytes of a packed snapshot in one message. */
+  snapshotPieceBytes: 262_144,
   /** Blobs of one run that are under way over the link: one read and one kept by each of its open calls. */
   blobsOpenMax: 2_000,
   /** Features that one end lists, and the length of a name. */

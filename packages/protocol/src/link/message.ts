@@ -15,6 +15,7 @@ import { traceContextSchema } from '../trace.ts';
 import { parseAs } from '../wire.ts';
 import { blobTalkSchema, type BlobTalk } from './blob-talk.ts';
 import { linkLimits } from './limits.ts';
+import { snapshotPieceShape, type SnapshotPiece } from './snapshot-pieces.ts';
 
 /** Asks for a run; the first message of the holder. */
 export interface RunMessage extends ClaimedJob {
@@ -51,6 +52,12 @@ export type HolderMessage =
   | { readonly type: 'no-module'; readonly error: ErrorRecord }
   /** About the blob that the engine has given this number; only where both list `blobs`. */
   | { readonly type: 'blob'; readonly blob: number; readonly talk: BlobTalk }
+  /** A part of the stored snapshot, before `ready`; only where both list `snapshots`, as all that follows about them. */
+  | ({ readonly type: 'snapshot' } & SnapshotPiece)
+  /** The engine's snapshot is kept; `error` tells why it is not. */
+  | { readonly type: 'snapshot-kept'; readonly error?: ErrorRecord | undefined }
+  /** Like `release`, once the guest is at rest; only where both list `hand-over`. */
+  | { readonly type: 'hand-over' }
   | { readonly type: 'cancel'; readonly reason: string }
   | { readonly type: 'release' }
   | { readonly type: 'drop' };
@@ -91,6 +98,8 @@ export type EngineMessage =
   | { readonly type: 'ask'; readonly ask: number }
   /** About a blob; they are numbered from 1. */
   | { readonly type: 'blob'; readonly blob: number; readonly talk: BlobTalk }
+  /** A part of a snapshot, one snapshot at a time: to be kept in place of the one before. */
+  | ({ readonly type: 'snapshot' } & SnapshotPiece)
   | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
   /** The run can't go on, and no other engine would do better. */
   | { readonly type: 'fault'; readonly error: ErrorRecord };
@@ -103,6 +112,7 @@ const bytesUpTo = (bytesMax: number): z.ZodType<Uint8Array> =>
 const entryBytes = bytesUpTo(linkLimits.pieceBytesMax);
 const error = errorRecordSchema;
 const features = z.array(z.string().max(linkLimits.featureCharsMax)).max(linkLimits.featuresMax).optional();
+const snapshot = z.object({ type: z.literal('snapshot'), ...snapshotPieceShape });
 const blob = z.object({ type: z.literal('blob'), blob: positive, talk: blobTalkSchema });
 
 const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
@@ -135,6 +145,9 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('module'), bytes: bytesUpTo(linkLimits.modulePieceBytes), isLast: z.boolean() }),
   z.object({ type: z.literal('no-module'), error }),
   blob,
+  snapshot,
+  z.object({ type: z.literal('snapshot-kept'), error: error.optional() }),
+  z.object({ type: z.literal('hand-over') }),
   z.object({ type: z.literal('cancel'), reason: z.string().max(limits.textCharsMax) }),
   z.object({ type: z.literal('release') }),
   z.object({ type: z.literal('drop') }),
@@ -163,6 +176,7 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hush') }),
   z.object({ type: z.literal('ask'), ask: positive }),
   blob,
+  snapshot,
   z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
   z.object({ type: z.literal('fault'), error }),
 ]);

@@ -8,6 +8,8 @@ export class PacedSender {
   readonly #conversation: Pick<Conversation, 'send' | 'end'>;
   readonly #waiting: Uint8Array[] = [];
   #isFull = false;
+  /** Of those who wait until nothing does. */
+  #roomy = Promise.withResolvers<void>();
   #isEnding = false;
 
   constructor(conversation: Pick<Conversation, 'send' | 'end'>) {
@@ -17,6 +19,11 @@ export class PacedSender {
   send(message: Uint8Array): void {
     if (this.#isFull) this.#waiting.push(message);
     else this.#pass(message);
+  }
+
+  /** Resolves when nothing waits for room: perhaps never, if the conversation ends before. */
+  async room(): Promise<void> {
+    if (this.#isFull) await this.#roomy.promise;
   }
 
   /** Says that no further message comes, behind all that wait. */
@@ -39,6 +46,9 @@ export class PacedSender {
       if (!next) break;
       this.#pass(next);
     }
-    if (!this.#isFull && this.#isEnding) this.#conversation.end();
+    if (this.#isFull) return;
+    this.#roomy.resolve();
+    this.#roomy = Promise.withResolvers();
+    if (this.#isEnding) this.#conversation.end();
   }
 }

@@ -10,6 +10,7 @@
 import type { JournalSink } from '@mvm-ci/engine';
 import {
   asMvmError,
+  commonFeatures,
   cut,
   decodeEngineMessage,
   decodeEntries,
@@ -21,6 +22,7 @@ import {
   linkLimits,
   linkVersion,
   mvmError,
+  snapshotPieces,
   type BlobPort,
   type ClaimedJob,
   type Conversation,
@@ -32,11 +34,13 @@ import {
   type JournalEntry,
   type LinkFeature,
   type MvmError,
+  type SnapshotState,
 } from '@mvm-ci/protocol';
 import type { HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
 import type { ModuleSource } from '../module-source.ts';
 import { BlobDesk } from './blob-desk.ts';
 import type { LinkConnection } from './link-dialer.ts';
+import { SnapshotDesk } from './snapshot-desk.ts';
 
 export interface LinkRunOptions {
   readonly connection: () => Promise<LinkConnection>;
@@ -66,6 +70,9 @@ export class LinkRun implements HostRun, ConversationEvents {
   /** Entries of a call that is not complete, and their bytes. */
   #entries: JournalEntry[] = [];
   #entryBytes = 0;
+  /** What both ends can do; nothing before the run is admitted. */
+  #shared: readonly LinkFeature[] = [];
+  readonly #snapshots: SnapshotDesk;
   /** The engine's question to the inbox. */
   #listening: AbortController | undefined;
   /** Whether the engine has a reason to drop the run. */
@@ -73,9 +80,11 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   constructor(options: LinkRunOptions) {
     this.#options = options;
-    const { job, blobs } = options;
+    const { job, blobs, ports, journal } = options;
     const say = (message: HolderMessage): void => this.#say(message);
     this.#blobs = new BlobDesk({ job: job.job, blobs, say, signal: this.#over.signal });
+    const save = journal === 'carried' ? ports.saveSnapshot?.bind(ports) : undefined;
+    this.#snapshots = new SnapshotDesk({ save, say });
     this.#begin().catch((error: unknown) => this.#interrupt(asMvmError(error)));
   }
 
@@ -91,6 +100,11 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#say({ type: 'release' });
   }
 
+  /** Undefined until the engine has said that it can: then `release` is the way. */
+  get handOver(): (() => void) | undefined {
+    return this.#shared.includes('hand-over') ? () => this.#say({ type: 'hand-over' }) : undefined;
+  }
+
   drop(): void {
     if (this.#over.signal.aborted) return;
     this.#mayDrop = true;
@@ -100,7 +114,7 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   onMessage(bytes: Uint8Array): void {
     try {
-      this.#take(decodeEngineMessage(bytes));
+      this.#hear(decodeEngineMessage(bytes));
     } catch (error) {
       this.#interrupt(asMvmError(error));
     }
@@ -128,15 +142,23 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   /** What this holder can do beyond the protocol's number. */
   get #features(): readonly LinkFeature[] {
-    return this.#options.blobs ? ['blobs'] : [];
+    const { blobs, journal, ports } = this.#options;
+    return [
+      ...(blobs ? (['blobs'] as const) : []),
+      ...(journal === 'carried' && ports.saveSnapshot ? (['snapshots'] as const) : []),
+      'hand-over',
+    ];
   }
 
-  #take(message: EngineMessage): void {
-    if (message.type === 'ended') return this.#engineEnded(message.outcome);
-    if (this.#over.signal.aborted) return;
+  #hear(message: EngineMessage): void {
+    if (message.type === 'ended') this.#engineEnded(message.outcome);
+    else if (!this.#over.signal.aborted) this.#take(message);
+  }
+
+  #take(message: Exclude<EngineMessage, { readonly type: 'ended' }>): void {
     switch (message.type) {
       case 'admitted':
-        return this.#admitted();
+        return this.#admitted(message.features);
       case 'busy':
         return this.#refused(errorFromRecord(message.error));
       case 'want-module':
@@ -144,9 +166,8 @@ export class LinkRun implements HostRun, ConversationEvents {
       case 'entries':
         return this.#gather(message.bytes);
       case 'append':
-        return this.#append(message);
       case 'finish':
-        return this.#finish(message);
+        return this.#call(message);
       case 'listen':
         return this.#listen(message.after);
       case 'hush':
@@ -155,13 +176,16 @@ export class LinkRun implements HostRun, ConversationEvents {
         return void this.#answerAsk(message.ask);
       case 'blob':
         return this.#blobs.take(message.blob, message.talk);
+      case 'snapshot':
+        return this.#snapshots.take(message);
       case 'fault':
         return this.#fail(errorFromRecord(message.error));
     }
   }
 
-  #admitted(): void {
+  #admitted(features: readonly string[] | undefined): void {
     this.#hasBegun = true;
+    this.#shared = commonFeatures(this.#features, features);
     this.#options.onAdmission(undefined);
     if (this.#options.journal === 'carried') this.#sendJournal();
   }
@@ -185,7 +209,15 @@ export class LinkRun implements HostRun, ConversationEvents {
       await this.#send({ type: 'journal', bytes });
     }
     await this.#sendInbox(opened.inbox);
+    if (opened.snapshot && this.#shared.includes('snapshots')) await this.#sendSnapshot(opened.snapshot);
     this.#say({ type: 'ready', entries: opened.count });
+  }
+
+  async #sendSnapshot(snapshot: SnapshotState): Promise<void> {
+    for (const piece of snapshotPieces(snapshot)) {
+      if (this.#over.signal.aborted) return;
+      await this.#send({ type: 'snapshot', ...piece });
+    }
   }
 
   async #sendInbox(inbox: readonly InboxItem[]): Promise<void> {
@@ -234,13 +266,15 @@ export class LinkRun implements HostRun, ConversationEvents {
     for (const entry of entries) this.#entries.push(entry);
   }
 
-  #append({ call, bytes, progress, internal }: EngineMessage & { readonly type: 'append' }): void {
-    this.#openSink()
+  #call(message: EngineMessage & { readonly type: 'append' | 'finish' }): void {
+    const called = message.type === 'append' ? this.#append(message) : this.#finish(message);
+    called.catch((error: unknown) => this.#sinkRefused(message.call, asMvmError(error)));
+  }
+
+  #append({ call, bytes, progress, internal }: EngineMessage & { readonly type: 'append' }): Promise<void> {
+    return this.#openSink()
       .append(this.#gathered(bytes), { progress, internal })
-      .then(
-        ({ refused }) => this.#ack(call, refused),
-        (error: unknown) => this.#sinkRefused(call, asMvmError(error)),
-      );
+      .then(({ refused }) => this.#ack(call, refused));
   }
 
   #ack(call: number, refused: readonly InboxItem[]): void {
@@ -248,13 +282,10 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#say({ type: 'ack', call, leaseLeftMs, ...(refused.length > 0 && { refused }) });
   }
 
-  #finish({ call, bytes, outcome, internal }: EngineMessage & { readonly type: 'finish' }): void {
-    this.#openSink()
+  #finish({ call, bytes, outcome, internal }: EngineMessage & { readonly type: 'finish' }): Promise<void> {
+    return this.#openSink()
       .finish(this.#gathered(bytes), outcome, { internal })
-      .then(
-        () => this.#finished(call, outcome),
-        (error: unknown) => this.#sinkRefused(call, asMvmError(error)),
-      );
+      .then(() => this.#finished(call, outcome));
   }
 
   #finished(call: number, outcome: FinishOutcome): void {

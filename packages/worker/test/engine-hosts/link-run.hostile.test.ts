@@ -7,14 +7,17 @@ import {
   limits,
   linkLimits,
   mvmError,
+  snapshotPieces,
   type BlobTalk,
   type Conversation,
   type ConversationEvents,
   type EngineMessage,
   type FinishOutcome,
+  type SnapshotPiece,
 } from '@mvm-ci/protocol';
 import { HeldAttempt } from '@mvm-ci/testkit';
 import fc from 'fast-check';
+import type { HostPorts } from '../../src/engine-host.ts';
 import { LinkRun } from '../../src/engine-hosts/link-run.ts';
 import { MemoryBlobs } from '../fixtures/memory-blobs.ts';
 
@@ -57,18 +60,30 @@ const runWith = (mouth: Mouth, attempt: HeldAttempt): LinkRun =>
   new LinkRun({
     connection: async () => ({ open: mouth.open, closed: new Promise(() => undefined), close: () => undefined }),
     job: claimed,
-    ports: attempt,
+    ports: withSnapshots(attempt),
     journal: 'carried',
     modules: async () => new Uint8Array(10),
     blobs: new MemoryBlobs(),
     onAdmission: () => undefined,
   });
 
+/** A holder that keeps snapshots, or refuses them, in a turn of its own. */
+const withSnapshots = (attempt: HeldAttempt): HostPorts => ({
+  openJournal: () => attempt.openJournal(),
+  mayStartEffect: (signal) => attempt.mayStartEffect(signal),
+  inbox: (after, signal) => attempt.inbox(after, signal),
+  leaseLeftMs: () => attempt.leaseLeftMs(),
+  saveSnapshot: async ({ entries }) => {
+    await turn();
+    if (entries > 1) throw mvmError('STALE_LEASE', "it is another holder's");
+  },
+});
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 type Step =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly type: 'turn' | 'end' | 'drop' | 'release' | 'lose' };
+  | { readonly type: 'turn' | 'end' | 'drop' | 'release' | 'hand-over' | 'lose' };
 const say = (message: EngineMessage): Step => ({ type: 'bytes', bytes: encodeLinkMessage(message) });
 
 const talks = fc.constantFrom<BlobTalk>(
@@ -82,6 +97,14 @@ const talks = fc.constantFrom<BlobTalk>(
   { is: 'stop' },
 );
 
+const snapshot = { runtime: 'r', imageHash: module, bytes: new Uint8Array(9) };
+const pieces: readonly SnapshotPiece[] = [
+  ...snapshotPieces({ ...snapshot, entries: 1 }),
+  ...snapshotPieces({ ...snapshot, entries: 2 }),
+  { bytes: new Uint8Array(3), isLast: false },
+  { bytes: new Uint8Array(3), isLast: true },
+];
+
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom<Step>(
     { type: 'turn' },
@@ -90,11 +113,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     { type: 'end' },
     { type: 'drop' },
     { type: 'release' },
+    { type: 'hand-over' },
     { type: 'lose' },
   ),
   fc
     .constantFrom<EngineMessage>(
       { type: 'admitted' },
+      { type: 'admitted', features: ['snapshots', 'hand-over', 'blobs', 'another'] },
       { type: 'busy', error },
       { type: 'want-module' },
       { type: 'ended', outcome: null },
@@ -106,6 +131,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     .map(say),
   fc.nat(3).map((call) => say({ type: 'append', call: call + 1, bytes: entry })),
   fc.nat(3).map((call) => say({ type: 'finish', call: call + 1, bytes: entry, outcome: completed })),
+  fc.constantFrom(...pieces).map((piece) => say({ type: 'snapshot', ...piece })),
   fc.nat(3).map((ask) => say({ type: 'ask', ask: ask + 1 })),
   fc.tuple(fc.nat(2), talks).map(([blob, talk]) => say({ type: 'blob', blob: blob + 1, talk })),
   fc.uint8Array({ maxLength: 20 }).map((bytes): Step => ({ type: 'bytes', bytes })),
@@ -125,6 +151,7 @@ describe('LinkRun, whatever the engine says', () => {
           else if (step.type === 'end') mouth.events?.onEnd();
           else if (step.type === 'drop') run.drop();
           else if (step.type === 'release') run.release();
+          else if (step.type === 'hand-over') run.handOver?.();
           else if (step.type === 'lose') attempt.loseLease();
           else await turn();
         }
@@ -135,6 +162,18 @@ describe('LinkRun, whatever the engine says', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('gives up an engine that sends a snapshot without end', async () => {
+    const mouth = new Mouth();
+    const run = runWith(mouth, new HeldAttempt(claimed));
+    await turn();
+    mouth.say({ type: 'admitted', features: ['snapshots'] });
+    const bytes = new Uint8Array(linkLimits.snapshotPieceBytes);
+    const most = limits.snapshotBytesMax + limits.snapshotHeadBytesMax + bytes.length;
+    for (let sent = 0; sent <= most; sent += bytes.length) mouth.say({ type: 'snapshot', bytes, isLast: false });
+    assert.ok(mouth.isClosed);
+    assert.equal((await run.ended).type, 'interrupted');
   });
 
   it('gives up an engine that sends entries without end', async () => {

@@ -132,6 +132,9 @@ export class PoolMember {
         isReleased = true;
         run.release();
       },
+      get handOver() {
+        return run.handOver && ((): void => run.handOver?.());
+      },
       drop: () => run.drop(),
     };
   }

@@ -42,6 +42,15 @@ export class PoolRun implements HostRun {
     this.#current?.release();
   }
 
+  get handOver(): (() => void) | undefined {
+    const run = this.#current;
+    if (!run?.handOver) return undefined;
+    return () => {
+      this.#isEnding = true;
+      run.handOver?.();
+    };
+  }
+
   drop(): void {
     this.#isEnding = true;
     this.#current?.drop();
@@ -68,5 +77,6 @@ const withOneJournal = (ports: HostPorts): HostPorts => {
     mayStartEffect: (signal) => ports.mayStartEffect(signal),
     inbox: (after, signal) => ports.inbox(after, signal),
     leaseLeftMs: () => ports.leaseLeftMs(),
+    ...(ports.saveSnapshot && { saveSnapshot: ports.saveSnapshot.bind(ports) }),
   };
 };
