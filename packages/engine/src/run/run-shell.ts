@@ -1,12 +1,10 @@
 /**
- * Carries out what the core of one attempt decides. It owns the guest's handle, the timers, the requests in flight and
- * the calls to the sink; it decides nothing itself.
+ * Carries out what the core of one attempt decides. It owns the guest's handle, the effects in flight and the calls to the
+ * sink; it decides nothing itself.
  *
  *   1. Outputs are carried out in their order, those of one event before the next event.
  *   2. Effects live here and not with the guest: a guest that is lost or dropped from memory takes none of them along.
- *   3. Entries that nobody waits for (`started`, `answered`) leave with the entries that follow, or after `rideAlongMs`: what
- *      the guest wants next is usually there before, and saves a request and a sync.
- *   4. After the end (a finish that was answered, a drop, a fault) no effect starts, every timer and request is gone, and
+ *   3. After the end (a finish that was answered, a drop, a fault) no effect starts, every timer and request is gone, and
  *      the guest is closed; `ended` settles last.
  */
 import {
@@ -14,15 +12,12 @@ import {
   mvmError,
   RetryLaterError,
   StaleLeaseError,
-  type Answer,
-  type FetchIntent,
   type FinishOutcome,
   type InboxItem,
   type JournalEntry,
 } from '@mvm-ci/protocol';
 import { traceFields, type Clock, type LogFields, type Timer, type Tracer } from '@mvm-ci/protocol';
-import { tracedFetch } from '../effects/effect-span.ts';
-import { idempotencyKey, type EffectPerformer } from '../effects/performer.ts';
+import type { EffectPerformer } from '../effects/performer.ts';
 import type { ReplayCounts } from '../engine-stats.ts';
 import type { EngineRun, RunEnd, RunPorts, RunRequest } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
@@ -34,7 +29,9 @@ import { engineLimits, seedBytes } from '../limits.ts';
 import type { LoadedModule } from '../module/loaded-module.ts';
 import type { ModuleCache } from '../module/module-cache.ts';
 import type { Random } from '../random.ts';
+import { EffectsInFlight } from './effects-in-flight.ts';
 import { failedOutcome } from './outcome.ts';
+import { RidingEntries } from './riding-entries.ts';
 import { beginningOf } from './run-beginning.ts';
 import { RunCore } from './run-core.ts';
 import type { RunOutput, Shipment } from './run-output.ts';
@@ -81,8 +78,8 @@ export class RunShell implements EngineRun {
   readonly #parts: RunParts;
   readonly #settle: PromiseWithResolvers<RunEnd> = Promise.withResolvers();
   readonly #over = new AbortController();
-  /** What is in flight or pending, by call. */
-  readonly #effects = new Map<number, AbortController>();
+  readonly #effects: EffectsInFlight;
+  readonly #riding: RidingEntries;
   #core: RunCore | undefined;
   #guest: RunGuest | undefined;
   /** Set until the core exists: the end that was asked for before the beginning. */
@@ -92,9 +89,6 @@ export class RunShell implements EngineRun {
   #journalled = 0;
   /** The whole journal, once steps are needed that a head stood for. */
   #whole: Promise<readonly JournalEntry[]> | undefined;
-  /** What waits by rule 3, and the timer that ends the wait. */
-  #riding: Shipment = nothing;
-  #ride: Timer | undefined;
   #snapshots: SnapshotWatch | undefined;
   /** The question to the inbox that is open. */
   #listening: AbortController | undefined;
@@ -110,6 +104,19 @@ export class RunShell implements EngineRun {
     this.#ports = ports;
     this.#parts = parts;
     this.ended = this.#settle.promise;
+    const { clock, performer, tracer } = parts;
+    this.#riding = new RidingEntries(clock, () => this.#ship());
+    this.#effects = new EffectsInFlight({
+      request,
+      ports,
+      performer,
+      tracer,
+      clock,
+      unwanted,
+      onAnswer: (call, answer) => this.#tell((core) => core.answered(call, answer, clock.wallMs())),
+      onLeaseLost: () => this.#end({ type: 'dropped' }),
+      onFault: (error) => this.#fault(error),
+    });
     this.#begin().catch((error: unknown) => this.#fault(error));
   }
 
@@ -222,11 +229,11 @@ export class RunShell implements EngineRun {
       case 'step':
         return this.#step();
       case 'fetch':
-        return this.#startFetch(output.intent);
+        return this.#effects.fetch(output.intent);
       case 'wake':
-        return this.#setTimer(output.call, output.atMs);
+        return this.#effects.wake(output.call, output.atMs);
       case 'abort':
-        return this.#abort(output.call);
+        return this.#effects.abort(output.call);
       case 'listen':
         return this.#listen(output.after);
       case 'hush':
@@ -240,14 +247,12 @@ export class RunShell implements EngineRun {
 
   #append(shipment: Shipment): void {
     this.#journalled += shipment.entries.length;
-    this.#riding = joined(this.#riding, shipment);
-    if (!shipment.entries.every(ridesAlong)) return this.#ship();
-    this.#ride ??= this.#parts.clock.after(engineLimits.rideAlongMs, () => this.#ship());
+    this.#riding.add(shipment);
   }
 
   #ship(): void {
     const through = this.#journalled;
-    const { entries, ...extras } = this.#ridden();
+    const { entries, ...extras } = this.#riding.take();
     this.#ports.sink.append(entries, extras).then(
       ({ refused }) => this.#shipped(through, refused),
       (error: unknown) => this.#lose(error),
@@ -268,15 +273,6 @@ export class RunShell implements EngineRun {
   #missSnapshot(error: unknown): void {
     if (!this.#over.signal.aborted)
       this.#parts.logger.warn({ ...this.#facts(), err: error }, 'a snapshot could not be kept');
-  }
-
-  /** What waits, and waits no longer. */
-  #ridden(): Shipment {
-    const riding = this.#riding;
-    this.#riding = nothing;
-    this.#ride?.cancel();
-    this.#ride = undefined;
-    return riding;
   }
 
   #step(): void {
@@ -324,40 +320,6 @@ export class RunShell implements EngineRun {
     };
   }
 
-  #startFetch(intent: FetchIntent): void {
-    const { signal } = this.#effect(intent.call);
-    this.#fetch(intent, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#fault(error);
-    });
-  }
-
-  async #fetch(intent: FetchIntent, signal: AbortSignal): Promise<void> {
-    const { job, attempt } = this.#request;
-    const mayStart = this.#ports.mayStartEffect(signal);
-    const isHeld = typeof mayStart === 'boolean' ? mayStart : await mayStart;
-    if (signal.aborted) return;
-    // The lease is over: the effect never starts.
-    if (!isHeld) return this.#end({ type: 'dropped' });
-    const { blobs } = this.#ports;
-    const order = { intent, job, key: idempotencyKey(job, attempt, intent), blobs, trace: this.#request.trace };
-    const answer = await tracedFetch(this.#parts, { order, attempt }, { signal });
-    if (!signal.aborted) this.#answer(intent.call, answer);
-  }
-
-  #setTimer(call: number, atMs: number): void {
-    const { clock } = this.#parts;
-    const { signal } = this.#effect(call);
-    let timer: Timer | undefined;
-    signal.addEventListener('abort', () => timer?.cancel(), { once: true });
-    // The clock's own limit on a delay, and a wall clock that was set back, make a timer fire too early.
-    const wait = (): void => {
-      const leftMs = atMs - clock.wallMs();
-      if (leftMs > 0) timer = clock.after(leftMs, wait);
-      else this.#answer(call, { type: 'slept' });
-    };
-    wait();
-  }
-
   /** Asks the inbox until it has something. */
   #listen(after: number): void {
     this.#hush();
@@ -384,29 +346,13 @@ export class RunShell implements EngineRun {
     this.#rest = clock.after(ms, () => this.#tell((core) => core.rested(clock.wallMs())));
   }
 
-  #effect(call: number): AbortController {
-    const abort = new AbortController();
-    this.#effects.set(call, abort);
-    return abort;
-  }
-
-  #abort(call: number): void {
-    this.#effects.get(call)?.abort(unwanted);
-    this.#effects.delete(call);
-  }
-
-  #answer(call: number, answer: Answer): void {
-    this.#effects.delete(call);
-    this.#tell((core) => core.answered(call, answer, this.#parts.clock.wallMs()));
-  }
-
   #tell(event: (core: RunCore) => readonly RunOutput[]): void {
     if (this.#core && !this.#over.signal.aborted) this.#carryOut(event(this.#core));
   }
 
   #finish(shipment: Shipment, outcome: FinishOutcome): void {
     this.#fallSilent();
-    const last = joined(this.#ridden(), shipment);
+    const last = this.#riding.take(shipment);
     const snapshots = isGivenBack(outcome) ? this.#snapshots : undefined;
     if (!snapshots?.isWorthwhile(this.#journalled + shipment.entries.length)) return this.#finishNow(last, outcome);
     this.#leave(snapshots, last)
@@ -461,10 +407,9 @@ export class RunShell implements EngineRun {
 
   #free(): void {
     this.#over.abort(unwanted);
-    this.#ridden();
+    this.#riding.take();
     this.#fallSilent();
-    for (const abort of this.#effects.values()) abort.abort(unwanted);
-    this.#effects.clear();
+    this.#effects.abortAll();
     this.#guest?.close();
   }
 }
@@ -474,17 +419,5 @@ const unwanted = mvmError('CANCELLED', 'the run no longer needs it');
 
 const nothing: Shipment = { entries: [] };
 
-/** Two shipments as one: what the first says of progress is older. */
-const joined = (first: Shipment, { entries, internal = [], progress = first.progress }: Shipment): Shipment => {
-  const effects = [...(first.internal ?? []), ...internal];
-  return {
-    entries: [...first.entries, ...entries],
-    ...(effects.length > 0 && { internal: effects }),
-    ...(progress && { progress }),
-  };
-};
-
 /** Somebody else goes on with it. */
 const isGivenBack = ({ type }: FinishOutcome): boolean => type === 'released' || type === 'suspended';
-
-const ridesAlong = ({ kind }: JournalEntry): boolean => kind === 'started' || kind === 'answered';
