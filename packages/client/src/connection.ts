@@ -1,7 +1,8 @@
 /**
  * Requests to one control plane over HTTP: bodies as JSON, answers checked by a schema, refusals as MvmErrors.
  *
- *   1. A call that is marked `repeatable` is sent again when the connection fails; any other is sent once.
+ *   1. A call that is marked `repeatable` is sent again when the connection fails, also in the middle of its answer; any other is
+ *      sent once.
  *   2. A refusal is an answer: it is never sent again here.
  */
 import { decodeErrorBody, MvmError, mvmError, parseAs } from '@mvm-ci/protocol';
@@ -59,17 +60,33 @@ export class Connection {
     this.#fetch = options.fetch;
   }
 
-  /** The answer of a request, checked. @throws {MvmError} the control plane's refusal, or CONNECTION_LOST */
+  /** The answer of a request, checked. @throws {MvmError} the control plane's refusal, CONNECTION_LOST or CANCELLED */
   async call<T>(path: string, schema: ZodType<T>, options: RequestOptions = {}): Promise<T> {
-    const response = await this.open(path, options);
-    return this.read(response, schema, path);
+    return (await this.callWithHeaders(path, schema, options)).value;
   }
 
-  /** The response of a request, when it is no refusal. */
-  async open(path: string, options: RequestOptions = {}): Promise<Answer> {
+  /** The same, with the headers of the answer. */
+  callWithHeaders<T>(
+    path: string,
+    schema: ZodType<T>,
+    options: RequestOptions = {},
+  ): Promise<{ readonly value: T; readonly headers: Answer['headers'] }> {
+    return this.#tried(options, async () => {
+      const response = await this.#send(path, options);
+      const body = jsonOf(response, await this.#textOf(response, path, options));
+      return { value: this.#checked(body, schema, path), headers: response.headers };
+    });
+  }
+
+  /** The response of a request, when it is no refusal. Its body is the caller's to read, who hears by himself when it breaks off. */
+  open(path: string, options: RequestOptions = {}): Promise<Answer> {
+    return this.#tried(options, () => this.#send(path, options));
+  }
+
+  async #tried<T>(options: RequestOptions, attempt: () => Promise<T>): Promise<T> {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await this.#send(path, options);
+        return await attempt();
       } catch (error) {
         if (!this.#isWorthAnother(error, tried, options)) throw error;
         await pause(clientLimits.retryMs * 2 ** (tried - 1), options.signal);
@@ -85,9 +102,7 @@ export class Connection {
     return (isLost || isEnding) && tried < triesMax;
   }
 
-  /** The body of `response`, checked. */
-  async read<T>(response: Answer, schema: ZodType<T>, path: string): Promise<T> {
-    const body = await jsonOf(response);
+  #checked<T>(body: unknown, schema: ZodType<T>, path: string): T {
     try {
       return parseAs(schema, body, `the answer of ${path}`);
     } catch (error) {
@@ -101,7 +116,15 @@ export class Connection {
     this.#hasAnswered ||= response.ok;
     if (response.ok) return response;
     const fallback = `${this.url} answered ${path} with status ${response.status}`;
-    throw decodeErrorBody(await jsonOf(response).catch(() => undefined), fallback);
+    throw decodeErrorBody(parsed(await this.#textOf(response, path, options)), fallback);
+  }
+
+  async #textOf(response: Answer, path: string, { signal }: RequestOptions): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      throw this.#failure(error, path, signal);
+    }
   }
 
   async #reach(
@@ -121,11 +144,15 @@ export class Connection {
     try {
       return await this.#fetch(`${this.url}${path}`, init);
     } catch (error) {
-      if (signal?.aborted)
-        throw mvmError('CANCELLED', `${path} was cancelled by its caller`, undefined, { cause: error });
-      // A transport of our own says by itself what is wrong.
-      throw error instanceof MvmError ? error : unreachable(this.url, error);
+      throw this.#failure(error, path, signal);
     }
+  }
+
+  #failure(error: unknown, path: string, signal: AbortSignal | undefined): MvmError {
+    if (signal?.aborted)
+      return mvmError('CANCELLED', `${path} was cancelled by its caller`, undefined, { cause: error });
+    // A transport of our own says by itself what is wrong.
+    return error instanceof MvmError ? error : unreachable(this.url, error);
   }
 }
 
@@ -161,12 +188,19 @@ const encoded = (body: unknown): SentBody => {
   return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
 };
 
-const jsonOf = async (response: Answer): Promise<unknown> => {
-  const text = await response.text();
+const jsonOf = (response: Answer, text: string): unknown => {
+  const body = parsed(text);
+  if (body === undefined)
+    throw mvmError('INVALID_JSON', `an answer of ${response.url} is not JSON: ${text.slice(0, 100)}`);
+  return body;
+};
+
+/** undefined: it is not JSON. */
+const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    throw mvmError('INVALID_JSON', `an answer of ${response.url} is not JSON: ${text.slice(0, 100)}`);
+    return undefined;
   }
 };
 

@@ -142,9 +142,8 @@ export class HttpClient implements Client {
 
   async list({ signal, ...search }: ListOptions = {}): Promise<JobPage> {
     const path = routePath('list', {}, search);
-    const response = await this.#connection.open(path, { signal });
-    const jobs = await this.#connection.read(response, z.array(jobViewSchema), path);
-    return { jobs, next: response.headers.get('x-next') ?? undefined };
+    const answer = await this.#connection.callWithHeaders(path, z.array(jobViewSchema), { signal });
+    return { jobs: answer.value, next: answer.headers.get('x-next') ?? undefined };
   }
 
   stats({ signal }: CallOptions = {}): Promise<QueueStats> {

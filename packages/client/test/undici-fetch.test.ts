@@ -101,6 +101,30 @@ describe('the default fetch in Node', () => {
     await assert.rejects(call, { code: 'CANCELLED' });
   });
 
+  it('asks again when the connection breaks off in the middle of an answer', async () => {
+    let requests = 0;
+    const answer = JSON.stringify({ job_id: 'a', status: 'pending', created: false });
+    await using server = await HttpServer.start((request, response) => {
+      requests += 1;
+      request.resume();
+      response.writeHead(200, { 'content-length': answer.length });
+      if (requests > 1) response.end(answer);
+      else response.write(answer.slice(0, 10), () => request.socket.destroy());
+    });
+    const published = await createClient({ url: server.url }).publish({ job_id: 'a', payload: 1 });
+    assert.deepEqual([published.job_id, requests], ['a', 2]);
+  });
+
+  it('says by its own error that an answer was given up in the middle', async () => {
+    const giveUp = new AbortController();
+    await using server = await HttpServer.start((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('{', () => giveUp.abort());
+    });
+    const call = createClient({ url: server.url }).stats({ signal: giveUp.signal });
+    await assert.rejects(call, { code: 'CANCELLED' });
+  });
+
   it('says whom it did not reach', async () => {
     const url = await urlOfNobody();
     await assert.rejects(createClient({ url }).stats(), {
