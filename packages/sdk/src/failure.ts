@@ -1,6 +1,7 @@
 /** How the end of a workflow's function becomes the attempt's last intent. */
 import { EffectError } from './effect-error.ts';
 import type { Intent } from './intent.ts';
+import { jsonText } from './json-text.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -21,19 +22,9 @@ export const failIntent = (thrown: unknown): Intent => {
 /**
  * The JSON text of a workflow's return value; `undefined` (and a function) becomes null, as in a JSON array.
  *
- * @throws {TypeError} when JSON can't hold the value: a BigInt or a cycle in it, or a `toJSON` that throws.
+ * @throws {TypeError} as {@link jsonText}.
  */
-export const resultText = (value: unknown): string => {
-  try {
-    return stringify(value) ?? 'null';
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TypeError(`the workflow's return value must be a JSON value: ${reason}`, { cause: error });
-  }
-};
-
-// The library types hide that JSON.stringify(undefined) is undefined.
-const stringify: (value: unknown) => string | undefined = JSON.stringify;
+export const resultText = (value: unknown): string => jsonText(value, "the workflow's return value") ?? 'null';
 
 /** Name, message and stack of anything that can be thrown. */
 const describeThrown = (
@@ -59,7 +50,7 @@ const codeOf = (thrown: unknown): string => {
 // A getter or toString of the author's can throw again; the attempt must still end.
 const textOf = (value: unknown): string => {
   try {
-    return typeof value === 'string' ? value : (stringify(value) ?? String(value));
+    return typeof value === 'string' ? value : (jsonText(value, 'it') ?? String(value));
   } catch {
     return typeof value;
   }

@@ -10,6 +10,7 @@
  * 3. `complete` or `fail` is the last intent there ever is. What the workflow's leftovers ask for after it is dropped.
  * 4. Within one step the time stands still.
  * 5. Whether a change is known is asked once in an attempt, and answered within the step that asks.
+ * 6. An intent holds what its values were at the call: what the author changes in them later in the step is not sent.
  */
 import {
   parseActivation,
@@ -20,6 +21,7 @@ import {
 } from './activation.ts';
 import { failIntent, resultText } from './failure.ts';
 import type { Effect, Intent, Note } from './intent.ts';
+import { jsonText } from './json-text.ts';
 import { QueryDesk } from './query-desk.ts';
 
 /** A workflow's entry point. */
@@ -49,7 +51,8 @@ export class StepMachine {
     string,
     { readonly chosen: Promise<boolean>; readonly settle: (chosen: boolean) => void }
   >();
-  #intents: Intent[] = [];
+  /** JSON text of each intent of this step (6). */
+  #intents: string[] = [];
   #lastCall = 0;
   #now = 0;
   #job: JobFacts | undefined;
@@ -91,7 +94,7 @@ export class StepMachine {
 
   /** The intents of this step as JSON text: `mvm_flush`. */
   flush(): string {
-    const texts = this.#intents.map((intent) => JSON.stringify(intent));
+    const texts = this.#intents;
     this.#intents = [];
     if (this.#ending !== undefined) texts.push(this.#ending);
     this.#ending = undefined;
@@ -103,6 +106,7 @@ export class StepMachine {
    *
    * @returns the call's number, for {@link StepMachine.abandon}.
    * @throws {TypeError} while the module is being loaded: there is no job yet.
+   * @throws {TypeError} when JSON can't hold what the effect has; it isn't numbered then.
    */
   open(effect: Effect, settle: Settle): number {
     if (!this.#job) {
@@ -110,25 +114,30 @@ export class StepMachine {
     }
     if (this.queries.isAsked) throw this.queries.forbid(effect.type);
     if (this.#isEnded) return 0;
+    const text = textOf(effect);
     this.#lastCall += 1;
     this.#waiting.set(this.#lastCall, settle);
-    this.#intents.push({ ...effect, call: this.#lastCall });
+    this.#intents.push(`${text.slice(0, -1)},"call":${this.#lastCall}}`);
     return this.#lastCall;
   }
 
   /** Gives up on a call: its answer will not come. Nothing happens if it has settled already. */
   abandon(call: number): void {
     if (this.queries.isAsked) throw this.queries.forbid('the end of a call');
-    if (this.#waiting.delete(call) && !this.#isEnded) this.#intents.push({ type: 'abandon', call });
+    if (this.#waiting.delete(call) && !this.#isEnded) this.#intents.push(textOf({ type: 'abandon', call }));
   }
 
-  /** Records an intent that has no answer. */
+  /**
+   * Records an intent that has no answer.
+   *
+   * @throws {TypeError} when JSON can't hold it.
+   */
   note(intent: Note): void {
     if (this.queries.isAsked) {
       if (intent.type === 'log') return;
       throw this.queries.forbid(intent.type);
     }
-    if (!this.#isEnded) this.#intents.push(intent);
+    if (!this.#isEnded) this.#intents.push(textOf(intent));
   }
 
   /** The number that the next call gets. */
@@ -192,3 +201,6 @@ export class StepMachine {
     this.#waiting.clear();
   }
 }
+
+/** The JSON text of an intent, which is an object and so never undefined. */
+const textOf = (intent: Effect | Intent): string => jsonText(intent, `what ${intent.type} is given`) ?? '{}';

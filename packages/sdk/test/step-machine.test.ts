@@ -41,6 +41,40 @@ describe('StepMachine', () => {
     assert.deepEqual(heard, [1]);
   });
 
+  it('tells values as they were at the call, whatever the author changes in them later in the step', async () => {
+    const machine = machineWith(() => {
+      const data = { n: 1 };
+      machine.open({ type: 'send', job: 'other', messageType: 'm', data }, () => {});
+      data.n = 2;
+      machine.note({ type: 'respond', value: data });
+      data.n = 3;
+      return new Promise(() => {});
+    });
+    assert.deepEqual(await step(machine, [start]), [
+      { type: 'send', job: 'other', messageType: 'm', data: { n: 1 }, call: 1 },
+      { type: 'respond', value: { n: 2 } },
+    ]);
+  });
+
+  it('throws at the caller what JSON cannot hold, and gives it no number', async () => {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    const refused: string[] = [];
+    const machine = machineWith(() => {
+      for (const ask of [
+        () => machine.open({ type: 'send', job: 'other', messageType: 'm', data: circle }, () => {}),
+        () => machine.note({ type: 'respond', value: 1n }),
+      ]) {
+        assert.throws(ask, (error: unknown) => refused.push(String(error)) > 0);
+      }
+      machine.open({ type: 'sleep', ms: 1 }, () => {});
+      return new Promise(() => {});
+    });
+    assert.deepEqual(await step(machine, [start]), [{ type: 'sleep', ms: 1, call: 1 }]);
+    assert.match(refused[0] ?? '', /^TypeError: what send is given must be a JSON value: /);
+    assert.match(refused[1] ?? '', /^TypeError: what respond is given must be a JSON value: /);
+  });
+
   it('does not abandon what has settled', async () => {
     const machine: StepMachine = machineWith(() => {
       machine.open({ type: 'sleep', ms: 1 }, () => {});
