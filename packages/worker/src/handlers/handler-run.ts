@@ -123,11 +123,10 @@ export class HandlerRun implements HostRun {
     if (error instanceof LongSleep) return { type: 'suspended', wakeAt: error.until, seen: limits.timeMsMax };
     if (this.#wish === 'cancel') return { type: 'cancelled' };
     if (this.#wish === 'release') return { type: 'released' };
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const record = { code: 'WORKFLOW_FAILED', message: message.slice(0, limits.errorMessageCharsMax) } as const;
+    const record = { code: 'WORKFLOW_FAILED', message: textOf(error).slice(0, limits.errorMessageCharsMax) } as const;
     const retryable = !(error instanceof NonRetryableError);
-    if (!(error instanceof RetryAfterError)) return { type: 'failed', error: record, retryable };
-    return { type: 'failed', error: record, retryable, retryAfterMs: Math.max(0, Math.round(error.ms)) };
+    const retryAfterMs = error instanceof RetryAfterError ? wholeMs(error.ms) : undefined;
+    return { type: 'failed', error: record, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   }
 
   #lastEntries(outcome: FinishOutcome): readonly JournalEntry[] {
@@ -138,6 +137,20 @@ export class HandlerRun implements HostRun {
     return [{ kind: 'failed', at, code, message }];
   }
 }
+
+/** A time that the control plane takes; undefined, so that the backoff counts: it is no number, such as from a header that is a date. */
+const wholeMs = (ms: number): number | undefined => {
+  const whole = Math.min(limits.durationMsMax, Math.max(0, Math.round(ms)));
+  return Number.isNaN(whole) ? undefined : whole;
+};
+
+const textOf = (error: unknown): string => {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return `what the handler threw has no text: it is a ${typeof error}`;
+  }
+};
 
 // Made once: each job ends so, and an error with its stack costs more than the rest of an end.
 const handlerHasEnded = mvmError('CANCELLED', 'the handler has ended');

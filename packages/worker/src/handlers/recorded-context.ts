@@ -126,7 +126,8 @@ export class RecordedContext implements HandlerContext {
     const { signal } = this.#parts.stop;
     const key = this.#unique(name);
     const known = this.#recorded(key);
-    const until = Number(known ?? clock.wallMs() + ms);
+    // A whole time that there is: the control plane takes no other.
+    const until = Math.min(Math.ceil(Number(known ?? clock.wallMs() + ms)), limits.timeMsMax);
     if (known === undefined) await this.#record(key, JSON.stringify(until));
     const left = until - clock.wallMs();
     if (left > workerLimits.handlerSleepMsMax) throw new LongSleep(until);
@@ -135,7 +136,9 @@ export class RecordedContext implements HandlerContext {
   }
 
   #progress(percent: number, text: string): void {
-    const progress = { percent: Math.min(100, Math.max(0, percent)), text: text.slice(0, limits.textCharsMax) };
+    const known = Math.min(100, Math.max(0, percent));
+    // 0 of 0 is no number, and the control plane takes none such.
+    const progress = { percent: Number.isNaN(known) ? 0 : known, text: text.slice(0, limits.textCharsMax) };
     this.#note({ kind: 'intents', intents: [{ type: 'progress', ...progress }] }, { progress });
   }
 
