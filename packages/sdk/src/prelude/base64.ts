@@ -2,18 +2,36 @@
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const values = new Map(Array.from(digits, (digit, value) => [digit, value]));
+const codes = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
+
+/** Bytes that become one piece of text, a multiple of 3. */
+const pieceBytes = 3_072;
 
 /** The bytes as base64. */
 export const toBase64 = (bytes: Uint8Array): string => {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 3) {
-    const [a, b, c] = [bytes[at] ?? 0, bytes[at + 1], bytes[at + 2]];
-    text += digits.charAt(a >> 2) + digits.charAt(((a & 3) << 4) | ((b ?? 0) >> 4));
-    text += b === undefined ? '=' : digits.charAt(((b & 15) << 2) | ((c ?? 0) >> 6));
-    text += c === undefined ? '=' : digits.charAt(c & 63);
-  }
-  return text;
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(pieceOf(bytes.subarray(at, at + pieceBytes)));
+  return pieces.join('');
 };
+
+/** Codes first, and text of all at once: in an interpreter each text that is joined to another costs more than the digit. */
+const pieceOf = (bytes: Uint8Array): string => {
+  const written = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  for (let [at, to] = [0, 0]; at < bytes.length; at += 3, to += 4) {
+    const bits = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    written[to] = codes[bits >> 18] ?? 0;
+    written[to + 1] = codes[(bits >> 12) & 63] ?? 0;
+    written[to + 2] = codes[(bits >> 6) & 63] ?? 0;
+    written[to + 3] = codes[bits & 63] ?? 0;
+  }
+  const padding = (3 - (bytes.length % 3)) % 3;
+  return charactersOf(written.subarray(0, written.length - padding)) + '='.repeat(padding);
+};
+
+/** A character for each byte, of some thousands at most: each is an argument. */
+export const charactersOf = (bytes: Uint8Array): string =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- apply takes whatever is like an array
+  String.fromCharCode.apply(null, bytes as unknown as number[]);
 
 /**
  * The bytes in base64 text, forgiving as in the Infra standard: white space is ignored, padding may be missing.

@@ -1,4 +1,5 @@
 /** `TextEncoder` and `TextDecoder` for UTF-8 (Encoding standard, sections 7 and 8.1). */
+import { charactersOf } from './base64.ts';
 
 /** The UTF-8 bytes of `text`; a lone surrogate becomes U+FFFD. */
 export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
@@ -15,6 +16,15 @@ export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
     for (let rest = tail - 1; rest >= 0; rest -= 1) bytes[at++] = 0x80 | ((point >> (6 * rest)) & 0x3f);
   }
   return bytes.slice(0, at);
+};
+
+/** Bytes that are looked at together for being ASCII. */
+const pieceBytes = 4_096;
+
+/** The text of the bytes from `at` on as far as they are ASCII, at most a piece; empty: not one is, or the piece has others too. */
+const asciiPiece = (bytes: Uint8Array, at: number): string => {
+  const text = charactersOf(bytes.subarray(at, at + pieceBytes));
+  return /[^\0-\x7f]/.test(text) ? '' : text;
 };
 
 /** How many bytes follow a lead byte, and the range that the first of them must be in; undefined for no lead byte. */
@@ -61,8 +71,17 @@ export const decodeUtf8 = (
   { fatal = false, stream = false }: DecodeOptions = {},
 ): { readonly text: string; readonly read: number } => {
   const parts: string[] = [];
-  let at = 0;
+  let [at, mixedUntil] = [0, 0];
   while (at < bytes.length) {
+    if (at >= mixedUntil) {
+      const ascii = asciiPiece(bytes, at);
+      if (ascii !== '') {
+        parts.push(ascii);
+        at += ascii.length;
+        continue;
+      }
+      mixedUntil = at + pieceBytes;
+    }
     const [point, length] = readPoint(bytes, at);
     if (point === -2 && stream) break;
     if (point < 0 && fatal) throw new TypeError(`the bytes are not UTF-8 at offset ${at}`);

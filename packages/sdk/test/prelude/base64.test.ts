@@ -14,6 +14,13 @@ describe('base64', () => {
     );
   });
 
+  it('writes bytes of more than a piece, wherever the last one ends', () => {
+    for (const length of [3_071, 3_072, 3_073, 3_074, 6_145]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => (index * 7_919) & 0xff);
+      assert.equal(toBase64(bytes), Buffer.from(bytes).toString('base64'));
+    }
+  });
+
   it('forgives white space and missing padding, as atob does', () => {
     for (const text of ['YQ==', 'YQ', ' Y Q = = ', 'YWI', 'YWJj\n']) assert.equal(guestAtob(text), atob(text));
   });

@@ -43,6 +43,15 @@ describe('TextEncoder and TextDecoder', () => {
     );
   });
 
+  it('decode long texts, also where a character lies across two pieces', () => {
+    for (const length of [4_093, 4_094, 4_095, 4_096, 4_097, 8_191]) {
+      for (const rest of ['', '€', '😀z', `é${'a'.repeat(9_000)}😀`]) {
+        const text = 'a'.repeat(length) + rest;
+        assert.equal(new GuestDecoder().decode(new TextEncoder().encode(text)), text);
+      }
+    }
+  });
+
   it('decode a text that comes in pieces', () => {
     const bytes = new TextEncoder().encode('\ufeffaß€😀!');
     const decoder = new GuestDecoder();
