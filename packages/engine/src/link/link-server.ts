@@ -52,8 +52,13 @@ export class LinkServer {
   /** Takes the conversations of one holder; with a keeper, its journals don't come over the link. */
   accept(keeper?: JournalKeeper): AcceptConversation {
     const { engine, clock, modules, keepsBlobs = keeper !== undefined } = this.#options;
+    const hasJournals = keeper !== undefined;
     // What is stored beside the engine doesn't come over the link.
-    const own: Partial<Record<LinkFeature, boolean>> = { blobs: keepsBlobs, snapshots: keeper !== undefined };
+    const own: Partial<Record<LinkFeature, boolean>> = {
+      blobs: keepsBlobs,
+      snapshots: hasJournals,
+      tails: hasJournals,
+    };
     const features = linkFeatures.filter((feature) => own[feature] !== true);
     return (conversation) =>
       new ServedRun(conversation, {

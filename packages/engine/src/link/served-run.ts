@@ -39,6 +39,7 @@ import type { Engine, EngineRun, RunPorts, RunRequest } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
 import { LeaseGate } from './lease-gate.ts';
+import { LeftOutIntake } from './left-out-intake.ts';
 import { LinkBlobs } from './link-blobs.ts';
 import { LinkInbox } from './link-inbox.ts';
 import { LinkSink } from './link-sink.ts';
@@ -78,6 +79,7 @@ export class ServedRun implements ConversationEvents {
   readonly #gate: LeaseGate;
   readonly #sink: LinkSink;
   readonly #intake: ModuleIntake;
+  readonly #leftOut: LeftOutIntake;
   readonly #inbox: LinkInbox;
   readonly #blobs: LinkBlobs;
   readonly #snapshots: LinkSnapshots;
@@ -121,6 +123,11 @@ export class ServedRun implements ConversationEvents {
       onWanted: () => this.#say({ type: 'want-module' }),
       onSilent: (error) => this.close(error),
     });
+    this.#leftOut = new LeftOutIntake({
+      clock,
+      onWanted: () => this.#say({ type: 'want-left-out' }),
+      onSilent: (error) => this.close(error),
+    });
   }
 
   onMessage(bytes: Uint8Array): void {
@@ -153,15 +160,12 @@ export class ServedRun implements ConversationEvents {
 
   #take(message: HolderMessage): void {
     if (isWish(message)) return this.#want(message);
+    if (isStored(message)) return this.#takeStored(message);
     switch (message.type) {
       case 'run':
         return this.#admit(message);
-      case 'journal':
-        return this.#gather(message.bytes);
       case 'inbox':
         return this.#takeInbox(message.items);
-      case 'ready':
-        return this.#ready(message.entries);
       case 'ack':
         return this.#sink.acked(message.call, message.leaseLeftMs, message.refused);
       case 'refused':
@@ -174,12 +178,25 @@ export class ServedRun implements ConversationEvents {
         return this.#intake.fail(errorFromRecord(message.error));
       case 'blob':
         return this.#blobs.take(message.blob, message.talk);
-      case 'snapshot':
-        return this.#takeSnapshot(message);
       case 'snapshot-kept':
         return this.#snapshots.answered(message.error);
       case 'drop':
         return this.#drop();
+    }
+  }
+
+  #takeStored(message: StoredMessage): void {
+    switch (message.type) {
+      case 'journal':
+        return this.#gather(message.bytes);
+      case 'snapshot':
+        return this.#takeSnapshot(message);
+      case 'ready':
+        return this.#ready(message);
+      case 'left-out':
+        return this.#leftOut.take(message.bytes, message.isLast);
+      case 'no-left-out':
+        return this.#leftOut.fail(errorFromRecord(message.error));
     }
   }
 
@@ -270,12 +287,18 @@ export class ServedRun implements ConversationEvents {
     if (this.#phase.type === 'opening' && items.length > 0) this.#waitForJournal();
   }
 
-  #ready(entries: number): void {
+  #ready({ entries, leftOut }: HolderMessage & { readonly type: 'ready' }): void {
     const phase = this.#phase;
     if (phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('ready');
     if (entries !== this.#entries.length)
       throw mvmError('INVALID_ARGUMENT', `${this.#entries.length} entries came, and ${entries} were announced`);
-    const stored = { journal: this.#entries, inbox: this.#inbox.drain(), snapshot: this.#snapshot };
+    if (leftOut !== undefined && !(this.#snapshot && this.#features.includes('tails'))) throw outOfOrder('ready');
+    const stored = {
+      journal: this.#entries,
+      inbox: this.#inbox.drain(),
+      snapshot: this.#snapshot,
+      ...(leftOut !== undefined && { leftOut: { entries: leftOut, load: () => this.#leftOut.ask() } }),
+    };
     this.#begin(phase.request, stored, {
       sink: this.#sink,
       mayStartEffect: (signal) => this.#gate.mayStartEffect(signal),
@@ -346,6 +369,7 @@ export class ServedRun implements ConversationEvents {
     this.#sink.lose(error);
     this.#blobs.lose(error);
     this.#snapshots.lose(error);
+    this.#leftOut.fail(error);
   }
 
   #free(): void {
@@ -366,6 +390,12 @@ export class ServedRun implements ConversationEvents {
     this.#leave(mvmError('CONNECTION_LOST', 'the run is over'));
   }
 }
+
+type StoredMessage = HolderMessage & { readonly type: 'journal' | 'snapshot' | 'ready' | 'left-out' | 'no-left-out' };
+
+const storedTypes: ReadonlySet<string> = new Set(['journal', 'snapshot', 'ready', 'left-out', 'no-left-out']);
+
+const isStored = (message: HolderMessage): message is StoredMessage => storedTypes.has(message.type);
 
 const isWish = (message: HolderMessage): message is HolderMessage & Wish =>
   message.type === 'cancel' || message.type === 'release' || message.type === 'hand-over';

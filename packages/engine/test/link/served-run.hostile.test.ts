@@ -18,7 +18,7 @@ import {
   type SnapshotState,
 } from '@mvm-ci/protocol';
 import fc from 'fast-check';
-import type { Engine, EngineRun, RunEnd, RunPorts } from '../../src/engine.ts';
+import type { Engine, EngineRun, LeftOutEntries, RunEnd, RunPorts } from '../../src/engine.ts';
 import { LinkServer } from '../../src/link/link-server.ts';
 import { ModuleDesk } from '../../src/link/module-desk.ts';
 
@@ -34,7 +34,8 @@ class ScriptRun implements EngineRun {
   readonly #over = new AbortController();
   isOver = false;
 
-  constructor(ports: RunPorts) {
+  constructor(ports: RunPorts, leftOut: LeftOutEntries | undefined) {
+    leftOut?.load().catch(() => this.drop());
     this.#run(ports).catch(() => this.drop());
   }
 
@@ -91,8 +92,8 @@ const threeBytes = async function* (): ByteSource {
 class ScriptEngine implements Pick<Engine, 'run'> {
   readonly runs: ScriptRun[] = [];
 
-  run(...[, ports]: Parameters<Engine['run']>): EngineRun {
-    const run = new ScriptRun(ports);
+  run(...[{ leftOut }, ports]: Parameters<Engine['run']>): EngineRun {
+    const run = new ScriptRun(ports, leftOut);
     this.runs.push(run);
     return run;
   }
@@ -131,7 +132,7 @@ const run = say({
   workflow: 'main',
   input: '{}',
   journalEntries: 0,
-  features: ['blobs', 'snapshots', 'hand-over', 'a feature of another release'],
+  features: ['blobs', 'snapshots', 'tails', 'hand-over', 'a feature of another release'],
 });
 const item = (number: number): InboxItem => ({ number, at: 0, body: { type: 'refused', call: number, error } });
 const talks = fc.constantFrom<BlobTalk>(
@@ -153,6 +154,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.constant(run),
   fc.constantFrom<Step>({ type: 'end' }, { type: 'turn' }, { type: 'turn' }),
   fc.nat(2).map((count) => say({ type: 'ready', entries: count })),
+  fc.nat(2).map((count) => say({ type: 'ready', entries: 0, leftOut: count + 1 })),
+  fc
+    .tuple(fc.constantFrom(entry, new Uint8Array(3), new Uint8Array(0)), fc.boolean())
+    .map(([bytes, isLast]) => say({ type: 'left-out', bytes, isLast })),
   fc.constantFrom(entry, new Uint8Array(3), new Uint8Array(0)).map((bytes) => say({ type: 'journal', bytes })),
   fc.nat(3).map((call) => say({ type: 'ack', call: call + 1, leaseLeftMs: call * 10 })),
   fc.nat(3).map((call) => say({ type: 'ack', call: call + 1, leaseLeftMs: 0, refused: [item(call + 1)] })),
@@ -168,6 +173,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
     .constantFrom<HolderMessage>(
       { type: 'no-module', error },
+      { type: 'no-left-out', error },
       { type: 'cancel', reason: 'x' },
       { type: 'release' },
       { type: 'hand-over' },
@@ -176,6 +182,19 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     .map(say),
   fc.uint8Array({ maxLength: 20 }).map((bytes): Step => ({ type: 'say', bytes })),
 );
+
+/** What the holder says before it says anything. */
+const beginnings: readonly (readonly Step[])[] = [
+  [],
+  [run],
+  [run, say({ type: 'ready', entries: 0 })],
+  [run, ...snapshotPieces(snapshot).map((piece) => say({ type: 'snapshot', ...piece }))],
+  [
+    run,
+    ...snapshotPieces(snapshot).map((piece) => say({ type: 'snapshot', ...piece })),
+    say({ type: 'ready', entries: 0, leftOut: 1 }),
+  ],
+];
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -187,7 +206,7 @@ describe('ServedRun, whatever the holder says', () => {
         const server = new LinkServer({ engine, runsMax: 2, modules: new ModuleDesk(), clock });
         const ear = new Ear();
         ear.events = server.accept()(ear);
-        for (const step of [run, say({ type: 'ready', entries: 0 }), ...script].slice(script.length % 3)) {
+        for (const step of beginnings[script.length % beginnings.length]?.concat(script) ?? script) {
           if (ear.isClosed) break;
           if (step.type === 'turn') await turn();
           else if (step.type === 'end') ear.events.onEnd();

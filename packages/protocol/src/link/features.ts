@@ -3,7 +3,7 @@
  * engine those of them that it has too in `admitted`; only what both list is used. So a feature is added without a new number,
  * and neighbouring releases work together.
  */
-const known = ['blobs', 'snapshots', 'hand-over'] as const;
+const known = ['blobs', 'snapshots', 'tails', 'hand-over'] as const;
 
 /** A feature of this release. */
 export type LinkFeature = (typeof known)[number];

@@ -35,8 +35,14 @@ export type HolderMessage =
   | { readonly type: 'journal'; readonly bytes: Uint8Array }
   /** Items of the job's inbox, lowest number first: before `ready` what is unread, after it what `listen` waits for. */
   | { readonly type: 'inbox'; readonly items: readonly InboxItem[] }
-  /** The journal is complete, with so many entries, and the inbox. */
-  | { readonly type: 'ready'; readonly entries: number }
+  /**
+   * The journal is complete, with so many entries, and the inbox. `leftOut`: as many entries before them were not sent, since the snapshot
+   * stands for them; only where both list `tails`.
+   */
+  | { readonly type: 'ready'; readonly entries: number; readonly leftOut?: number | undefined }
+  /** A part of the whole journal, for an engine that needs what was left out. */
+  | { readonly type: 'left-out'; readonly bytes: Uint8Array; readonly isLast: boolean }
+  | { readonly type: 'no-left-out'; readonly error: ErrorRecord }
   /** All calls up to this one are durable; `refused` tells which of their effects inside the system were not done. */
   | {
       readonly type: 'ack';
@@ -73,6 +79,8 @@ export type EngineMessage =
   /** The run was not begun, and won't be. */
   | { readonly type: 'busy'; readonly error: ErrorRecord }
   | { readonly type: 'want-module' }
+  /** The entries that were left out are needed after all; asked once. */
+  | { readonly type: 'want-left-out' }
   /** Entries of the next call, when they are too many for one message. */
   | { readonly type: 'entries'; readonly bytes: Uint8Array }
   /** An append: all entries since the last call. Calls are numbered from 1. */
@@ -133,7 +141,9 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('journal'), bytes: entryBytes }),
   z.object({ type: z.literal('inbox'), items: z.array(inboxItemSchema).max(limits.inboxItemsMax) }),
-  z.object({ type: z.literal('ready'), entries: count }),
+  z.object({ type: z.literal('ready'), entries: count, leftOut: positive.optional() }),
+  z.object({ type: z.literal('left-out'), bytes: entryBytes, isLast: z.boolean() }),
+  z.object({ type: z.literal('no-left-out'), error }),
   z.object({
     type: z.literal('ack'),
     call: positive,
@@ -157,6 +167,7 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('admitted'), features }),
   z.object({ type: z.literal('busy'), error }),
   z.object({ type: z.literal('want-module') }),
+  z.object({ type: z.literal('want-left-out') }),
   z.object({ type: z.literal('entries'), bytes: entryBytes }),
   z.object({
     type: z.literal('append'),

@@ -7,13 +7,14 @@
  *   4. Where the journal is kept by the engine, its word on the end is waited for, also after `drop`: the finish may have been
  *      accepted already.
  */
-import type { JournalSink } from '@mvm-ci/engine';
+import type { JournalSink, LeftOutEntries } from '@mvm-ci/engine';
 import {
   asMvmError,
   commonFeatures,
   cut,
   decodeEngineMessage,
   decodeEntries,
+  encodeEntry,
   encodeLinkMessage,
   errorFromRecord,
   inboxPieces,
@@ -36,7 +37,7 @@ import {
   type MvmError,
   type SnapshotState,
 } from '@mvm-ci/protocol';
-import type { HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
+import type { HostPorts, HostRun, HostRunEnd, OpenedJournal } from '../engine-host.ts';
 import type { ModuleSource } from '../module-source.ts';
 import { BlobDesk } from './blob-desk.ts';
 import type { LinkConnection } from './link-dialer.ts';
@@ -64,6 +65,8 @@ export class LinkRun implements HostRun, ConversationEvents {
   #conversation: Conversation | undefined;
   /** What was said before there was a conversation. */
   readonly #early: HolderMessage[] = [];
+  /** What the engine may still ask for. */
+  #leftOut: LeftOutEntries | undefined;
   #hasAskedForJournal = false;
   #hasBegun = false;
   #sink: JournalSink | undefined;
@@ -145,7 +148,7 @@ export class LinkRun implements HostRun, ConversationEvents {
     const { blobs, journal, ports } = this.#options;
     return [
       ...(blobs ? (['blobs'] as const) : []),
-      ...(journal === 'carried' && ports.saveSnapshot ? (['snapshots'] as const) : []),
+      ...(journal === 'carried' && ports.saveSnapshot ? (['snapshots', 'tails'] as const) : []),
       'hand-over',
     ];
   }
@@ -163,6 +166,8 @@ export class LinkRun implements HostRun, ConversationEvents {
         return this.#refused(errorFromRecord(message.error));
       case 'want-module':
         return void this.#sendModule();
+      case 'want-left-out':
+        return this.#sendLeftOut();
       case 'entries':
         return this.#gather(message.bytes);
       case 'append':
@@ -202,15 +207,38 @@ export class LinkRun implements HostRun, ConversationEvents {
   }
 
   async #openJournal(): Promise<void> {
-    const opened = await this.#options.ports.openJournal();
+    const mayLeaveOut = this.#shared.includes('tails');
+    const opened = await this.#options.ports.openJournal({ mayLeaveOut });
     this.#sink = opened.sink;
-    for (const bytes of joinIntoPieces(opened.parts)) {
+    // It may have been opened for an engine that could do without them.
+    const { parts, entries, leftOut } = await partsFor(opened, mayLeaveOut);
+    this.#leftOut = leftOut;
+    for (const bytes of joinIntoPieces(parts)) {
       if (this.#over.signal.aborted) return;
       await this.#send({ type: 'journal', bytes });
     }
     await this.#sendInbox(opened.inbox);
     if (opened.snapshot && this.#shared.includes('snapshots')) await this.#sendSnapshot(opened.snapshot);
-    this.#say({ type: 'ready', entries: opened.count });
+    this.#say({ type: 'ready', entries, ...(leftOut && { leftOut: leftOut.entries }) });
+  }
+
+  /** Asked once. */
+  #sendLeftOut(): void {
+    const leftOut = this.#leftOut;
+    if (!leftOut) throw mvmError('INVALID_ARGUMENT', 'the engine asks for entries that were not left out');
+    this.#leftOut = undefined;
+    this.#sendWhole(leftOut).catch((error: unknown) =>
+      this.#say({ type: 'no-left-out', error: asMvmError(error).toRecord() }),
+    );
+  }
+
+  async #sendWhole(leftOut: LeftOutEntries): Promise<void> {
+    const entries = await leftOut.load();
+    for (const bytes of joinIntoPieces(entries.map(encodeEntry))) {
+      if (this.#over.signal.aborted) return;
+      await this.#send({ type: 'left-out', bytes, isLast: false });
+    }
+    this.#say({ type: 'left-out', bytes: new Uint8Array(), isLast: true });
   }
 
   async #sendSnapshot(snapshot: SnapshotState): Promise<void> {
@@ -365,3 +393,19 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#settle.resolve(end);
   }
 }
+
+/** A journal as it crosses the link. */
+interface CarriedJournal {
+  readonly parts: Iterable<Uint8Array>;
+  /** How many are in `parts`. */
+  readonly entries: number;
+  readonly leftOut: LeftOutEntries | undefined;
+}
+
+/** The journal without what is left out of it, or with that for an engine that needs it. */
+const partsFor = async (opened: OpenedJournal, mayLeaveOut: boolean): Promise<CarriedJournal> => {
+  const { count, leftOut, parts } = opened;
+  if (!leftOut) return { parts, entries: count, leftOut };
+  const entries = mayLeaveOut ? opened.entries : await leftOut.load();
+  return { parts: entries.map(encodeEntry), entries: entries.length, leftOut: mayLeaveOut ? leftOut : undefined };
+};

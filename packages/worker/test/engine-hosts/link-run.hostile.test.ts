@@ -119,9 +119,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
     .constantFrom<EngineMessage>(
       { type: 'admitted' },
-      { type: 'admitted', features: ['snapshots', 'hand-over', 'blobs', 'another'] },
+      { type: 'admitted', features: ['snapshots', 'tails', 'hand-over', 'blobs', 'another'] },
       { type: 'busy', error },
       { type: 'want-module' },
+      { type: 'want-left-out' },
       { type: 'ended', outcome: null },
       { type: 'ended', outcome: completed },
       { type: 'fault', error },

@@ -73,7 +73,7 @@ export class PoolRun implements HostRun {
 const withOneJournal = (ports: HostPorts): HostPorts => {
   let opened: Promise<OpenedJournal> | undefined;
   return {
-    openJournal: () => (opened ??= ports.openJournal()),
+    openJournal: (options) => (opened ??= ports.openJournal(options)),
     mayStartEffect: (signal) => ports.mayStartEffect(signal),
     inbox: (after, signal) => ports.inbox(after, signal),
     leaseLeftMs: () => ports.leaseLeftMs(),
