@@ -80,4 +80,24 @@ describe('a handler', () => {
     const { entries } = await runOf((_job, ctx) => ctx.progress(0 / 0));
     assert.deepEqual(entries, [{ kind: 'intents', intents: [{ type: 'progress', percent: 0, text: '' }] }]);
   });
+
+  it('may log what is no text, and keeps a journal that can be read', async () => {
+    const logged: unknown[] = [5, { a: 1 }, undefined, new TypeError('x')];
+    const { entries } = await runOf((_job, ctx) => {
+      for (const one of logged) Reflect.apply(ctx.log.info, undefined, [one]);
+    });
+    const texts = ['5', '{"a":1}', 'null', 'TypeError: x'];
+    const intents = texts.map((text) => [{ type: 'log', level: 'info', text }]);
+    assert.deepEqual(
+      entries,
+      intents.map((intent) => ({ kind: 'intents', intents: intent })),
+    );
+  });
+
+  it('is refused a run whose name is no text', async () => {
+    // oxlint-disable-next-line typescript/unbound-method -- the methods of a context come bound
+    const { outcome, entries } = await runOf((_job, { run }) => Reflect.apply(run, undefined, [5, () => 1]));
+    assert.equal(outcome.type, 'failed');
+    assert.deepEqual(entries, []);
+  });
 });

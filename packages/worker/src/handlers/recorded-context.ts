@@ -85,8 +85,9 @@ export class RecordedContext implements HandlerContext {
     return this.#results.get(key);
   }
 
-  #log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void {
-    this.#note({ kind: 'intents', intents: [{ type: 'log', level, text }] });
+  // A handler in JavaScript may log and name what is no text: an entry with it could not be read again.
+  #log(level: 'debug' | 'info' | 'warn' | 'error', logged: unknown): void {
+    this.#note({ kind: 'intents', intents: [{ type: 'log', level, text: logText(logged) }] });
   }
 
   async #run<T>(name: string, work: (signal: AbortSignal) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
@@ -150,7 +151,8 @@ export class RecordedContext implements HandlerContext {
     );
   }
 
-  #unique(name: string): string {
+  #unique(name: unknown): string {
+    if (typeof name !== 'string') throw mvmError('INVALID_ARGUMENT', `the name of a run is text, not a ${typeof name}`);
     if (name === '' || name.length > limits.idCharsMax)
       throw mvmError(
         'INVALID_ARGUMENT',
@@ -179,6 +181,11 @@ export class RecordedContext implements HandlerContext {
     journal.sink.append([entry], extras).catch(() => undefined);
   }
 }
+
+const logText = (logged: unknown): string => {
+  if (typeof logged === 'string') return logged;
+  return logged instanceof Error ? `${logged.name}: ${logged.message}` : jsonText(logged, 'what the handler logs');
+};
 
 /** @throws INVALID_ARGUMENT for what is no JSON, PAYLOAD_TOO_LARGE for what is too long */
 export const jsonText = (value: unknown, what: string): string => {
