@@ -75,6 +75,20 @@ describe('StepMachine', () => {
     assert.match(refused[1] ?? '', /^TypeError: what respond is given must be a JSON value: /);
   });
 
+  it('throws the runtime’s own errors as they are: what is out of memory is no question of JSON', async () => {
+    const outOfMemory = Object.assign(new Error('out of memory'), { name: 'InternalError' });
+    const value = {
+      toJSON() {
+        throw outOfMemory;
+      },
+    };
+    const machine = machineWith(() => {
+      assert.throws(() => machine.note({ type: 'respond', value }), outOfMemory);
+      return 'as it is';
+    });
+    assert.deepEqual(await step(machine, [start]), [{ type: 'complete', result: 'as it is' }]);
+  });
+
   it('does not abandon what has settled', async () => {
     const machine: StepMachine = machineWith(() => {
       machine.open({ type: 'sleep', ms: 1 }, () => {});
