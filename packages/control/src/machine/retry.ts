@@ -1,22 +1,36 @@
-/** `retry`: jobs that failed or were cancelled are tried again, with all their attempts. */
-import { optionsOf } from '@mvm-ci/protocol';
+/**
+ * `retry`: jobs that failed or were cancelled are tried again, with all their attempts. In the order in which they were published, so that
+ * one that waited for others finds those that are tried again with it, and waits for them again.
+ */
+import { isFinal, optionsOf } from '@mvm-ci/protocol';
 import { commit, type Application } from './application.ts';
 import type { RetryCommand } from './command.ts';
+import type { JobRecord } from './job-row.ts';
 import { laneName } from './publish.ts';
 import type { ReplyTo } from './reply.ts';
 import { retried } from './transition.ts';
 
 /** Leaves those alone that are not over, completed, or are not there. */
 export const retry = (app: Application, { jobs: ids, at }: RetryCommand): ReplyTo<'retry'> => {
-  const again = ids.filter((id) => retryOne(app, id, at));
-  return { type: 'retry', jobs: again };
+  const jobs = [...new Set(ids)].map((id) => app.tables.jobs.find(id)).filter((job) => job !== undefined);
+  const again = new Set(jobs.filter(isLost).map(({ id }) => id));
+  for (const job of jobs.sort((a, b) => a.number - b.number)) if (isLost(job)) retryOne(app, job, at);
+  return { type: 'retry', jobs: ids.filter((id) => again.delete(id)) };
 };
 
-const retryOne = (app: Application, id: string, at: number): boolean => {
-  const job = app.tables.jobs.find(id);
-  if (job === undefined || (job.state !== 'failed' && job.state !== 'cancelled')) return false;
+const isLost = ({ state }: JobRecord): boolean => state === 'failed' || state === 'cancelled';
+
+const retryOne = (app: Application, job: JobRecord, at: number): void => {
   const content = app.tables.jobs.content(job);
   const lane = app.tables.lanes.lane(laneName(content, optionsOf(content.options)));
-  commit(app, { before: { ...job, isReady: false }, next: retried(job, { at, lane: lane.id }), at });
-  return true;
+  const awaited = stillAwaited(app, job);
+  for (const one of awaited) app.tables.jobs.noteDependent(one);
+  const next = retried(job, { at, lane: lane.id, dependenciesLeft: awaited.length });
+  commit(app, { before: { ...job, isReady: false }, next, at });
 };
+
+const stillAwaited = (app: Application, job: JobRecord): readonly JobRecord[] =>
+  app.tables.dependencies.dependencies(job.number).flatMap((number) => {
+    const awaited = app.tables.jobs.findByNumber(number);
+    return awaited === undefined || isFinal(awaited.state) ? [] : [awaited];
+  });

@@ -108,17 +108,25 @@ export const failed = (job: JobRecord, content: JobContent, failure: Failure): J
   };
 };
 
+/** Where and when a job is tried again. */
+interface Retry {
+  readonly at: number;
+  readonly lane: number;
+  /** Jobs that it waits for. */
+  readonly dependenciesLeft: number;
+}
+
 /** A job that failed, or was cancelled, is tried again, with all its attempts. */
-export const retried = (job: JobRecord, { at, lane }: { readonly at: number; readonly lane: number }): JobRecord => ({
+export const retried = (job: JobRecord, { at, lane, dependenciesLeft }: Retry): JobRecord => ({
   ...emptied(job),
   state: 'pending',
   attempt: job.attempt + 1,
   attemptsForgiven: job.attempt,
   attemptAt: null,
   strikes: 0,
-  dependenciesLeft: 0,
-  runAt: at,
-  rank: rankOf(at, job.priority),
+  dependenciesLeft,
+  runAt: dependenciesLeft > 0 ? neverMs : at,
+  rank: rankOf(dependenciesLeft > 0 ? neverMs : at, job.priority),
   lane,
   errorCode: null,
   errorMessage: null,
