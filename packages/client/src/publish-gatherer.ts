@@ -5,7 +5,8 @@
  *      waits until one of them is answered, and then goes together. Alone a job waits for nobody.
  *   2. Jobs that go together are stored all or not at all. When they are refused, each half is asked for again, so that in the end
  *      every caller hears of its own job, and no job suffers from another's fault.
- *   3. What concerns the control plane (it can't be reached, or lets nobody in) all of them hear.
+ *   3. When a queue is full for one of them, it is full for those behind it that are for the same queue: they hear the same, unasked.
+ *   4. What concerns the control plane (it can't be reached, or lets nobody in) all of them hear.
  */
 import { mvmError, MvmError, routePath, type Published, type PublishJob } from '@mvm-ci/protocol';
 import { publishedManySchema, publishedSchema } from './answer.ts';
@@ -15,6 +16,8 @@ import { clientLimits } from './limits.ts';
 interface Waiting {
   /** The job as JSON. */
   readonly text: string;
+  /** That it is for; undefined: the default one. */
+  readonly queue: string | undefined;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -35,7 +38,7 @@ export class PublishGatherer {
   async publish(job: PublishJob): Promise<Published> {
     const text = JSON.stringify(job);
     const { promise, resolve, reject } = Promise.withResolvers<Published>();
-    this.#waiting.push({ text, resolve, reject });
+    this.#waiting.push({ text, queue: job.queue, resolve, reject });
     this.#plan();
     return promise;
   }
@@ -51,7 +54,7 @@ export class PublishGatherer {
 
   async #send(): Promise<void> {
     this.#underWay += 1;
-    await this.#deliver(this.#take());
+    await this.#deliver(this.#take(), new Map());
     this.#underWay -= 1;
     this.#plan();
   }
@@ -66,8 +69,11 @@ export class PublishGatherer {
     return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
   }
 
-  /** Tells each of `jobs` its answer. Never rejects. */
-  async #deliver(jobs: readonly Waiting[]): Promise<void> {
+  /** Tells each of `jobs` its answer; `full` are the queues of rule 3. Never rejects. */
+  async #deliver(asked: readonly Waiting[], full: FullQueues): Promise<void> {
+    for (const { queue, reject } of asked) if (full.has(queue)) reject(full.get(queue));
+    const jobs = asked.filter(({ queue }) => !full.has(queue));
+    if (jobs.length === 0) return;
     try {
       const answers = await this.#publishAll(jobs);
       for (const [index, { resolve, reject }] of jobs.entries()) {
@@ -76,10 +82,12 @@ export class PublishGatherer {
         else resolve(answer);
       }
     } catch (error) {
+      const [first] = jobs;
+      if (jobs.length === 1 && isFull(error)) full.set(first?.queue, error);
       if (jobs.length === 1 || !isOfOneJob(error)) return jobs.forEach(({ reject }) => reject(error));
       const middle = jobs.length >> 1;
-      await this.#deliver(jobs.slice(0, middle));
-      await this.#deliver(jobs.slice(middle));
+      await this.#deliver(jobs.slice(0, middle), full);
+      await this.#deliver(jobs.slice(middle), full);
     }
   }
 
@@ -93,6 +101,11 @@ export class PublishGatherer {
     return (await this.#connection.call(routePath('publishMany'), publishedManySchema, request)).jobs;
   }
 }
+
+/** Queues that had no room, and what was said of it. */
+type FullQueues = Map<string | undefined, unknown>;
+
+const isFull = (error: unknown): boolean => error instanceof MvmError && error.code === 'QUEUE_FULL';
 
 /** Whether a refusal may be the fault of one job among many: neither of the way to the control plane nor of its gate. */
 const isOfOneJob = (error: unknown): boolean =>

@@ -116,6 +116,22 @@ describe('publish', () => {
     assert.equal(server.seen.length, 5);
   });
 
+  it('asks no more for a queue that has no room, and goes on with the others', async () => {
+    const full = (): Response => refusal('QUEUE_FULL', 429);
+    const server = new ScriptedServer(full(), full(), stored('a'), full(), stored('other'));
+    const client = createClient({ url, fetch: server.fetch });
+    const jobs = [job('a'), job('b'), job('c'), { ...job('other'), queue: 'other' }];
+    const outcomes = await Promise.allSettled(jobs.map((one) => client.publish(one)));
+    assert.deepEqual(
+      outcomes.map((one) => (one.status === 'fulfilled' ? one.value.job_id : asMvmError(one.reason).code)),
+      ['a', 'QUEUE_FULL', 'QUEUE_FULL', 'other'],
+    );
+    assert.deepEqual(
+      server.seen.map(({ body }) => JSON.stringify(body).match(/"job_id":"\w+"/g)?.length),
+      [4, 2, 1, 1, 1],
+    );
+  });
+
   it('tells all of them when nobody answers, or nobody is let in', async () => {
     const gone = new ScriptedServer(...Array.from({ length: clientLimits.triesMax }, refused));
     const closed = new ScriptedServer(refusal('UNAUTHENTICATED', 401));
