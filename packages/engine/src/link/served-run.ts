@@ -9,17 +9,15 @@
 import {
   asMvmError,
   commonFeatures,
-  decodeEntries,
   decodeHolderMessage,
   encodeLinkMessage,
   errorFromRecord,
+  joinByteStrings,
   limits,
-  linkLimits,
   linkVersion,
   mvmError,
   PacedSender,
   RetryLaterError,
-  SnapshotIntake,
   StaleLeaseError,
   type Clock,
   type Conversation,
@@ -28,24 +26,21 @@ import {
   type FinishOutcome,
   type HolderMessage,
   type InboxItem,
-  type JournalEntry,
   type LinkFeature,
   type MvmError,
   type RunMessage,
-  type SnapshotState,
-  type Timer,
 } from '@mvm-ci/protocol';
 import type { Engine, EngineRun, RunPorts, RunRequest } from '../engine.ts';
 import type { Snapshot } from '../guest/guest-state.ts';
 import type { JournalKeeper, KeptJournal } from './journal-keeper.ts';
+import { CarriedJournal } from './carried-journal.ts';
 import { LeaseGate } from './lease-gate.ts';
-import { LeftOutIntake } from './left-out-intake.ts';
 import { LinkBlobs } from './link-blobs.ts';
 import { LinkInbox } from './link-inbox.ts';
 import { LinkSink } from './link-sink.ts';
 import { LinkSnapshots } from './link-snapshots.ts';
 import type { ModuleDesk } from './module-desk.ts';
-import { ModuleIntake } from './module-intake.ts';
+import { PartIntake } from './part-intake.ts';
 
 /** What all runs of a server share. */
 export interface ServedRunParts {
@@ -78,16 +73,11 @@ export class ServedRun implements ConversationEvents {
   readonly #sender: PacedSender;
   readonly #gate: LeaseGate;
   readonly #sink: LinkSink;
-  readonly #intake: ModuleIntake;
-  readonly #leftOut: LeftOutIntake;
+  readonly #module: PartIntake;
+  readonly #journal: CarriedJournal;
   readonly #inbox: LinkInbox;
   readonly #blobs: LinkBlobs;
   readonly #snapshots: LinkSnapshots;
-  readonly #snapshotIntake: SnapshotIntake = new SnapshotIntake();
-  /** What the run goes on from. */
-  #snapshot: SnapshotState | undefined;
-  readonly #entries: JournalEntry[] = [];
-  #bytes = 0;
   #phase: Phase = { type: 'new' };
   #hasPlace = false;
   /** What both ends can do. */
@@ -97,8 +87,6 @@ export class ServedRun implements ConversationEvents {
   #takeBackOffer: (() => void) | undefined;
   /** Fires when the conversation is over. */
   readonly #over = new AbortController();
-  /** Rule 4. */
-  #patience: Timer | undefined;
 
   constructor(conversation: Conversation, parts: ServedRunParts) {
     this.#conversation = conversation;
@@ -118,12 +106,14 @@ export class ServedRun implements ConversationEvents {
       say: (message) => this.#say(message),
       room: () => this.#sender.room(),
     });
-    this.#intake = new ModuleIntake({
+    this.#module = new PartIntake({
+      what: 'the module',
+      bytesMax: limits.moduleBytesMax,
       clock,
       onWanted: () => this.#say({ type: 'want-module' }),
       onSilent: (error) => this.close(error),
     });
-    this.#leftOut = new LeftOutIntake({
+    this.#journal = new CarriedJournal({
       clock,
       onWanted: () => this.#say({ type: 'want-left-out' }),
       onSilent: (error) => this.close(error),
@@ -173,9 +163,9 @@ export class ServedRun implements ConversationEvents {
       case 'lease':
         return this.#gate.answer(message.ask, message.leaseLeftMs);
       case 'module':
-        return this.#intake.take(message.bytes, message.isLast);
+        return this.#module.take(message.bytes, message.isLast);
       case 'no-module':
-        return this.#intake.fail(errorFromRecord(message.error));
+        return this.#module.fail(errorFromRecord(message.error));
       case 'blob':
         return this.#blobs.take(message.blob, message.talk);
       case 'snapshot-kept':
@@ -194,9 +184,9 @@ export class ServedRun implements ConversationEvents {
       case 'ready':
         return this.#ready(message);
       case 'left-out':
-        return this.#leftOut.take(message.bytes, message.isLast);
+        return this.#journal.takeLeftOut(message);
       case 'no-left-out':
-        return this.#leftOut.fail(errorFromRecord(message.error));
+        return this.#journal.fail(errorFromRecord(message.error));
     }
   }
 
@@ -210,7 +200,7 @@ export class ServedRun implements ConversationEvents {
     this.#features = features;
     this.#say({ type: 'admitted', ...(features.length > 0 && { features }) });
     if (request.journal === 'kept') void this.#openKept(request);
-    else this.#waitForJournal();
+    else this.#journal.wait();
   }
 
   #objection({ protocol, journal }: RunMessage): MvmError | undefined {
@@ -222,13 +212,6 @@ export class ServedRun implements ConversationEvents {
     const wanted = this.#parts.keeper ? 'kept' : 'carried';
     if (journal === wanted) return undefined;
     return mvmError('INVALID_ARGUMENT', `this engine takes runs whose journal is ${wanted}, not ${journal}`);
-  }
-
-  #waitForJournal(): void {
-    const ms = linkLimits.holderSilenceMsMax;
-    const error = mvmError('DEADLINE_EXCEEDED', `the holder sent nothing of the journal for ${ms / 1_000} s`);
-    this.#patience?.cancel();
-    this.#patience = this.#parts.clock.after(ms, () => this.close(error));
   }
 
   async #openKept(request: RunMessage): Promise<void> {
@@ -266,39 +249,25 @@ export class ServedRun implements ConversationEvents {
 
   #gather(bytes: Uint8Array): void {
     if (this.#phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('journal');
-    this.#bytes += bytes.length;
-    const entries = decodeEntries(bytes);
-    if (this.#bytes > limits.journalBytesMax || this.#entries.length + entries.length > limits.journalEntriesMax)
-      throw mvmError('LIMIT_EXCEEDED', `a journal has at most ${limits.journalEntriesMax} entries`);
-    for (const entry of entries) this.#entries.push(entry);
-    if (bytes.length > 0) this.#waitForJournal();
+    this.#journal.takeEntries(bytes);
   }
 
   #takeSnapshot(piece: HolderMessage & { readonly type: 'snapshot' }): void {
-    if (this.#phase.type !== 'opening' || this.#snapshot || !this.#features.includes('snapshots'))
-      throw outOfOrder('snapshot');
-    this.#snapshot = this.#snapshotIntake.take(piece);
-    if (piece.bytes.length > 0) this.#waitForJournal();
+    if (this.#phase.type !== 'opening' || !this.#features.includes('snapshots')) throw outOfOrder('snapshot');
+    this.#journal.takeSnapshot(piece);
   }
 
   #takeInbox(items: readonly InboxItem[]): void {
     if (this.#phase.type === 'new' || this.#parts.keeper) throw outOfOrder('inbox');
     this.#inbox.take(items);
-    if (this.#phase.type === 'opening' && items.length > 0) this.#waitForJournal();
+    if (this.#phase.type === 'opening' && items.length > 0) this.#journal.wait();
   }
 
-  #ready({ entries, leftOut }: HolderMessage & { readonly type: 'ready' }): void {
+  #ready(message: HolderMessage & { readonly type: 'ready' }): void {
     const phase = this.#phase;
     if (phase.type !== 'opening' || this.#parts.keeper) throw outOfOrder('ready');
-    if (entries !== this.#entries.length)
-      throw mvmError('INVALID_ARGUMENT', `${this.#entries.length} entries came, and ${entries} were announced`);
-    if (leftOut !== undefined && !(this.#snapshot && this.#features.includes('tails'))) throw outOfOrder('ready');
-    const stored = {
-      journal: this.#entries,
-      inbox: this.#inbox.drain(),
-      snapshot: this.#snapshot,
-      ...(leftOut !== undefined && { leftOut: { entries: leftOut, load: () => this.#leftOut.ask() } }),
-    };
+    if (message.leftOut !== undefined && !this.#features.includes('tails')) throw outOfOrder('ready');
+    const stored = { ...this.#journal.complete(message), inbox: this.#inbox.drain() };
     this.#begin(phase.request, stored, {
       sink: this.#sink,
       mayStartEffect: (signal) => this.#gate.mayStartEffect(signal),
@@ -317,8 +286,7 @@ export class ServedRun implements ConversationEvents {
   ): void {
     const { job, attempt, module, workflow, input, trace } = request;
     const { modules, keeper } = this.#parts;
-    this.#patience?.cancel();
-    this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#intake.ask()));
+    this.#takeBackOffer = modules?.offer(module, () => (keeper ? keeper.module(module) : this.#fileOf()));
     const run = this.#parts.engine.run({ job, attempt, module, workflow, input, trace, ...stored }, ports);
     this.#phase = { type: 'running', run };
     run.ended.then(
@@ -326,6 +294,10 @@ export class ServedRun implements ConversationEvents {
       (error: unknown) => void this.#faulted(asMvmError(error)),
     );
     if (this.#wish) tell(run, this.#wish);
+  }
+
+  async #fileOf(): Promise<Uint8Array> {
+    return joinByteStrings(await this.#module.ask());
   }
 
   #want(wish: Wish): void {
@@ -360,16 +332,15 @@ export class ServedRun implements ConversationEvents {
     if (phase.type === 'over') return;
     this.#phase = { type: 'over' };
     this.#over.abort();
-    this.#patience?.cancel();
     this.#gate.shut();
-    this.#intake.fail(mvmError('CONNECTION_LOST', 'the holder is gone'));
+    this.#module.fail(mvmError('CONNECTION_LOST', 'the holder is gone'));
     this.#takeBackOffer?.();
     if (phase.type === 'running') phase.run.drop();
     else this.#free();
     this.#sink.lose(error);
     this.#blobs.lose(error);
     this.#snapshots.lose(error);
-    this.#leftOut.fail(error);
+    this.#journal.fail(error);
   }
 
   #free(): void {
