@@ -45,6 +45,11 @@ export interface HostPorts {
    * @throws STALE_LEASE when the job isn't held any more; JOURNAL_CORRUPT
    */
   openJournal(options?: OpenOptions): Promise<OpenedJournal>;
+  /**
+   * Whether surely nothing is stored of the journal, so that a run may begin before it is read: no claim before this one, and no run of
+   * this one before. @default when the claim says so
+   */
+  readonly isFresh?: boolean | undefined;
   /** See `RunPorts.mayStartEffect` of the engine. */
   mayStartEffect(signal: AbortSignal): boolean | Promise<boolean>;
   /** See `RunPorts.inbox` of the engine. */

@@ -115,6 +115,10 @@ export class HeldJob implements LeaseHolder, HostPorts {
     this.#drop();
   }
 
+  get isFresh(): boolean {
+    return !this.#journal.mayBeStored;
+  }
+
   openJournal(options?: OpenOptions): Promise<OpenedJournal> {
     return this.#journal.open(options);
   }

@@ -133,14 +133,15 @@ export class LinkRun implements HostRun, ConversationEvents {
   }
 
   async #begin(): Promise<void> {
-    const { connection, job, journal } = this.#options;
+    const { connection, job, journal, ports } = this.#options;
     const { open } = await connection();
     if (this.#over.signal.aborted) return;
     this.#conversation = open(this);
     this.#say({ type: 'run', protocol: linkVersion, journal, features: this.#features, ...job });
     for (const message of this.#early) this.#say(message);
     // Nothing to fetch, nothing to send: the run begins without a round trip.
-    if (journal === 'carried' && job.journalEntries === 0) this.#sendJournal();
+    const isFresh = ports.isFresh ?? job.journalEntries === 0;
+    if (journal === 'carried' && isFresh) this.#sendJournal();
   }
 
   /** What this holder can do beyond the protocol's number. */

@@ -99,7 +99,7 @@ export class HeldJournal {
   async open({ mayLeaveOut = false }: OpenOptions = {}): Promise<OpenedJournal> {
     const run = this.#settled;
     // A former run of this claim may have added to a journal that was empty.
-    const stored = this.#mayBeStored ? await this.#read(run, mayLeaveOut) : nothingStored;
+    const stored = this.mayBeStored ? await this.#read(run, mayLeaveOut) : nothingStored;
     if (this.#lost.aborted) throw this.#dropped();
     // Rule 1: the journal may be open for the next run already.
     if (run !== this.#settled) throw runIsOver();
@@ -120,8 +120,9 @@ export class HeldJournal {
     return undefined;
   }
 
+  /** Whether there may be something to go on from. */
   // A handler also goes on from what its attempts before have done.
-  get #mayBeStored(): boolean {
+  get mayBeStored(): boolean {
     const { journalEntries, module, attempt } = this.#options.claimed;
     return journalEntries > 0 || this.#wasOpened || (module === '' && attempt > 1);
   }

@@ -73,6 +73,9 @@ export class PoolRun implements HostRun {
 const withOneJournal = (ports: HostPorts): HostPorts => {
   let opened: Promise<OpenedJournal> | undefined;
   return {
+    get isFresh() {
+      return ports.isFresh;
+    },
     openJournal: (options) => (opened ??= ports.openJournal(options)),
     mayStartEffect: (signal) => ports.mayStartEffect(signal),
     inbox: (after, signal) => ports.inbox(after, signal),
