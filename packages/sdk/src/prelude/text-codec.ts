@@ -3,6 +3,7 @@ import { charactersOf } from './base64.ts';
 
 /** The UTF-8 bytes of `text`; a lone surrogate becomes U+FFFD. */
 export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
+  if (isAscii(text)) return codesOf(text);
   const bytes = new Uint8Array(text.length * 3);
   let at = 0;
   for (const character of text.toWellFormed()) {
@@ -18,13 +19,21 @@ export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
   return bytes.slice(0, at);
 };
 
+const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
+
+const codesOf = (text: string): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
+};
+
 /** Bytes that are looked at together for being ASCII. */
 const pieceBytes = 4_096;
 
 /** The text of the bytes from `at` on as far as they are ASCII, at most a piece; empty: not one is, or the piece has others too. */
 const asciiPiece = (bytes: Uint8Array, at: number): string => {
   const text = charactersOf(bytes.subarray(at, at + pieceBytes));
-  return /[^\0-\x7f]/.test(text) ? '' : text;
+  return isAscii(text) ? text : '';
 };
 
 /** How many bytes follow a lead byte, and the range that the first of them must be in; undefined for no lead byte. */
