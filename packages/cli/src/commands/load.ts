@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { mvmError } from '@mvm-ci/protocol';
 import { InvalidArgumentError, Option } from 'commander';
 import { openContext, pathFrom, type CommandContext } from '../command-context.ts';
@@ -17,6 +16,7 @@ import {
 import { availableMib } from '../load/process-usage.ts';
 import { faultsOf, type LoadReport } from '../load/report/load-report.ts';
 import { loadMarkdown } from '../load/report/markdown.ts';
+import { prepareFiles, writeFiles, type ReportFile } from '../load/report/report-files.ts';
 import { wholeNumber } from '../option-value.ts';
 import { exitCodes } from '../output/failure.ts';
 import { examples, type Registrar } from './registrar.ts';
@@ -87,9 +87,12 @@ export const registerLoad = ({ program, host, exit }: Registrar): void => {
       const context = openContext(host, { json: flags.json === true });
       const plan = planOf(flags);
       if (flags.force !== true) demandFeasible(plan, availableMib());
+      const files = await filesOf(context, flags);
+      await prepareFiles(files);
       const report = await measure(context, plan);
-      await writeFiles(context, flags, report);
+      // Before the files: a disk that has filled up meanwhile leaves at least this.
       context.terminal.result(report, () => loadMarkdown(report));
+      await writeFiles(files, report, (path) => context.terminal.note(`written: ${path}`));
       if (report.failure !== null) throw mvmError('UNAVAILABLE', `the load test failed: ${report.failure}`);
       if (faultsOf(report) > 0 || report.interrupted) exit(exitCodes.failed);
     });
@@ -133,23 +136,19 @@ const measure = async ({ host, terminal }: CommandContext, plan: LoadPlan): Prom
   }
 };
 
-const writeFiles = async (context: CommandContext, flags: LoadFlags, report: LoadReport): Promise<void> => {
-  const inFolder = (name: string): string | undefined => (flags.out === undefined ? undefined : join(flags.out, name));
-  const json = typeof flags.json === 'string' ? flags.json : undefined;
+const filesOf = async ({ host }: CommandContext, flags: LoadFlags): Promise<readonly ReportFile[]> => {
   const { loadHtml } = await import('../load/report/html.ts');
-  const files: readonly (readonly [string | undefined, () => string | Promise<string>])[] = [
-    [json, () => `${JSON.stringify(report, null, 1)}\n`],
-    [inFolder('load.json'), () => `${JSON.stringify(report, null, 1)}\n`],
-    [flags.markdown, () => loadMarkdown(report)],
-    [inFolder('load.md'), () => loadMarkdown(report)],
-    [flags.html, () => loadHtml(report)],
-    [inFolder('load.html'), () => loadHtml(report)],
+  const json = (report: LoadReport): string => `${JSON.stringify(report, null, 1)}\n`;
+  const inFolder = (name: string): string | undefined => (flags.out === undefined ? undefined : join(flags.out, name));
+  const named: readonly (readonly [string, string | undefined, ReportFile['text']])[] = [
+    ['--json', typeof flags.json === 'string' ? flags.json : undefined, json],
+    ['--out', inFolder('load.json'), json],
+    ['--markdown', flags.markdown, loadMarkdown],
+    ['--out', inFolder('load.md'), loadMarkdown],
+    ['--html', flags.html, loadHtml],
+    ['--out', inFolder('load.html'), loadHtml],
   ];
-  for (const [file, text] of files) {
-    if (file === undefined) continue;
-    const path = pathFrom(context.host, file);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, await text());
-    context.terminal.note(`written: ${path}`);
-  }
+  return named.flatMap(([flag, file, text]) =>
+    file === undefined ? [] : [{ flag, path: pathFrom(host, file), text }],
+  );
 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -61,6 +61,25 @@ test(
       assert.match(await readFile(join(folder, 'load.html'), 'utf8'), /^<!doctype html>/);
     }),
 );
+
+test('a report that can not be written is refused before anything is measured, with the flag that named it', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'a-file');
+    await writeFile(file, 'mine');
+    for (const [flag, path] of [
+      ['--out', file],
+      ['--html', join(file, 'load.html')],
+      ['--markdown', folder],
+      ['--json', folder],
+    ] as const) {
+      await using load = new CliProcess(['load', '--option', '2', '--workers', '1', '--jobs', '1', flag, path]);
+      const { code, stdout, stderr } = await load.end();
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.match(stderr, new RegExp(`INVALID_ARGUMENT.*${flag}: .* can't be written: `));
+      assert.doesNotMatch(stderr, /arithmetic|\n +at /, 'nothing was measured, and no stack is shown');
+    }
+    assert.equal(await readFile(file, 'utf8'), 'mine');
+  }));
 
 test('Ctrl-C ends every process and still reports the cells that were measured', { timeout: 180_000 }, () =>
   inFolder(async (folder) => {
