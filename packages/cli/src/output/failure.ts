@@ -63,7 +63,7 @@ const adviceFor = (error: MvmError, known: typeof advice): string | undefined =>
 
 const configAdvice = (message: string): string | undefined => {
   if (message.includes('EADDRINUSE'))
-    return 'Another program, perhaps another one of ours, has this port: give a free one with --http, such as --http 127.0.0.1:3030 (for an engine server beside a control plane with --flawless).';
+    return 'Another program, perhaps another one of ours, has this port: give a free one with --http HOST:PORT (for an engine server beside a control plane with --flawless).';
   if (message.includes('uses the data folder'))
     return 'End that one first, or give this one a folder of its own with --data DIR (and a port of its own with --http).';
   return undefined;
