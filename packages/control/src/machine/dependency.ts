@@ -71,7 +71,8 @@ const resultOf = ({ state, result, errorCode, errorMessage }: JobRecord): string
     ? `{"status":"completed","result":${result ?? 'null'}}`
     : JSON.stringify({ status: state, error: { code: errorCode, message: errorMessage } });
 
-const isLost = ({ state }: JobRecord): boolean => state === 'failed' || state === 'cancelled';
+/** Whether a job is over, and did not complete. */
+export const isLost = ({ state }: JobRecord): boolean => state === 'failed' || state === 'cancelled';
 
 const given = (job: JobRecord, over: JobRecord, policy: Exclude<DependencyPolicy, 'continue'>): JobRecord => {
   const message = `job ${over.id}, which it waited for, is ${over.state}`;

@@ -5,6 +5,7 @@
 import { isFinal, optionsOf } from '@mvm-ci/protocol';
 import { commit, type Application } from './application.ts';
 import type { RetryCommand } from './command.ts';
+import { isLost } from './dependency.ts';
 import type { JobRecord } from './job-row.ts';
 import { laneName } from './publish.ts';
 import type { ReplyTo } from './reply.ts';
@@ -12,13 +13,13 @@ import { retried } from './transition.ts';
 
 /** Leaves those alone that are not over, completed, or are not there. */
 export const retry = (app: Application, { jobs: ids, at }: RetryCommand): ReplyTo<'retry'> => {
-  const jobs = [...new Set(ids)].map((id) => app.tables.jobs.find(id)).filter((job) => job !== undefined);
-  const again = new Set(jobs.filter(isLost).map(({ id }) => id));
-  for (const job of jobs.sort((a, b) => a.number - b.number)) if (isLost(job)) retryOne(app, job, at);
-  return { type: 'retry', jobs: ids.filter((id) => again.delete(id)) };
+  const lost = [...new Set(ids)].flatMap((id) => {
+    const job = app.tables.jobs.find(id);
+    return job !== undefined && isLost(job) ? [job] : [];
+  });
+  for (const job of lost.toSorted((a, b) => a.number - b.number)) retryOne(app, job, at);
+  return { type: 'retry', jobs: lost.map(({ id }) => id) };
 };
-
-const isLost = ({ state }: JobRecord): boolean => state === 'failed' || state === 'cancelled';
 
 const retryOne = (app: Application, job: JobRecord, at: number): void => {
   const content = app.tables.jobs.content(job);
