@@ -362,11 +362,13 @@ export class ServedRun implements ConversationEvents {
   }
 }
 
-type StoredMessage = HolderMessage & { readonly type: 'journal' | 'snapshot' | 'ready' | 'left-out' | 'no-left-out' };
+const storedTypes = ['journal', 'snapshot', 'ready', 'left-out', 'no-left-out'] as const;
 
-const storedTypes: ReadonlySet<string> = new Set(['journal', 'snapshot', 'ready', 'left-out', 'no-left-out']);
+/** About what is stored of the job. */
+type StoredMessage = HolderMessage & { readonly type: (typeof storedTypes)[number] };
 
-const isStored = (message: HolderMessage): message is StoredMessage => storedTypes.has(message.type);
+const isStored = (message: HolderMessage): message is StoredMessage =>
+  storedTypes.some((type) => type === message.type);
 
 const isWish = (message: HolderMessage): message is HolderMessage & Wish =>
   message.type === 'cancel' || message.type === 'release' || message.type === 'hand-over';

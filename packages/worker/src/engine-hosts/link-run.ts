@@ -7,23 +7,19 @@
  *   4. Where the journal is kept by the engine, its word on the end is waited for, also after `drop`: the finish may have been
  *      accepted already.
  */
-import type { JournalSink, LeftOutEntries } from '@mvm-ci/engine';
+import type { JournalSink } from '@mvm-ci/engine';
 import {
   asMvmError,
   commonFeatures,
   cut,
   decodeEngineMessage,
   decodeEntries,
-  encodeEntry,
   encodeLinkMessage,
   errorFromRecord,
-  inboxPieces,
-  joinIntoPieces,
   limits,
   linkLimits,
   linkVersion,
   mvmError,
-  snapshotPieces,
   type BlobPort,
   type ClaimedJob,
   type Conversation,
@@ -35,11 +31,11 @@ import {
   type JournalEntry,
   type LinkFeature,
   type MvmError,
-  type SnapshotState,
 } from '@mvm-ci/protocol';
-import type { HostPorts, HostRun, HostRunEnd, OpenedJournal } from '../engine-host.ts';
+import type { HostPorts, HostRun, HostRunEnd } from '../engine-host.ts';
 import type { ModuleSource } from '../module-source.ts';
 import { BlobDesk } from './blob-desk.ts';
+import { JournalCarrier } from './journal-carrier.ts';
 import type { LinkConnection } from './link-dialer.ts';
 import { SnapshotDesk } from './snapshot-desk.ts';
 
@@ -65,11 +61,8 @@ export class LinkRun implements HostRun, ConversationEvents {
   #conversation: Conversation | undefined;
   /** What was said before there was a conversation. */
   readonly #early: HolderMessage[] = [];
-  /** What the engine may still ask for. */
-  #leftOut: LeftOutEntries | undefined;
-  #hasAskedForJournal = false;
+  readonly #journal: JournalCarrier;
   #hasBegun = false;
-  #sink: JournalSink | undefined;
   /** Entries of a call that is not complete, and their bytes. */
   #entries: JournalEntry[] = [];
   #entryBytes = 0;
@@ -88,6 +81,11 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#blobs = new BlobDesk({ job: job.job, blobs, say, signal: this.#over.signal });
     const save = journal === 'carried' ? ports.saveSnapshot?.bind(ports) : undefined;
     this.#snapshots = new SnapshotDesk({ save, say });
+    this.#journal = new JournalCarrier({
+      openJournal: (wish) => ports.openJournal(wish),
+      send: (message) => this.#send(message),
+      signal: this.#over.signal,
+    });
     this.#begin().catch((error: unknown) => this.#interrupt(asMvmError(error)));
   }
 
@@ -168,7 +166,7 @@ export class LinkRun implements HostRun, ConversationEvents {
       case 'want-module':
         return void this.#sendModule();
       case 'want-left-out':
-        return this.#sendLeftOut();
+        return this.#journal.sendLeftOut();
       case 'entries':
         return this.#gather(message.bytes);
       case 'append':
@@ -202,58 +200,7 @@ export class LinkRun implements HostRun, ConversationEvents {
   }
 
   #sendJournal(): void {
-    if (this.#hasAskedForJournal) return;
-    this.#hasAskedForJournal = true;
-    this.#openJournal().catch((error: unknown) => this.#fail(asMvmError(error)));
-  }
-
-  async #openJournal(): Promise<void> {
-    const mayLeaveOut = this.#shared.includes('tails');
-    const opened = await this.#options.ports.openJournal({ mayLeaveOut });
-    this.#sink = opened.sink;
-    // It may have been opened for an engine that could do without them.
-    const { parts, entries, leftOut } = await partsFor(opened, mayLeaveOut);
-    this.#leftOut = leftOut;
-    for (const bytes of joinIntoPieces(parts)) {
-      if (this.#over.signal.aborted) return;
-      await this.#send({ type: 'journal', bytes });
-    }
-    await this.#sendInbox(opened.inbox);
-    if (opened.snapshot && this.#shared.includes('snapshots')) await this.#sendSnapshot(opened.snapshot);
-    this.#say({ type: 'ready', entries, ...(leftOut && { leftOut: leftOut.entries }) });
-  }
-
-  /** Asked once. */
-  #sendLeftOut(): void {
-    const leftOut = this.#leftOut;
-    if (!leftOut) throw mvmError('INVALID_ARGUMENT', 'the engine asks for entries that were not left out');
-    this.#leftOut = undefined;
-    this.#sendWhole(leftOut).catch((error: unknown) =>
-      this.#say({ type: 'no-left-out', error: asMvmError(error).toRecord() }),
-    );
-  }
-
-  async #sendWhole(leftOut: LeftOutEntries): Promise<void> {
-    const entries = await leftOut.load();
-    for (const bytes of joinIntoPieces(entries.map(encodeEntry))) {
-      if (this.#over.signal.aborted) return;
-      await this.#send({ type: 'left-out', bytes, isLast: false });
-    }
-    this.#say({ type: 'left-out', bytes: new Uint8Array(), isLast: true });
-  }
-
-  async #sendSnapshot(snapshot: SnapshotState): Promise<void> {
-    for (const piece of snapshotPieces(snapshot)) {
-      if (this.#over.signal.aborted) return;
-      await this.#send({ type: 'snapshot', ...piece });
-    }
-  }
-
-  async #sendInbox(inbox: readonly InboxItem[]): Promise<void> {
-    for (const items of inboxPieces(inbox)) {
-      if (this.#over.signal.aborted) return;
-      await this.#send({ type: 'inbox', items });
-    }
+    this.#journal.carry(this.#shared).catch((error: unknown) => this.#fail(asMvmError(error)));
   }
 
   /** Asks until there is something; one question at a time. */
@@ -269,7 +216,7 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   async #pushInbox(after: number, signal: AbortSignal): Promise<void> {
     const items = await this.#options.ports.inbox(after, signal);
-    if (!signal.aborted) await this.#sendInbox(items);
+    if (!signal.aborted) await this.#journal.sendInbox(items);
   }
 
   async #sendModule(): Promise<void> {
@@ -337,7 +284,8 @@ export class LinkRun implements HostRun, ConversationEvents {
   }
 
   #openSink(): JournalSink {
-    if (this.#sink) return this.#sink;
+    const { sink } = this.#journal;
+    if (sink) return sink;
     throw mvmError('INVALID_ARGUMENT', 'the engine writes a journal that it was not given');
   }
 
@@ -394,19 +342,3 @@ export class LinkRun implements HostRun, ConversationEvents {
     this.#settle.resolve(end);
   }
 }
-
-/** A journal as it crosses the link. */
-interface CarriedJournal {
-  readonly parts: Iterable<Uint8Array>;
-  /** How many are in `parts`. */
-  readonly entries: number;
-  readonly leftOut: LeftOutEntries | undefined;
-}
-
-/** The journal without what is left out of it, or with that for an engine that needs it. */
-const partsFor = async (opened: OpenedJournal, mayLeaveOut: boolean): Promise<CarriedJournal> => {
-  const { count, leftOut, parts } = opened;
-  if (!leftOut) return { parts, entries: count, leftOut };
-  const entries = mayLeaveOut ? opened.entries : await leftOut.load();
-  return { parts: entries.map(encodeEntry), entries: entries.length, leftOut: mayLeaveOut ? leftOut : undefined };
-};
