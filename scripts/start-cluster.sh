@@ -99,9 +99,17 @@ make_secret operator-token
 make_secret engine-token
 [[ -z $monitoring ]] || make_secret grafana-password
 
+# From here on something may run, whatever becomes of this script.
+tell_how_to_stop() {
+  echo "start-cluster: what was started goes on; to stop it: COMPOSE_PROJECT_NAME=$COMPOSE_PROJECT_NAME ${compose[*]} down" >&2
+}
+
 "${compose[@]}" build || fail "the images could not be built"
+trap 'tell_how_to_stop; exit 130' INT
+trap 'tell_how_to_stop; exit 143' TERM
 "${compose[@]}" up -d --remove-orphans --scale worker="$workers" || {
   "${compose[@]}" logs --tail 20 >&2
+  tell_how_to_stop
   fail "the containers did not start: their last lines are above"
 }
 
@@ -122,6 +130,7 @@ while true; do
   if grep -qE ' (exited|dead) ' <<<"$seen " || ((SECONDS >= deadline)); then
     "${compose[@]}" logs --tail 20 >&2
     echo "$seen" >&2
+    tell_how_to_stop
     fail "not everything became healthy within $timeout_s s: the states and the last lines are above"
   fi
   sleep 0.5

@@ -41,6 +41,7 @@ describe('scripts/start-cluster.sh', { timeout: 300_000 }, () => {
       assert.doesNotMatch(stdout, /ticket/);
       assert.match(stderr, /MVM_CI_SLOTS is "many", which is not allowed/);
       assert.match(stderr, /not everything became healthy within 10 s/);
+      assert.match(stderr, /to stop it: COMPOSE_PROJECT_NAME=mvm-ci-test-failing docker.* down/);
     } finally {
       await compose(['compose.yaml'], ['down', '--volumes'], env);
       rmSync(secrets, { recursive: true });
