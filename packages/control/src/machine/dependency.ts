@@ -65,6 +65,15 @@ export const tellResults = (app: Application, job: JobRecord, at: number): void 
   deliver(app, job, { at, body: { type: 'message', from: null, messageType: resultsMessage, data } });
 };
 
+/**
+ * Tells the next attempt what became of them: the one before may have consumed the message, and what it received is forgotten with its
+ * journal. A message that still waits stays as it is.
+ */
+export const tellResultsAgain = (app: Application, job: JobRecord, at: number): void => {
+  if (job.dependenciesLeft > 0 || app.tables.inbox.hasMessage(job.number, resultsMessage)) return;
+  if (app.tables.dependencies.dependencies(job.number).length > 0) tellResults(app, job, at);
+};
+
 // The stored result is JSON text already.
 const resultOf = ({ state, result, errorCode, errorMessage }: JobRecord): string =>
   state === 'completed'

@@ -5,7 +5,7 @@
 import { isFinal, type ChildOutcome } from '@mvm-ci/protocol';
 import type { Application } from './application.ts';
 import { requestCancel } from './cancel.ts';
-import { settleDependents } from './dependency.ts';
+import { settleDependents, tellResultsAgain } from './dependency.ts';
 import { deliver } from './inbox.ts';
 import type { JobRecord } from './job-row.ts';
 
@@ -16,6 +16,7 @@ export const settleEndings = (app: Application): void => {
     const job = app.tables.jobs.get(ending.job);
     if (job.hasChildren) cancelChildren(app, job, { attempt, at });
     if (job.inboxLast > 0) clearInbox(app, job);
+    if (job.inboxLast > 0 && !isFinal(job.state)) tellResultsAgain(app, app.tables.jobs.get(job.id), at);
     if (isFinal(job.state) && job.hasDependents) settleDependents(app, job, at);
     if (isFinal(job.state) && job.parent !== null) tellParent(app, job, at);
   }

@@ -17,6 +17,7 @@ export const inboxItem = (row: Row): InboxItem => {
 export class InboxTable {
   readonly #insert: StatementSync;
   readonly #has: StatementSync;
+  readonly #hasMessage: StatementSync;
   readonly #delete: StatementSync;
   readonly #deleteOfAttempt: StatementSync;
   readonly #deleteAll: StatementSync;
@@ -28,6 +29,9 @@ export class InboxTable {
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare('INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?)');
     this.#has = db.prepare('SELECT 1 FROM inbox WHERE job = ? AND number = ?');
+    this.#hasMessage = db.prepare(
+      "SELECT 1 FROM inbox WHERE job = ? AND kind = 'message' AND body ->> 'messageType' = ? AND body ->> 'from' IS NULL",
+    );
     this.#delete = db.prepare('DELETE FROM inbox WHERE job = ? AND number = ?');
     this.#deleteOfAttempt = db.prepare("DELETE FROM inbox WHERE job = ? AND kind <> 'message'");
     this.#deleteAll = db.prepare('DELETE FROM inbox WHERE job = ?');
@@ -47,6 +51,11 @@ export class InboxTable {
 
   has(job: number, item: number): boolean {
     return this.#has.get(job, item) !== undefined;
+  }
+
+  /** Whether a message of this type waits that no job sent. */
+  hasMessage(job: number, messageType: string): boolean {
+    return this.#hasMessage.get(job, messageType) !== undefined;
   }
 
   delete(job: number, item: number): void {

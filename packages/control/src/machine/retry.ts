@@ -5,7 +5,7 @@
 import { isFinal, optionsOf } from '@mvm-ci/protocol';
 import { commit, type Application } from './application.ts';
 import type { RetryCommand } from './command.ts';
-import { isLost } from './dependency.ts';
+import { isLost, tellResultsAgain } from './dependency.ts';
 import type { JobRecord } from './job-row.ts';
 import { laneName } from './publish.ts';
 import type { ReplyTo } from './reply.ts';
@@ -27,7 +27,7 @@ const retryOne = (app: Application, job: JobRecord, at: number): void => {
   const awaited = stillAwaited(app, job);
   for (const one of awaited) app.tables.jobs.noteDependent(one);
   const next = retried(job, { at, lane: lane.id, dependenciesLeft: awaited.length });
-  commit(app, { before: { ...job, isReady: false }, next, at });
+  tellResultsAgain(app, commit(app, { before: { ...job, isReady: false }, next, at }), at);
 };
 
 const stillAwaited = (app: Application, job: JobRecord): readonly JobRecord[] =>
