@@ -38,7 +38,7 @@ const expired = (
     case 'total':
       return failedByRule(job, {
         code: 'JOB_TIMEOUT',
-        message: `the job was not over ${options.timeout_ms} ms after its publish`,
+        message: `the job was not over ${options.timeout_ms} ms after its ${job.retriedAt === null ? 'publish' : 'retry'}`,
       });
     case 'cancel':
       return cancelled(job, job.cancelReason ?? '');

@@ -75,6 +75,8 @@ export interface JobRecord {
   readonly cancelAt: number | null;
   /** Attempts that don't count any more, as somebody retried the job. */
   readonly attemptsForgiven: number;
+  /** When somebody last retried the job; null: nobody did. */
+  readonly retriedAt: number | null;
   /** Jobs that must be over before this one can run. */
   readonly dependenciesLeft: number;
   /** Whether jobs wait for this one. */
@@ -167,6 +169,7 @@ export const jobRecord = (row: Row): JobRecord => ({
   attemptAt: numberOrNull(row, 'attempt_at'),
   cancelAt: numberOrNull(row, 'cancel_at'),
   attemptsForgiven: number(row, 'attempts_forgiven'),
+  retriedAt: numberOrNull(row, 'retried_at'),
   dependenciesLeft: number(row, 'dependencies_left'),
   hasDependents: number(row, 'has_dependents') === 1,
 });

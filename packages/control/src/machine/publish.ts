@@ -126,7 +126,7 @@ const insert = (batch: Batch, item: PublishItem, { parent }: { readonly parent?:
   const dependencies = demandDependencies(app, item.id, options);
   const runAt = dependencies.left > 0 ? neverMs : runAtOf(options, at);
   const lane = app.tables.lanes.lane(laneName(content, options));
-  const fresh = { state: 'pending', epoch: 0, runAt, attemptAt: null, cancelAt: null } as const;
+  const fresh = { ...unbegun, runAt } as const;
   const deadlineAt = deadlineOf(fresh, options, at);
   const number = app.tables.jobs.insert({
     id: item.id,
@@ -147,6 +147,16 @@ const insert = (batch: Batch, item: PublishItem, { parent }: { readonly parent?:
   else if (content.workflow !== null && runAt < neverMs) noteRunAt(app.effects, runAt);
   settleDependencies(app, { id: item.id, number, dependencies, at });
 };
+
+/** What a new job's deadlines are computed from, beside its time. */
+const unbegun = {
+  state: 'pending',
+  attempt: 1,
+  attemptAt: null,
+  attemptsForgiven: 0,
+  retriedAt: null,
+  cancelAt: null,
+} as const;
 
 const keepOptions = (
   app: Application,

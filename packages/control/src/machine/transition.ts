@@ -122,6 +122,7 @@ export const retried = (job: JobRecord, { at, lane, dependenciesLeft }: Retry): 
   state: 'pending',
   attempt: job.attempt + 1,
   attemptsForgiven: job.attempt,
+  retriedAt: at,
   attemptAt: null,
   strikes: 0,
   dependenciesLeft,

@@ -120,6 +120,7 @@ const record = (row: Row, lane: number): JobRecord => ({
   attemptAt: null,
   cancelAt: null,
   attemptsForgiven: 0,
+  retriedAt: null,
   dependenciesLeft: 0,
   hasDependents: number(row, place.has_dependents) === 1,
 });

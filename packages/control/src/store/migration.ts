@@ -321,6 +321,12 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
       ALTER TABLE snapshots ADD COLUMN head_seal BLOB;
     `,
   },
+  {
+    name: 'when jobs were retried',
+    sql: `
+      ALTER TABLE jobs ADD COLUMN retried_at INTEGER;
+    `,
+  },
 ];
 
 /**

@@ -30,7 +30,7 @@ const listSql = `
     cancel_reason, journal_entries, journal_bytes, journal_hash, progress_percent, progress_text, ${listed('result')},
     error_code, error_message, completed_by, finished_epoch, finished_by, outcome_hash, updated_at, change, parent, parent_attempt, detached,
     has_children, inbox_last, inbox_items, lane, priority, rank, ready, timed, deadline_at, attempt_at, cancel_at, attempts_forgiven,
-    dependencies_left, has_dependents, options, trace, ${listed('response')}, reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
+    retried_at, dependencies_left, has_dependents, options, trace, ${listed('response')}, reference, workflow, module, entry, ${listed('input')}, attempts_max, backoff_initial_ms, backoff_factor,
     backoff_max_ms, created_at, content_hash
   FROM jobs JOIN content USING (number)`;
 

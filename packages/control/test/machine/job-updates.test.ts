@@ -120,6 +120,7 @@ test('writes each column that can change', () => {
     attemptAt: 52,
     cancelAt: 53,
     attemptsForgiven: 54,
+    retriedAt: 57,
     dependenciesLeft: 55,
   } as const;
   updates.write(before, next);
