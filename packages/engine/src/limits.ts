@@ -150,6 +150,8 @@ export const engineLimits = {
   journalPieceBytes: 262_144,
   /** Attempts of which a SQLite journal store keeps in memory where their next entries go. */
   journalStandingsMax: 4_096,
+  /** The end of a drain's grace, in which requests in flight may end, so that nobody has to ask whether they took effect. */
+  handOverMsMax: 3_000,
   /** How long a drain waits for runs that are to be given back, before they are dropped. */
   giveBackMsMax: 5_000,
   /** How long dropped runs may take, before a drain or a stop goes on without them. */

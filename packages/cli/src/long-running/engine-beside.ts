@@ -3,6 +3,7 @@
  * one set of places for both; none at all when both are off.
  */
 import type { ControlPlane } from '@mvm-ci/control';
+import { engineLimits } from '@mvm-ci/engine';
 import type { EngineServer } from '@mvm-ci/flawless';
 import { systemClock } from '@mvm-ci/net';
 import type { LendEngine, Logger, Tracer } from '@mvm-ci/protocol';
@@ -83,8 +84,10 @@ export class EngineBeside {
 
   /** Gives back what runs in the engine, and ends it: before the control plane, which takes it. */
   async stop(): Promise<void> {
-    await this.#server?.stop({ graceMs: 0 });
-    await this.#service?.links.drain({ graceMs: 0 });
+    // Runs are handed over at once: their workers run them again as soon as there is an engine.
+    const graceMs = engineLimits.handOverMsMax;
+    await this.#server?.stop({ graceMs });
+    await this.#service?.links.drain({ graceMs });
     await this.#service?.stop();
   }
 }

@@ -74,13 +74,17 @@ export class LinkServer {
 
   /**
    * Admits nothing more, lets the runs end for `graceMs`, gives the others back, and drops those whose holders don't take them.
-   * Resolves when none is left, or after rule 3's times.
+   * For the last `engineLimits.handOverMsMax` of the grace, runs take no step: what they have in flight ends, and they are given
+   * back at rest. Resolves when none is left, or after rule 3's times.
    */
   async drain({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#closing ??= mvmError('UNAVAILABLE', 'this engine is going away: it takes no more runs', {
       draining: true,
     });
-    await this.#emptyWithin(graceMs);
+    const handOverMs = Math.min(graceMs, engineLimits.handOverMsMax);
+    await this.#emptyWithin(graceMs - handOverMs);
+    for (const run of this.#runs) run.handOver();
+    await this.#emptyWithin(handOverMs);
     for (const run of this.#runs) run.release();
     await this.#emptyWithin(engineLimits.giveBackMsMax);
     await this.#drop(mvmError('CONNECTION_LOST', 'the engine is gone; the holder did not take the run back in time'));
@@ -121,7 +125,7 @@ export class LinkServer {
   }
 
   async #emptyWithin(ms: number): Promise<void> {
-    if (this.#runs.size === 0) return;
+    if (this.#runs.size === 0 || ms === 0) return;
     const late = Promise.withResolvers<void>();
     const timer = this.#options.clock.after(ms, late.resolve);
     await Promise.race([this.#emptied.promise, late.promise]);

@@ -137,6 +137,11 @@ export class ServedRun implements ConversationEvents {
     this.#leave(error ?? mvmError('CONNECTION_LOST', 'the conversation is over'));
   }
 
+  /** Gives the job back at rest, as the holder's own `hand-over` does; any holder takes it, whether it knows that message or not. */
+  handOver(): void {
+    this.#want({ type: 'hand-over' });
+  }
+
   /** Gives the job back, as the holder's own `release` does. */
   release(): void {
     this.#want({ type: 'release' });

@@ -62,6 +62,7 @@ class Hand {
 /** A run that ends when it is dropped, and not before. */
 class StuckRun implements EngineRun {
   readonly #end = Promise.withResolvers<RunEnd>();
+  wasHandedOver = false;
   wasReleased = false;
   wasDropped = false;
   readonly ended: Promise<RunEnd> = this.#end.promise;
@@ -72,6 +73,15 @@ class StuckRun implements EngineRun {
 
   release(): void {
     this.wasReleased = true;
+  }
+
+  handOver(): void {
+    this.wasHandedOver = true;
+  }
+
+  /** What it waited for is over. */
+  giveBack(): void {
+    this.#end.resolve({ type: 'finished', outcome: { type: 'released' } });
   }
 
   drop(): void {
@@ -142,6 +152,40 @@ describe('LinkServer', () => {
     await drained;
     assert.deepEqual([engine.runs[0]?.wasDropped, holder.reason, server.runs], [true, 'CONNECTION_LOST', 0]);
     assert.equal(clock.pending, 0);
+  });
+
+  it('hands runs over before the grace ends, and releases only those that have something in flight when it does', async () => {
+    const holders = [new Holder(server), new Holder(server)];
+    for (const holder of holders) holder.say(begin, { type: 'ready', entries: 0 });
+    const [quick, slow] = engine.runs;
+    assert.ok(quick && slow);
+    const graceMs = engineLimits.handOverMsMax + 1_000;
+    const drained = server.drain({ graceMs });
+    await clock.pass(999);
+    assert.equal(quick.wasHandedOver, false, 'it may end by itself');
+    await clock.pass(1);
+    assert.deepEqual([quick.wasHandedOver, slow.wasHandedOver], [true, true]);
+    quick.giveBack();
+    await clock.pass(engineLimits.handOverMsMax - 1);
+    assert.deepEqual([server.runs, slow.wasReleased], [1, false]);
+    await clock.pass(1);
+    assert.deepEqual([quick.wasReleased, slow.wasReleased], [false, true]);
+    slow.giveBack();
+    await drained;
+    assert.equal(clock.pending, 0);
+  });
+
+  it('hands over at once when the grace is short, a run too whose journal is still on its way', async () => {
+    const holder = new Holder(server);
+    holder.say(begin);
+    const drained = server.drain({ graceMs: 100 });
+    await turn();
+    holder.say({ type: 'ready', entries: 0 });
+    const [run] = engine.runs;
+    assert.equal(run?.wasHandedOver, true);
+    run.giveBack();
+    await drained;
+    assert.equal(run.wasReleased, false);
   });
 
   it('drains at once when nothing runs', async () => {

@@ -262,6 +262,7 @@ describe('EnginePool', () => {
     it('is taken for well when the worker itself gave the run back', async () => {
       await scene.begin();
       scene.run().run.release();
+      scene.run().run.handOver?.();
       await settled();
       assert.equal(scene.states, '1 healthy, 2 healthy, 3 healthy');
     });

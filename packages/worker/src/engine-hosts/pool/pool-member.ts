@@ -114,7 +114,7 @@ export class PoolMember {
   /** Runs `job` there. */
   run(job: ClaimedJob, ports: HostPorts): HostRun {
     const run = this.#options.host.run(job, ports);
-    let isReleased = false;
+    let isGivenBack = false;
     this.#runs += 1;
     const over = (judge: () => void): void => {
       this.#runs -= 1;
@@ -122,18 +122,22 @@ export class PoolMember {
       if (this.#isLeaving && this.#runs === 0) void this.stop();
     };
     run.ended.then(
-      (end) => over(() => this.#judge(end, isReleased)),
+      (end) => over(() => this.#judge(end, isGivenBack)),
       (error: unknown) => over(() => this.#judgeFault(asMvmError(error))),
     );
     return {
       ended: run.ended,
       cancel: (reason) => run.cancel(reason),
       release: () => {
-        isReleased = true;
+        isGivenBack = true;
         run.release();
       },
       get handOver() {
-        return run.handOver && ((): void => run.handOver?.());
+        if (!run.handOver) return undefined;
+        return () => {
+          isGivenBack = true;
+          run.handOver?.();
+        };
       },
       drop: () => run.drop(),
     };
@@ -158,10 +162,10 @@ export class PoolMember {
     return this.#standing.share(this.#nowMs) < 1 ? 'slow-start' : 'healthy';
   }
 
-  #judge(end: HostRunEnd, isReleased: boolean): void {
+  #judge(end: HostRunEnd, isGivenBack: boolean): void {
     if (end.type === 'dropped') return;
     if (end.type === 'interrupted') return this.#judgeInterruption(end.error);
-    if (end.outcome.type === 'released' && !isReleased) return this.#drains();
+    if (end.outcome.type === 'released' && !isGivenBack) return this.#drains();
     this.#standing.runSucceeded();
   }
 
