@@ -4,17 +4,15 @@
  *
  *   1. A value leaves only in a request to a host that is allowed for it; any other request with its placeholder is refused, unsent.
  *   2. A request with a secret in it follows no redirect: where it leads, nobody has allowed.
- *   3. A value that comes back, in an answer's headers, body (also on its way into a blob), URL or message, is turned into its placeholder again, where it is there as it
- *      is: what the receiver has encoded otherwise is not found.
+ *   3. A value that comes back from a host that it may be sent to, in whatever part of an answer and in answer to whichever request, is
+ *      turned into its placeholder again ({@link Veil} says what is recognised): who was given it once may tell it later.
+ *   4. In a URL, a form and JSON a value is written so that it stays one value: what is in it changes nothing around it.
  */
-import {
-  secretPlaceholder,
-  secretPlaceholderPattern,
-  type Answer,
-  type ByteSource,
-  type FetchIntent,
-} from '@mvm-ci/protocol';
+import { secretPlaceholderPattern, type Answer, type FetchIntent, type FetchResult } from '@mvm-ci/protocol';
 import type { EffectPerformer } from './performer.ts';
+import { fromLatin1, latin1 } from './byte-text.ts';
+import { bodyFormOf, percentOf } from './secret-form.ts';
+import { Veil } from './veil.ts';
 
 /** A secret that the operator keeps. */
 interface Secret {
@@ -27,19 +25,45 @@ interface Secret {
 export type Secrets = Readonly<Record<string, Secret>>;
 
 /** A performer that knows `secrets` in front of `performer`. */
-export const withSecrets = (performer: EffectPerformer, secrets: Secrets): EffectPerformer => ({
-  fetch: async (order, options) => {
-    const { intent } = order;
-    const names = namesIn(intent);
-    if (names.size === 0) return performer.fetch(order, options);
-    const refusal = refusalOf(intent, names, secrets);
-    if (refusal !== undefined) return { type: 'error', code: 'FORBIDDEN', message: refusal };
-    const values = [...names].map((name): readonly [string, string] => [name, secrets[name]?.value ?? '']);
-    const filter = (body: ByteSource): ByteSource => hidden(body, values);
-    const answer = await performer.fetch({ ...order, intent: filled(intent, new Map(values)), filter }, options);
-    return redacted(answer, values);
-  },
-});
+export const withSecrets = (performer: EffectPerformer, secrets: Secrets): EffectPerformer => {
+  const veils = new Veils(secrets);
+  return {
+    fetch: async (order, options) => {
+      const { intent } = order;
+      const names = namesIn(intent);
+      const refusal = names.size === 0 ? undefined : refusalOf(intent, names, secrets);
+      if (refusal !== undefined) return { type: 'error', code: 'FORBIDDEN', message: refusal };
+      const veil = veils.of(intent.url);
+      const filled = names.size === 0 ? intent : fill(intent, secrets);
+      const filter = veil && { filter: veil.source.bind(veil) };
+      const answer = await performer.fetch(veil ? { ...order, intent: filled, ...filter } : order, options);
+      return veiled(answer, veil, veils);
+    },
+  };
+};
+
+/** Those that hide what is allowed for a host. */
+class Veils {
+  readonly #secrets: readonly (readonly [string, Secret])[];
+  /** By the names of what they hide. */
+  readonly #made: Map<string, Veil> = new Map();
+
+  constructor(secrets: Secrets) {
+    this.#secrets = Object.entries(secrets);
+  }
+
+  /** Undefined: there is nothing to hide. */
+  of(url: string): Veil | undefined {
+    if (this.#secrets.length === 0) return undefined;
+    const host = hostOf(url);
+    const known = host === undefined ? [] : this.#secrets.filter(([, secret]) => isAllowed(secret, host));
+    if (known.length === 0) return undefined;
+    const key = known.map(([name]) => name).join(' ');
+    const veil = this.#made.get(key) ?? new Veil(known.map(([name, { value }]) => [name, value]));
+    this.#made.set(key, veil);
+    return veil;
+  }
+}
 
 const namesIn = ({ url, headers, body }: FetchIntent): ReadonlySet<string> => {
   const texts = [url, ...headers.map(([, value]) => value), ...(body ? [latin1(body)] : [])];
@@ -52,14 +76,22 @@ const refusalOf = (intent: FetchIntent, names: ReadonlySet<string>, secrets: Sec
   for (const name of names) {
     const secret = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
     if (!secret) return `there is no secret "${name}" here: whoever runs the engine gives secrets by --secrets`;
-    if (!secret.hosts.some((allowed) => allowed === host.name || allowed === host.withPort))
+    if (!isAllowed(secret, host))
       return `the secret "${name}" may not be sent to ${host.withPort}: it is allowed for ${secret.hosts.join(', ') || 'no host'}`;
   }
   return undefined;
 };
 
+interface Host {
+  readonly name: string;
+  readonly withPort: string;
+}
+
+const isAllowed = ({ hosts }: Secret, { name, withPort }: Host): boolean =>
+  hosts.some((one) => [name, withPort].includes(one.toLowerCase()));
+
 /** The host as it is written, before any secret is in the URL: a secret can't choose where it goes. */
-const hostOf = (url: string): { readonly name: string; readonly withPort: string } | undefined => {
+const hostOf = (url: string): Host | undefined => {
   const parsed = URL.parse(url);
   if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) return undefined;
   if (parsed.host.matchAll(secretPlaceholderPattern).next().value) return undefined;
@@ -67,68 +99,35 @@ const hostOf = (url: string): { readonly name: string; readonly withPort: string
   return { name: parsed.hostname, withPort: `${parsed.hostname}:${port}` };
 };
 
-type Values = ReadonlyMap<string, string>;
-
-const filled = (intent: FetchIntent, values: Values): FetchIntent => ({
-  ...intent,
-  url: intent.url.replaceAll(secretPlaceholderPattern, (_, name: string) => encodeURIComponent(values.get(name) ?? '')),
-  headers: intent.headers.map(([name, value]) => [name, put(value, values)]),
-  body:
-    intent.body &&
-    fromLatin1(put(latin1(intent.body), new Map([...values].map(([name, value]) => [name, latin1Of(value)])))),
-  redirect: intent.redirect === 'follow' ? 'error' : intent.redirect,
-});
-
-const put = (text: string, values: Values): string =>
-  text.replaceAll(secretPlaceholderPattern, (_, name: string) => values.get(name) ?? '');
-
-const redacted = (answer: Answer, values: readonly (readonly [string, string])[]): Answer => {
-  if (answer.type === 'error') return { ...answer, message: hide(answer.message, values) };
-  if (answer.type !== 'fetched') return answer;
-  const { response } = answer;
-  const bytes = values.map(([name, value]): readonly [string, string] => [name, latin1Of(value)]);
-  const text = latin1(response.body);
-  const hidden = hide(text, bytes);
+const fill = (intent: FetchIntent, secrets: Secrets): FetchIntent => {
+  const put = (text: string, written: (value: string) => string): string =>
+    text.replaceAll(secretPlaceholderPattern, (_, name: string) => written(secrets[name]?.value ?? ''));
+  const inBody = bodyFormOf(intent);
   return {
-    type: 'fetched',
-    response: {
-      ...response,
-      url: hide(response.url, values),
-      headers: response.headers.map(([name, value]) => [name, hide(value, values)]),
-      body: hidden === text ? response.body : fromLatin1(hidden),
-    },
+    ...intent,
+    url: put(intent.url, percentOf),
+    headers: intent.headers.map(([name, value]) => [name, put(value, (one) => one)]),
+    // Any bytes are a text of one character each, and those of the value too.
+    body: intent.body && fromLatin1(put(latin1(intent.body), (value) => latin1(Buffer.from(inBody(value))))),
+    redirect: intent.redirect === 'follow' ? 'error' : intent.redirect,
   };
 };
 
-/** The value as it is, and as a URL has it. */
-const hide = (text: string, values: readonly (readonly [string, string])[]): string =>
-  values.reduce(
-    (shown, [name, value]) =>
-      value === ''
-        ? shown
-        : shown
-            .replaceAll(value, secretPlaceholder(name))
-            .replaceAll(encodeURIComponent(value), secretPlaceholder(name)),
-    text,
-  );
-
-/** The same in bytes that come one after another: a value may begin in one piece and end in the next. */
-const hidden = async function* (body: ByteSource, values: readonly (readonly [string, string])[]): ByteSource {
-  const bytes = values.map(([name, value]): readonly [string, string] => [name, latin1Of(value)]);
-  // A placeholder is in place of a value at once, so what is held back is never a part of one.
-  const longest = Math.max(...bytes.map(([, value]) => encodeURIComponent(value).length));
-  let held = '';
-  for await (const piece of body) {
-    held = hide(held + latin1(piece), bytes);
-    const end = Math.max(0, held.length - longest + 1);
-    if (end > 0) yield fromLatin1(held.slice(0, end));
-    held = held.slice(end);
-  }
-  if (held !== '') yield fromLatin1(held);
+const veiled = (answer: Answer, asked: Veil | undefined, veils: Veils): Answer => {
+  if (answer.type === 'error') return asked ? { ...answer, message: asked.text(answer.message) } : answer;
+  if (answer.type !== 'fetched') return answer;
+  // A request without a secret may have been led to a host that knows some.
+  const led = answer.response.redirected ? veils.of(answer.response.url) : undefined;
+  return { type: 'fetched', response: behind(behind(answer.response, asked), led) };
 };
 
-/** Bytes as a text of one character each: placeholders and values are found in any bytes. */
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-const fromLatin1 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
-const latin1Of = (text: string): string => Buffer.from(text).toString('latin1');
+const behind = (response: FetchResult, veil: Veil | undefined): FetchResult =>
+  veil
+    ? {
+        ...response,
+        statusText: veil.text(response.statusText),
+        url: veil.text(response.url),
+        headers: response.headers.map(([name, value]) => [name, veil.text(value)]),
+        body: veil.bytes(response.body),
+      }
+    : response;

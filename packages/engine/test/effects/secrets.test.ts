@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { secretPlaceholder, type Answer, type FetchIntent } from '@mvm-ci/protocol';
+import { secretPlaceholder, type Answer, type FetchIntent, type FetchResult } from '@mvm-ci/protocol';
 import type { FetchOrder } from '../../src/effects/performer.ts';
 import { withSecrets } from '../../src/effects/secrets.ts';
 
 const value = 's€cret/with space';
 const key = secretPlaceholder('KEY');
-const secrets = { KEY: { value, hosts: ['api.test', 'other.test:8443'] }, NOWHERE: { value: 'x', hosts: [] } };
+const secrets = { KEY: { value, hosts: ['api.test', 'Other.test:8443'] }, NOWHERE: { value: 'x', hosts: [] } };
 const { signal } = new AbortController();
 
 const request = (more: Partial<FetchIntent> = {}): FetchIntent => ({
@@ -33,6 +33,19 @@ const perform = async (
   return { answer: await performer.fetch({ intent, job: 'j1', key: 'k' }, { signal }), sent };
 };
 
+const answered = (more: Partial<FetchResult>): Answer => ({
+  type: 'fetched',
+  response: {
+    status: 200,
+    statusText: '',
+    url: 'http://api.test/',
+    redirected: false,
+    headers: [],
+    body: new Uint8Array(0),
+    ...more,
+  },
+});
+
 const code = (answer: Answer): string => (answer.type === 'error' ? answer.code : answer.type);
 
 describe('secrets', () => {
@@ -46,6 +59,31 @@ describe('secrets', () => {
     assert.deepEqual(intent.headers, [['authorization', `Bearer ${value}`]]);
     assert.equal(new TextDecoder().decode(intent.body ?? undefined), `{"token":"${value}"}`);
     assert.equal(intent.redirect, 'error');
+  });
+
+  it('stay one value in JSON and in a form, whatever is in them', async () => {
+    const awkward = { KEY: { value: 'a"b\\c\n&d=€ +', hosts: ['api.test'] } };
+    const sentBody = async (type: string, text: string): Promise<string> => {
+      const bodies: string[] = [];
+      const noted = withSecrets(
+        {
+          fetch: ({ intent }) => {
+            bodies.push(new TextDecoder().decode(intent.body ?? undefined));
+            return Promise.resolve({ type: 'slept' });
+          },
+        },
+        awkward,
+      );
+      const intent = request({ headers: [['Content-Type', type]], body: new TextEncoder().encode(text) });
+      await noted.fetch({ intent, job: 'j1', key: 'k' }, { signal });
+      return bodies.join('');
+    };
+    const { value: whole } = awkward.KEY;
+    for (const type of ['application/json', 'application/JSON; charset=utf-8', 'application/ld+json'])
+      assert.deepEqual(JSON.parse(await sentBody(type, `{"a":"${key}"}`)), { a: whole });
+    const form = new URLSearchParams(await sentBody('application/x-www-form-urlencoded', `a=${key}&b=1`));
+    assert.deepEqual([...form], Object.entries({ a: whole, b: '1' }));
+    assert.equal(await sentBody('text/plain', `a ${key}`), `a ${whole}`);
   });
 
   it('are hidden in a body on its way into a blob, wherever it is cut', async () => {
@@ -68,7 +106,7 @@ describe('secrets', () => {
 
   it('are sent to the hosts that are allowed for them, and to no other', async () => {
     const headers = [['x', key]] as const;
-    const allowed = ['http://api.test/', 'https://api.test:444/x', 'http://other.test:8443/'];
+    const allowed = ['http://api.test/', 'https://API.test:444/x', 'http://other.test:8443/'];
     const refused = [
       'http://other.test/',
       'http://api.test.evil.test/',
@@ -89,15 +127,12 @@ describe('secrets', () => {
   });
 
   it('are hidden where they come back', async () => {
-    const response = {
-      status: 200,
-      statusText: '',
+    const echo = answered({
       url: `http://api.test/?k=${encodeURIComponent(value)}`,
-      redirected: false,
-      headers: [['x-echo', `is ${value}`]] as const,
+      headers: [['x-echo', `is ${value}`]],
       body: Buffer.concat([Buffer.from([0xff, 0]), Buffer.from(value)]),
-    };
-    const { answer } = await perform(request({ headers: [['x', key]] }), { type: 'fetched', response });
+    });
+    const { answer } = await perform(request({ headers: [['x', key]] }), echo);
     assert.ok(answer.type === 'fetched');
     assert.equal(answer.response.url, `http://api.test/?k=${key}`);
     assert.deepEqual(answer.response.headers, [['x-echo', `is ${key}`]]);
@@ -108,5 +143,22 @@ describe('secrets', () => {
       message: `POST http://api.test/${value} failed`,
     });
     assert.ok(failed.answer.type === 'error' && !failed.answer.message.includes(value));
+  });
+
+  it('are hidden in the words beside a status', async () => {
+    const { answer } = await perform(request({ headers: [['x', key]] }), answered({ statusText: `no ${value}` }));
+    assert.ok(answer.type === 'fetched');
+    assert.equal(answer.response.statusText, `no ${key}`);
+  });
+
+  it('are hidden where their host tells them later, when nobody sends them, and from no other host', async () => {
+    const body = Buffer.from(value);
+    const shownBy = async (intent: Partial<FetchIntent>, more: Partial<FetchResult> = {}): Promise<string> => {
+      const { answer } = await perform(request(intent), answered({ body, ...more }));
+      return answer.type === 'fetched' ? Buffer.from(answer.response.body).toString() : answer.type;
+    };
+    assert.equal(await shownBy({ method: 'GET' }), key);
+    assert.equal(await shownBy({ url: 'http://anywhere.test/' }), value);
+    assert.equal(await shownBy({ url: 'http://anywhere.test/' }, { url: 'http://api.test/', redirected: true }), key);
   });
 });
