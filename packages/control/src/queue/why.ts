@@ -3,6 +3,7 @@
  * claims say at this moment. Pure: what it needs is in its parameters.
  */
 import {
+  handlerOf,
   isFinal,
   limitsOfKey,
   optionsOf,
@@ -13,7 +14,9 @@ import {
   type ReasonCode,
   type WhyView,
 } from '@mvm-ci/protocol';
+import type { JobClass } from '../machine/lane-table.ts';
 import { canServe } from '../machine/pick.ts';
+import { laneName } from '../machine/publish.ts';
 import { rateOpensAt, rateRoom } from '../machine/rate-log.ts';
 import { suspectStrikes } from '../machine/suspect.ts';
 import { isHeld, neverMs } from '../machine/transition.ts';
@@ -188,12 +191,11 @@ const limitReasons = ({
 /** Who could take it. */
 const workerReasons = (facts: WhyFacts, context: WhyContext): readonly Reason[] => {
   const { row, queue } = facts;
-  const kind = row.durable ? 'workflow' : 'payload';
   if (!row.durable)
     return [reason('in-line', 'it waits for a client that claims payload jobs (POST /queue/claim)', {})];
-  const { requires = [] } = optionsOf(row.content.options);
+  const { kind, requires } = laneName(row.content, optionsOf(row.content.options));
   const able = context.workers.filter((worker) => canServe(worker, { kind, queue, requires }));
-  if (able.length === 0) return [noWorker({ requires, queue, workers: context.workers })];
+  if (able.length === 0) return [noWorker({ kind, requires, queue }, context.workers)];
   const line = inLine(facts);
   const waiting = able.filter(({ worker }) => context.isWaiting(worker));
   if (waiting.length > 0) return line;
@@ -208,25 +210,19 @@ const inLine = ({ ahead, otherFlows, key }: WhyFacts): readonly Reason[] => {
   return [reason('in-line', `${ahead} jobs${of} come before it${others}`, { ahead, other_flows: otherFlows })];
 };
 
-const noWorker = ({
-  requires,
-  queue,
-  workers,
-}: {
-  readonly requires: readonly string[];
-  readonly queue: string;
-  readonly workers: readonly AbleWorker[];
-}): Reason => {
+const noWorker = ({ kind, requires, queue }: JobClass, workers: readonly AbleWorker[]): Reason => {
   if (workers.length === 0) return reason('no-worker', 'no worker is connected', { workers: [] });
   const lacking = workers.map(({ worker, tags, queues }) => ({
     worker,
     lacks: requires.filter((tag) => !tags.includes(tag)),
     serves_queue: queues === null || queues.includes(queue),
   }));
+  const handler = handlerOf(kind);
+  const otherKinds = handler === undefined ? 'runs other kinds of jobs' : `has no handler "${handler}"`;
   const list = lacking
     .map(
       ({ worker, lacks, serves_queue: serves }) =>
-        `${shortName(worker)} ${lacks.length > 0 ? `lacks ${lacks.join(', ')}` : serves ? 'runs other kinds of jobs' : 'serves other queues'}`,
+        `${shortName(worker)} ${lacks.length > 0 ? `lacks ${lacks.join(', ')}` : serves ? otherKinds : 'serves other queues'}`,
     )
     .join('; ');
   return reason('no-worker', `no worker may take it: ${list}`, { requires, queue, workers: lacking });

@@ -275,6 +275,17 @@ suite('why', () => {
     assert.equal(reasons[1]?.details['ahead'], 2);
   });
 
+  test('knows which workers have the handler of a job', async () => {
+    await using plane = await openPlane();
+    await plane.call('POST', '/queue/publish', { body: { job_id: 'a', handler: 'resize' } });
+    await claim(plane, { handlers: ['mail'] });
+    const [lacking] = (await why(plane, 'a')).reasons;
+    assert.equal(lacking?.code, 'no-worker');
+    assert.match(lacking.text, /w1 has no handler "resize"/);
+    await plane.call('POST', '/queue/publish', { body: { job_id: 'm', handler: 'mail' } });
+    assert.deepEqual(await codes(plane, 'm'), ['workers-busy', 'in-line']);
+  });
+
   test('says who holds a job, until when, and what comes after its failure and its end', async () => {
     await using plane = await openPlane();
     await publish(plane, { job_id: 'a', attempts_max: 2 });
