@@ -56,6 +56,13 @@ export interface LaneMove {
   readonly running: number;
 }
 
+interface QueueCounts {
+  ready: number;
+  running: number;
+  /** Ready jobs by the name of their class; no class without any. */
+  readonly classes: Map<string, number>;
+}
+
 /** See the head of this file. */
 export class LaneTable {
   readonly #db: DatabaseSync;
@@ -66,7 +73,7 @@ export class LaneTable {
   readonly #lanes: Map<number, Lane> = new Map();
   readonly #lanesByName: Map<string, Lane> = new Map();
   /** By queue. */
-  readonly #counts: Map<string, { ready: number; running: number }> = new Map();
+  readonly #counts: Map<string, QueueCounts> = new Map();
   /** Flows with ready jobs, by turn. */
   #ring: Flow[] = [];
   #lastTurn = 0;
@@ -105,6 +112,11 @@ export class LaneTable {
   /** Jobs of a queue that could be claimed. */
   ready(queue: string): number {
     return this.#counts.get(queue)?.ready ?? 0;
+  }
+
+  /** The names of the classes of a queue that have ready jobs. */
+  readyClasses(queue: string): readonly string[] {
+    return [...(this.#counts.get(queue)?.classes.keys() ?? [])];
   }
 
   move(id: number, move: LaneMove): void {
@@ -157,10 +169,13 @@ export class LaneTable {
     lane.ready += ready;
     lane.flow.ready += ready;
     lane.flow.running += running;
-    const ofQueue = this.#counts.get(lane.queue) ?? { ready: 0, running: 0 };
+    const ofQueue = this.#counts.get(lane.queue) ?? { ready: 0, running: 0, classes: new Map<string, number>() };
     this.#counts.set(lane.queue, ofQueue);
     ofQueue.ready += ready;
     ofQueue.running += running;
+    const ofClass = (ofQueue.classes.get(lane.className) ?? 0) + ready;
+    if (ofClass === 0) ofQueue.classes.delete(lane.className);
+    else ofQueue.classes.set(lane.className, ofClass);
   }
 
   // Alone in the ring it needs no new turn.

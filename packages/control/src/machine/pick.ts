@@ -4,7 +4,7 @@
  */
 import { controlLimits } from '../limits.ts';
 import type { Application } from './application.ts';
-import { noteLeft, noteReady } from './effects.ts';
+import { noteLeft, noteReady, noteRunAt } from './effects.ts';
 import type { JobRow } from './job-row.ts';
 import type { Flow, JobClass, Lane } from './lane-table.ts';
 
@@ -164,12 +164,22 @@ export const countLeft = (app: Application, at: number): boolean => {
   return true;
 };
 
-/** Notes the first flow of a queue that can have a turn, as a limit has room again. */
+/**
+ * Notes a job of each class of a queue that can have a turn, as a limit has room again: who waits for the first one in line may be
+ * nobody.
+ */
 export const noteRoom = (app: Application, queue: string, at: number): void => {
+  const missing = new Set(app.tables.lanes.readyClasses(queue));
+  let seen = 0;
   for (const flow of app.tables.lanes.turns()) {
-    if (flow.queue !== queue || flowRoom(app, flow, at) === 0) continue;
-    for (const lane of flow.lanes) if (lane.ready > 0 && isWaitedFor(lane)) noteReady(app.effects, lane);
-    return;
+    if (missing.size === 0) return;
+    if (flow.queue !== queue) continue;
+    seen += 1;
+    // Others who wait look for themselves.
+    if (seen > controlLimits.flowsCounted) return noteRunAt(app.effects, at);
+    if (flowRoom(app, flow, at) === 0) continue;
+    for (const lane of flow.lanes)
+      if (lane.ready > 0 && missing.delete(lane.className) && isWaitedFor(lane)) noteReady(app.effects, lane);
   }
 };
 

@@ -3,6 +3,7 @@ import { mvmError, queueSettingsSchema, type QueueSettings } from '@mvm-ci/proto
 import { controlLimits } from '../limits.ts';
 import type { Application } from './application.ts';
 import type { SetQueueCommand } from './command.ts';
+import { noteRunAt } from './effects.ts';
 import { countLeft } from './pick.ts';
 import type { ReplyTo } from './reply.ts';
 
@@ -15,7 +16,7 @@ export const setQueue = (app: Application, { queue, change, at }: SetQueueComman
   const settings = changed(queues.settings(queue), change);
   queues.set(queue, settings);
   // It may be that more can be claimed now.
-  countLeft(app, at);
+  if (!countLeft(app, at)) noteRunAt(app.effects, at);
   return { type: 'set-queue', settings };
 };
 
