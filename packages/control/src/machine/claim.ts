@@ -84,11 +84,20 @@ const takeReady = (app: Application, command: AbleClaim, rows: JobRow[]): boolea
 };
 
 const readySuspect = (app: Application, { worker, at, ability }: AbleClaim): readonly JobRow[] => {
-  const { jobs, lanes } = app.tables;
+  const { jobs } = app.tables;
   const suspects = jobs.suspects(true, at, controlLimits.suspectsRead);
   if (suspects.length === 0 || jobs.holdsSuspect(worker, at - controlLimits.suspectRunMs)) return [];
+  return firstFit(app, suspects, { ability, at });
+};
+
+/** The first that may be claimed as any other job: by its class, and by what its limits leave. */
+const firstFit = (
+  app: Application,
+  suspects: readonly JobRow[],
+  { ability, at }: { readonly ability: Ability; readonly at: number },
+): readonly JobRow[] => {
   const fits = suspects.find((row) => {
-    const lane = lanes.get(row.lane);
+    const lane = app.tables.lanes.get(row.lane);
     return canServe(ability, lane) && flowRoom(app, lane.flow, at) > 0;
   });
   return fits === undefined ? [] : [fits];
@@ -103,15 +112,20 @@ const noteLook = (app: Application, at: number): void => {
 /** Gives one payload job to a worker that reports without an epoch. */
 export const claimBare = (app: Application, command: ClaimBareCommand): ReplyTo<'claim-bare'> => {
   demandAllowed(app, command.worker);
-  promote(app, command.at);
+  const { at } = command;
+  promote(app, at);
   let taken: JobRow | null = null;
   const claimRow = (row: JobRow): boolean => {
     taken = take(app, row, command);
     return true;
   };
-  pick(app, { ability: abilityOf(command, ['payload']), at: command.at, take: claimRow }, 1);
-  const [suspect] = taken === null ? app.tables.jobs.suspects(false, command.at, 1) : [];
-  if (suspect !== undefined) claimRow(suspect);
+  const ability = abilityOf(command, ['payload']);
+  pick(app, { ability, at, take: claimRow }, 1);
+  const suspects = taken === null ? app.tables.jobs.suspects(false, at, controlLimits.suspectsRead) : [];
+  for (const suspect of firstFit(app, suspects, { ability, at })) {
+    countClaims(app, app.tables.lanes.get(suspect.lane).flow, { at, count: 1 });
+    claimRow(suspect);
+  }
   return { type: 'claim-bare', row: taken };
 };
 

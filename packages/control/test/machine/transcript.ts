@@ -123,11 +123,11 @@ export class Transcript {
         return publishCommand(line, at);
       case 'claim': {
         const [name = '', incarnation = ''] = first.split('/');
-        const ability = { tags: namesOf(line, 'tags') ?? [], queues: namesOf(line, 'queues') ?? null };
-        return { type: 'claim', at, worker: name, incarnation, capacity: numberOf(line, 'capacity', 1), ...ability };
+        const capacity = numberOf(line, 'capacity', 1);
+        return { type: 'claim', at, worker: name, incarnation, capacity, ...abilityOf(line) };
       }
       case 'claim-bare':
-        return { type: 'claim-bare', at, worker: first };
+        return { type: 'claim-bare', at, worker: first, ...abilityOf(line) };
       case 'expire':
         return { type: 'expire', at, leases: [{ job: first, epoch: numberOf(line, 'epoch', 1) }] };
       case 'append':
@@ -336,6 +336,11 @@ const jobOptions = (line: Line): JobOptions => {
 };
 
 const namesOf = (line: Line, name: string): readonly string[] | undefined => line.pairs.get(name)?.split(',');
+
+const abilityOf = (line: Line): { readonly tags: readonly string[]; readonly queues: readonly string[] | null } => ({
+  tags: namesOf(line, 'tags') ?? [],
+  queues: namesOf(line, 'queues') ?? null,
+});
 
 const numberOrNull = (line: Line, name: string): number | null =>
   line.pairs.has(name) ? numberOf(line, name, 0) : null;
