@@ -118,6 +118,8 @@ export const controlLimits = {
   strangersMax: 1_024,
   /** How often the paths of connections are looked at. */
   pathPollMs: 5_000,
+  /** Between two such looks, each at a few: with more than 400 connections all take longer than `pathPollMs`. */
+  pathLookMsMin: 250,
   /** How long the start waits for the relay before tickets are made without knowing that it answers. */
   relayReadyMs: 5_000,
   /** A worker that waits for jobs is asked whether it is still there when it was not heard of for this long. */

@@ -121,7 +121,7 @@ export const channelLimits: ChannelLimits = {
 };
 
 /**
- * How a peer stream differs: a thousand idle workers cost the control plane mostly their pings, and who needs to know sooner
- * that the other side is gone has a heartbeat with a deadline.
+ * How a peer stream differs: a thousand idle workers would cost the control plane mostly their pings. Heartbeats, which come sooner,
+ * break the silence of most; and who needs to know sooner that the other side is gone has their deadlines.
  */
-export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 10_000, silenceMs: 30_000 };
+export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 20_000, silenceMs: 30_000 };

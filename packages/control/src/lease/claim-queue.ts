@@ -66,7 +66,7 @@ interface Waiter {
 export class ClaimQueue {
   readonly #options: ClaimQueueOptions;
   /** In order of arrival. */
-  #waiting: Waiter[] = [];
+  readonly #waiting: Waiter[] = [];
   readonly #available: Map<string, Estimate> = new Map();
   /** Jobs that are expected and were not seen yet, in the order of their commands (7). */
   readonly #expected: Map<string, Set<{ count: number }>> = new Map();
@@ -150,7 +150,7 @@ export class ClaimQueue {
 
   /** Answers the requests that match with nothing: whoever is alive asks again. */
   dismiss(matches: (wish: ClaimWish) => boolean): void {
-    for (const waiter of this.#waiting) if (matches(waiter.wish)) this.#end(waiter, []);
+    for (const waiter of this.#waiting.filter(({ wish }) => matches(wish))) this.#end(waiter, []);
     for (const waiter of this.#trying) if (matches(waiter.wish)) waiter.isDismissed = true;
   }
 
@@ -164,7 +164,7 @@ export class ClaimQueue {
   stop(): void {
     this.#stopped = true;
     this.#wake?.timer.cancel();
-    for (const waiter of this.#waiting) this.#end(waiter, []);
+    for (const waiter of this.#waiting.splice(0)) this.#end(waiter, []);
   }
 
   #expectOne(name: string, found: Available): (isMet: boolean) => void {
@@ -320,7 +320,8 @@ export class ClaimQueue {
     if (waiter.over) return;
     waiter.over = true;
     waiter.timer?.cancel();
-    this.#waiting = this.#waiting.filter((other) => other !== waiter);
+    const place = this.#waiting.indexOf(waiter);
+    if (place !== -1) this.#waiting.splice(place, 1);
     waiter.resolve(jobs);
   }
 

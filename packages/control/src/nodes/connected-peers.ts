@@ -123,11 +123,13 @@ export class ConnectedPeers {
     else this.#byNode.set(peerId, left);
   }
 
-  // The more connections there are, the oftener a few of them: one look at all would block the others.
+  // The more connections there are, the oftener a few of them: one look at all would block the others. Not without end: thousands
+  // that stand idle would cost their looks.
   #arm(): void {
     if (this.#stopped || this.#byNode.size === 0) return;
     const shares = Math.max(1, Math.ceil(this.#byNode.size / looksAtOnce));
-    this.#poll ??= this.#parts.clock.after(controlLimits.pathPollMs / shares, () => this.#lookAtSome());
+    const { pathPollMs, pathLookMsMin } = controlLimits;
+    this.#poll ??= this.#parts.clock.after(Math.max(pathPollMs / shares, pathLookMsMin), () => this.#lookAtSome());
   }
 
   #lookAtSome(): void {

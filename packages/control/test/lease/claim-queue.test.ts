@@ -328,6 +328,16 @@ suite('the claim queue', () => {
     await Promise.all(all);
   });
 
+  test('answers all requests with nothing that are dismissed at once, and no other', async () => {
+    const bench = new Bench();
+    for (const worker of ['w1', 'w2', 'w3', 'w4']) void bench.claim(worker, { capacity: 2 });
+    await turn();
+    bench.queue.dismiss(({ worker }) => worker !== 'w3');
+    await turn();
+    assert.deepEqual(bench.given, ['w1:', 'w2:', 'w4:']);
+    assert.deepEqual([...bench.queue.waitingWorkers()], ['w3']);
+  });
+
   test('answers a request with nothing that is dismissed while its claim is under way', async () => {
     const bench = new Bench();
     const release = bench.hold();

@@ -116,6 +116,25 @@ suite('paths', () => {
     assert.ok(wires.every((wire) => wire.looks >= 1));
   });
 
+  test('of thousands of connections are not looked at more often, but later', () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `n${index}`);
+    const { clock, peers } = peersWith(...names);
+    const wires = names.map((name) => new Wire(name));
+    for (const wire of wires) peers.add(wire);
+    const looks = (): number => wires.reduce((sum, wire) => sum + wire.looks, 0);
+    const pass = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += controlLimits.pathLookMsMin)
+        clock.advance(controlLimits.pathLookMsMin);
+    };
+    pass(controlLimits.pathPollMs);
+    const before = looks();
+    pass(1_000);
+    const inOneSecond = looks() - before;
+    pass(11_250);
+    assert.ok(inOneSecond <= 80, `${inOneSecond} looks in a second`);
+    assert.ok(wires.every((wire) => wire.looks === 1));
+  });
+
   test('are those of the latest connection, and of none when all are over; nothing waits then', async () => {
     const { clock, peers } = peersWith('n1');
     const [first, second] = [new Wire('n1'), new Wire('n1')];

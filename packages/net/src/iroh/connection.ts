@@ -3,7 +3,11 @@
  *
  *   1. `closed` resolves once, whoever ends it, and never rejects.
  *   2. `close` is idempotent; after it no call on the connection or its streams stays pending.
+ *   3. The call that accepts unidirectional streams is always under way, and tells the end too: each native call that is pending
+ *      is an item that Node's event loop looks at whenever any of them is done, and a control plane has thousands of connections.
+ *      What it accepts ahead of being asked is bounded by the peer's stream credit.
  */
+import type { MvmError } from '@mvm-ci/protocol';
 import type { Connection } from '@number0/iroh';
 
 import type {
@@ -23,17 +27,21 @@ export class IrohConnection implements PeerConnection {
   readonly alpn: string;
   readonly closed: Promise<CloseReason>;
   readonly #native: Connection;
-  #isClosed = false;
+  /** Unidirectional streams that nobody has asked for yet. */
+  readonly #arrived: ReceiveHalf[] = [];
+  /** Who has asked for one. */
+  readonly #asking: PromiseWithResolvers<ReceiveHalf>[] = [];
+  #lost: MvmError | undefined;
 
   constructor(native: Connection) {
     this.#native = native;
     this.peerId = native.remoteId().toString();
     this.alpn = new TextDecoder().decode(fromNative(native.alpn()));
-    this.closed = this.#whenClosed();
+    this.closed = this.#acceptAll();
   }
 
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#lost !== undefined;
   }
 
   async openBidirectional(): Promise<BidirectionalStream> {
@@ -49,7 +57,12 @@ export class IrohConnection implements PeerConnection {
   }
 
   async acceptUnidirectional(): Promise<ReceiveHalf> {
-    return new IrohReceiveHalf(await attempt(this.#native.acceptUni()));
+    const half = this.#arrived.shift();
+    if (half) return half;
+    if (this.#lost) throw this.#lost;
+    const asked = Promise.withResolvers<ReceiveHalf>();
+    this.#asking.push(asked);
+    return asked.promise;
   }
 
   limitStreams(limits: { readonly bidirectional?: number; readonly unidirectional?: number }): void {
@@ -67,14 +80,32 @@ export class IrohConnection implements PeerConnection {
   }
 
   close(code: number, text: string): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     this.#native.close(BigInt(code), toNative(new TextEncoder().encode(text)));
   }
 
-  async #whenClosed(): Promise<CloseReason> {
-    const text = await this.#native.closed().catch((thrown: unknown) => connectionFailure(thrown).message);
-    this.#isClosed = true;
-    return closeReason(text);
+  /** Rule 3. */
+  async #acceptAll(): Promise<CloseReason> {
+    for (;;) {
+      try {
+        this.#arrive(new IrohReceiveHalf(await this.#native.acceptUni()));
+      } catch (thrown) {
+        const text = this.#native.closeReason() ?? (await this.#native.closed());
+        this.#end(connectionFailure(thrown));
+        return closeReason(text);
+      }
+    }
+  }
+
+  #arrive(half: ReceiveHalf): void {
+    const asked = this.#asking.shift();
+    if (asked) asked.resolve(half);
+    else this.#arrived.push(half);
+  }
+
+  #end(lost: MvmError): void {
+    this.#lost = lost;
+    for (const asked of this.#asking.splice(0)) asked.reject(lost);
   }
 }
 

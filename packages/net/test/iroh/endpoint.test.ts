@@ -105,6 +105,22 @@ test('closing is seen by the peer, ends the readers, and may be repeated', async
   for await (const never of server.connections('iroh+h3')) assert.fail(never.peerId);
 });
 
+test('unidirectional streams that came before anybody asked are handed out in their order; who asks at the end is told', async () => {
+  await using server = await openPeer();
+  await using client = await openPeer();
+  const incoming = firstOf(server.connections('iroh+h3'));
+  const connection = await client.connect(server.address(), { alpn: 'iroh+h3' });
+  const accepted = await incoming;
+  for (const byte of [1, 2]) await (await connection.openUnidirectional()).writeAll(new Uint8Array([byte]));
+  const both = [await accepted.acceptUnidirectional(), await accepted.acceptUnidirectional()];
+  assert.deepEqual(await Promise.all(both.map(async (half) => (await half.read(1))[0])), [1, 2]);
+  const asked = accepted.acceptUnidirectional();
+  connection.close(7, 'enough');
+  await assert.rejects(asked, hasCode('CONNECTION_LOST'));
+  assert.deepEqual(await accepted.closed, { by: 'peer', code: 7, text: 'enough' });
+  await assert.rejects(accepted.acceptUnidirectional(), hasCode('CONNECTION_LOST'));
+});
+
 test('the connections of one ALPN have one reader', async () => {
   await using server = await openPeer();
   server.connections('iroh+h3');
