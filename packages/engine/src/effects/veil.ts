@@ -65,10 +65,10 @@ export class Veil {
   }
 }
 
-/** All texts that a value may come back as: characters as they are, and each byte as one. */
+/** All texts that a value may come back as: characters as they are, each byte as one, and Latin-1 taken for UTF-8. */
 const appearances = (value: string): readonly string[] => {
   const texts = [value, value.trim()].flatMap((one) => [one, ...writings(one)]);
-  return [...new Set([...texts, ...texts.map(latin1Of)])].filter((text) => text !== '');
+  return [...new Set([...texts, ...texts.map(latin1Of), ...texts.map(mistaken)])].filter((text) => text !== '');
 };
 
 const writings = (value: string): readonly string[] => {
@@ -99,3 +99,4 @@ const htmlOf = (value: string): string =>
     .replaceAll("'", '&#39;');
 
 const latin1Of = (text: string): string => latin1(Buffer.from(text));
+const mistaken = (text: string): string => Buffer.from(text, 'latin1').toString();

@@ -39,6 +39,7 @@ describe('a veil', () => {
   it('hides a value that a header brings back as bytes, and one in Latin-1', () => {
     const umlauts = new Veil([['KEY', 'pässwörd']]);
     assert.equal(umlauts.text(Buffer.from('is pässwörd').toString('latin1')), `is ${shown}`);
+    assert.equal(umlauts.text(Buffer.from('is pässwörd', 'latin1').toString()), `is ${shown}`);
     assert.equal(Buffer.from(umlauts.bytes(Buffer.from('is pässwörd', 'latin1'))).toString(), `is ${shown}`);
   });
 

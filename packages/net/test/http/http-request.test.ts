@@ -47,6 +47,20 @@ suite('a small request over HTTP/1.1', { timeout: 60_000 }, () => {
     await server.stop(0);
   });
 
+  test('cuts an answer that is too long for who wants its status', async () => {
+    const server = await serve(async () => new Response('x'.repeat(100_000), { status: 201 }));
+    const cut = await requestHttp({ url: server.url, path: '/', bodyBytesMax: 999, longer: 'cut', clock });
+    assert.deepEqual([cut.status, cut.body.length], [201, 999]);
+    await server.stop(0);
+  });
+
+  test('sends a query whole, also one with question marks in it', async () => {
+    const server = await serve(async ({ url }) => new Response(new URL(url).search));
+    const { body } = await requestHttp({ url: server.url, path: '/in?to=http://a.test/?b=1&c', clock });
+    assert.equal(new TextDecoder().decode(body), '?to=http://a.test/?b=1&c');
+    await server.stop(0);
+  });
+
   test('uses a connection again', async () => {
     const server = await serve(async () => new Response('ok'));
     const agents = openHttpAgents();

@@ -94,8 +94,9 @@ export const urlBelow = (base: string, path: string): URL => {
     throw mvmError('CONFIG_INVALID', `the URL of an engine server begins with http:// or https://, not "${base}"`, {
       received: base,
     });
-  const [pathname = '', search = ''] = path.split('?', 2);
+  const [pathname = '', ...query] = path.split('?');
   url.pathname = `${url.pathname.replace(/\/+$/, '')}${pathname}`;
-  url.search = search;
+  // A query may have question marks of its own.
+  url.search = query.join('?');
   return url;
 };

@@ -16,8 +16,10 @@ export interface HttpRequestOptions extends HttpTarget {
   readonly method?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | Uint8Array | undefined;
-  /** A longer answer is refused. @default netLimits.eagerBodyBytesMax */
+  /** A longer answer is refused, or cut. @default netLimits.eagerBodyBytesMax */
   readonly bodyBytesMax?: number | undefined;
+  /** For whom the status is enough. @default 'refused' */
+  readonly longer?: 'refused' | 'cut' | undefined;
   readonly clock: Clock;
 }
 
@@ -42,7 +44,7 @@ export const requestHttp = async (options: HttpRequestOptions): Promise<HttpAnsw
     const start = (request: { end(body?: string | Uint8Array): unknown }): unknown => request.end(body);
     const { request, response } = await startExchange(url, { method, headers, target: options, start, giveUp });
     try {
-      const bytes = await giveUp.wait(wholeBody(response, options.bodyBytesMax ?? netLimits.eagerBodyBytesMax));
+      const bytes = await giveUp.wait(bodyOf(response, options));
       return { status: response.statusCode ?? 0, headers: response.headers, body: bytes };
     } catch (error) {
       request.destroy();
@@ -54,17 +56,22 @@ export const requestHttp = async (options: HttpRequestOptions): Promise<HttpAnsw
   }
 };
 
-const wholeBody = async (response: IncomingMessage, bytesMax: number): Promise<Uint8Array> => {
+const bodyOf = async (
+  response: IncomingMessage,
+  { bodyBytesMax: bytesMax = netLimits.eagerBodyBytesMax, longer = 'refused' }: HttpRequestOptions,
+): Promise<Uint8Array> => {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of response.iterator()) {
     if (!(piece instanceof Uint8Array)) continue;
     length += piece.length;
-    if (length > bytesMax)
+    if (length > bytesMax && longer === 'refused')
       throw mvmError('PAYLOAD_TOO_LARGE', `an answer has at most ${bytesMax} bytes here, this one has more`, {
         limit: bytesMax,
       });
     pieces.push(piece);
+    // Leaving the loop ends the connection.
+    if (length > bytesMax) break;
   }
-  return joinBytes(pieces);
+  return joinBytes(pieces).subarray(0, bytesMax);
 };
