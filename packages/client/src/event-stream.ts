@@ -70,7 +70,8 @@ async function* oneStream<T>(
     while (!reading.isOver) {
       const { done, value } = await reader.read();
       if (done) return;
-      alive();
+      // It only says where the stream begins: one may break off behind it again and again.
+      if (value.event !== 'begin') alive();
       const read = source.read(value);
       reading.last = value.id ?? reading.last;
       reading.isOver = source.isLast?.(value) === true;

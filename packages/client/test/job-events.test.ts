@@ -39,9 +39,23 @@ describe('jobEvents', () => {
     );
   });
 
+  it('goes on where the stream began when it breaks before any job came', async () => {
+    const server = new ScriptedServer(stream('id: 41\nevent: begin\ndata: {"change":41}\n\n'), stream(event(42)));
+    assert.deepEqual(await read(server, 1), [42]);
+    assert.deepEqual(
+      server.seen.map(({ path }) => path),
+      ['/queue/events', '/queue/events?after=41'],
+    );
+  });
+
   it('does not hide a control plane that breaks every stream off', async () => {
     const torn = (): Response =>
-      new Response(new ReadableStream({ start: (controller) => controller.error(new TypeError('terminated')) }));
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode('id: 1\nevent: begin\ndata: {}\n\n')),
+          pull: (controller) => controller.error(new TypeError('terminated')),
+        }),
+      );
     const server = new ScriptedServer(...Array.from({ length: 9 }, torn));
     await assert.rejects(read(server, 1), { code: 'UNAVAILABLE', message: /keeps breaking its event stream off/ });
     assert.equal(server.seen.length, 5);

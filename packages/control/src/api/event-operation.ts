@@ -1,6 +1,10 @@
 /**
  * `/queue/events`: one event for the latest state of each job that changed. The event id is the change's number, so a reader
  * resumes where it was, by `Last-Event-ID` or `after`.
+ *
+ *   1. The first event, `begin`, has the number after which the stream begins: a reader whose stream breaks before any job came
+ *      resumes there, and not at what is `now` then.
+ *   2. A number that was never given out is of a store that was put back since (a backup): the stream begins with what comes now.
  */
 import type { JobView } from '@mvm-ci/protocol';
 import { z } from 'zod';
@@ -21,8 +25,14 @@ export const eventOperation: Operation = operation({
   search: z.object({ after: z.coerce.number().int().min(0).optional() }),
   answers: 'text/event-stream',
   run: ({ core, signal, header, search }) => {
-    let position = search.after ?? lastEventId(header('last-event-id')) ?? core.feed.latest;
+    const { latest } = core.feed;
+    let position = Math.min(search.after ?? lastEventId(header('last-event-id')) ?? latest, latest);
+    let hasBegun = false;
     const stream = eventStream(core, signal, async (ended) => {
+      if (!hasBegun) {
+        hasBegun = true;
+        return eventText('begin', position, { change: position });
+      }
       const { jobs, upTo } = await nextJobs(core, position, ended);
       position = upTo;
       return jobs.map((job) => eventText('job', job.change, job)).join('');

@@ -34,6 +34,28 @@ suite('the event stream', () => {
     await rest.cancel();
   });
 
+  test('says where it begins, so that a reader who saw no job before it broke misses none', async () => {
+    await using plane = await TestPlane.open();
+    await publish(plane, 'before');
+    const events = await EventReader.open(plane, '/queue/events');
+    assert.equal(await events.next(), 'id: 1\nevent: begin\ndata: {"change":1}');
+    await events.cancel();
+    await publish(plane, 'between');
+    const resumed = await EventReader.open(plane, '/queue/events', { 'last-event-id': '1' });
+    assert.equal(await resumed.job(), '2 between pending');
+    await resumed.cancel();
+  });
+
+  test('tells a reader of what comes who has read more than there is, as before a backup was put back', async () => {
+    await using plane = await TestPlane.open();
+    await publish(plane, 'a');
+    const events = await EventReader.open(plane, '/queue/events?after=1000');
+    assert.equal(await events.next(), 'id: 1\nevent: begin\ndata: {"change":1}');
+    await publish(plane, 'b');
+    assert.equal(await events.job(), '2 b pending');
+    await events.cancel();
+  });
+
   test('reads no more than its reader takes', async () => {
     await using plane = await TestPlane.open();
     const jobs = Array.from({ length: 500 }, (_, index) => ({ job_id: `j${index}`, payload: 1 }));
@@ -58,6 +80,7 @@ suite('the event stream', () => {
   test('says that it is still there when nothing happens', async () => {
     await using plane = await TestPlane.open();
     const events = await EventReader.open(plane, '/queue/events');
+    await events.next();
     const comment = events.next();
     plane.clock.advance(controlLimits.eventKeepAliveMs);
     assert.equal(await comment, ': still here');
@@ -67,6 +90,7 @@ suite('the event stream', () => {
   test('ends with the control plane', async () => {
     await using plane = await TestPlane.open();
     const events = await EventReader.open(plane, '/queue/events');
+    await events.next();
     const end = events.next();
     plane.core.endWaits();
     assert.equal(await end, undefined);

@@ -76,6 +76,7 @@ suite('old jobs', () => {
     const stream = await plane.open('GET', '/queue/events?after=0', { signal: end.signal });
     assert.ok(stream.body);
     const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader();
+    assert.match(String((await reader.read()).value), /event: begin/);
     // One look finds nothing; the next event is that of the next job.
     const first = await reader.read();
     assert.match(String(first.value), /still here/);
