@@ -40,7 +40,8 @@ export interface QueueSettings extends KeyLimits {
 
 /** What limits a key of a queue with such settings. */
 export const limitsOfKey = ({ keys, each_key: each }: QueueSettings, key: string): KeyLimits =>
-  keys?.[key] ?? each ?? {};
+  // A key such as "constructor" is in every record.
+  (keys !== undefined && Object.hasOwn(keys, key) ? keys[key] : undefined) ?? each ?? {};
 
 const count = z.number().int().min(1).max(limits.queueCountMax);
 const rateRule = z.object({ count, per_ms: z.number().int().min(1).max(limits.durationMsMax) });
@@ -63,6 +64,13 @@ export const queueSettingsSchema: z.ZodType<QueueSettings> = z.strictObject({
 /** A change of {@link QueueSettings}: what is left out stays, null takes it back to its default. */
 export type QueueChange = { readonly [K in keyof QueueSettings]: QueueSettings[K] | null };
 
+// A record has no place for this name, and would leave it out without a word.
+const withoutProto = (keys: unknown, { addIssue }: { readonly addIssue: (message: string) => void }): unknown => {
+  if (typeof keys === 'object' && keys !== null && Object.hasOwn(keys, '__proto__'))
+    addIssue('the key "__proto__" can have no limits of its own: those of "each_key" apply to it');
+  return keys;
+};
+
 /** Checks {@link QueueChange}. */
 export const queueChangeSchema: z.ZodType<QueueChange> = z.strictObject({
   mode: z.enum(['open', 'paused', 'draining']).nullish(),
@@ -70,7 +78,9 @@ export const queueChangeSchema: z.ZodType<QueueChange> = z.strictObject({
   rate: rateRule.nullish(),
   pending_max: z.number().int().min(0).max(limits.queueCountMax).nullish(),
   each_key: z.strictObject(keyLimits).nullish(),
-  keys: z.record(z.string().min(1).max(limits.idCharsMax), z.strictObject(keyLimits)).nullish(),
+  keys: z
+    .preprocess(withoutProto, z.record(z.string().min(1).max(limits.idCharsMax), z.strictObject(keyLimits)))
+    .nullish(),
 });
 
 /** A queue as the API shows it. */
