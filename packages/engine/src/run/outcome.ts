@@ -28,6 +28,6 @@ export const failedOutcome = ({ code, message, details }: Failure): FinishOutcom
 const nonRetryable = /^NonRetryableError\b/;
 
 const retryAfter = (message: string): { readonly retryAfterMs?: number } => {
-  const ms = Number(/^RetryAfterError\((\d{1,12})\)/.exec(message)?.[1]);
-  return Number.isNaN(ms) ? {} : { retryAfterMs: Math.min(ms, limits.durationMsMax) };
+  const ms = Number(/^RetryAfterError\((\d+(?:\.\d+)?(?:e\+\d+)?|Infinity)\)/.exec(message)?.[1]);
+  return Number.isNaN(ms) ? {} : { retryAfterMs: Math.min(Math.round(ms), limits.durationMsMax) };
 };

@@ -1,3 +1,4 @@
+import { limits } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { failedOutcome } from '../../src/run/outcome.ts';
@@ -16,6 +17,9 @@ suite('the outcome of a failure', () => {
   test('says how long the next attempt waits when its name does', () => {
     const outcome = thrown('RetryAfterError(5000): too many requests');
     assert.deepEqual([outcome.retryable, outcome.retryAfterMs], [true, 5_000]);
+    for (const far of ['1234567890123', '1e+21', 'Infinity'])
+      assert.equal(thrown(`RetryAfterError(${far}): never`).retryAfterMs, limits.durationMsMax);
+    assert.equal(thrown('RetryAfterError(12.5): soon').retryAfterMs, 13);
     assert.equal(thrown('RetryAfterError: without a time').retryAfterMs, undefined);
     assert.equal('retryAfterMs' in thrown('Error: RetryAfterError(5000)'), false);
   });
