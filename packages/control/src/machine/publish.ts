@@ -83,7 +83,7 @@ const publishOne = (batch: Batch, item: PublishItem): PublishedJob => {
   const { app, at } = batch;
   const existing = app.tables.jobs.find(item.id);
   if (existing !== undefined) return publishedBefore(app, item, existing);
-  const { unique } = optionsOf(item.options ?? null);
+  const { unique } = demandedOptions(item);
   const holder = unique === undefined ? undefined : keyTakenBy(app, unique.key, at);
   const policy = unique?.policy ?? 'ignore';
   if (holder !== undefined && policy === 'ignore') return { job_id: holder.id, status: holder.state, created: false };
@@ -93,6 +93,16 @@ const publishOne = (batch: Batch, item: PublishItem): PublishedJob => {
   if (holder !== undefined && isUnbegun(holder))
     requestCancel(app, app.tables.jobs.get(holder.id), { at, reason: `replaced by job ${item.id}` });
   return { job_id: item.id, status: 'pending', created: true };
+};
+
+/** Names that are kept as text, which has no place for half a character: different ones would be the same. @throws INVALID_ARGUMENT */
+const demandedOptions = (item: PublishItem): JobOptions => {
+  const options = optionsOf(item.options ?? null);
+  const { key = '', unique } = options;
+  if (key.isWellFormed() && (unique === undefined || unique.key.isWellFormed())) return options;
+  throw mvmError('INVALID_ARGUMENT', `a key is well-formed Unicode, and one of job "${item.id}" has a lone surrogate`, {
+    job_id: item.id,
+  });
 };
 
 const isUnbegun = ({ state, epoch }: JobRecord): boolean => state === 'pending' && epoch === 0;
@@ -119,7 +129,7 @@ const keyTaken = (key: string, { id, state }: JobRecord): Error =>
 
 const insert = (batch: Batch, item: PublishItem, { parent }: { readonly parent?: JobParent }): void => {
   const { app, at } = batch;
-  const options = optionsOf(item.options ?? null);
+  const options = demandedOptions(item);
   const { queue = defaultQueue, priority = 0 } = options;
   refuseWhenClosed(app, queue);
   const content = newContent(batch, item);

@@ -232,6 +232,15 @@ suite('retry and cancel', () => {
   });
 });
 
+test('a key that is no well-formed text is refused, as it could not be told from another one', async () => {
+  await using plane = await openPlane();
+  for (const options of [{ key: '\ud800' }, { unique: { key: 'a\udfff' } }]) {
+    const refused = await publish(plane, options);
+    assert.deepEqual([refused.status, refused.body.error.code], [400, 'INVALID_ARGUMENT'], JSON.stringify(options));
+  }
+  assert.equal((await publish(plane, { key: '\u{1f600}', unique: { key: '\u{1f600}' } })).body.created, true);
+});
+
 suite('why', () => {
   test('names what a job waits for: its time, other jobs, a queue, limits', async () => {
     await using plane = await openPlane();
