@@ -32,6 +32,7 @@ const openServer = async ({
     links: {
       runs: 0,
       runsMax,
+      features: service.links.features,
       accept: () => cutter.wrapAccept(service.links.accept()),
       drain: (options) => service.links.drain(options),
     },

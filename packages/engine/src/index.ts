@@ -23,4 +23,4 @@ export { LinkServer, type LinkServerOptions } from './link/link-server.ts';
 export { ModuleDesk } from './link/module-desk.ts';
 export type { JournalKeeper, KeptJournal, KeptRun } from './link/journal-keeper.ts';
 export type { QueryRequest } from './run/query.ts';
-export type { Replayer, ReplayedLine, ReplayReport, ReplayRequest } from './run/replay.ts';
+export { verdictOf, type Replayer, type ReplayedLine, type ReplayReport, type ReplayRequest } from './run/replay.ts';

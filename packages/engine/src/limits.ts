@@ -134,6 +134,8 @@ export const engineLimits = {
   servedRunsDefault: 256,
   /** Most of them that can be asked for. */
   servedRunsMax: 10_000,
+  /** Replays at the same time in an engine that serves others, beside the runs. */
+  servedReplaysMax: 16,
   /** Frames of a guest's stack that an error keeps. */
   stackFramesMax: 20,
   /** Steps, and about how many bytes of answers in them, that go to a guest thread in one message. */

@@ -27,7 +27,7 @@ import type { OwnJobs } from './own-jobs.ts';
 import { engineApi } from './routes.ts';
 
 /** Where runs come to. Its `drain` takes no more, and lets those under way end. */
-export type EngineLinks = Pick<LinkServer, 'runs' | 'runsMax' | 'accept' | 'drain'>;
+export type EngineLinks = Pick<LinkServer, 'runs' | 'runsMax' | 'features' | 'accept' | 'drain'>;
 
 /** How an engine server is started. */
 export interface EngineServerOptions {
@@ -96,10 +96,11 @@ class RunningServer implements EngineServer {
   }
 
   async listen(): Promise<void> {
-    const { http, token, jobs, logger, clock } = this.#options;
+    const { http, token, links, jobs, logger, clock } = this.#options;
     const fetch = engineApi({
       gate: operatorGate({ host: http.host, token: token ?? null, tokenName: 'the engine server’s token' }),
       status: () => this.#status(),
+      features: links.features,
       linkObstacle: () => this.#linkObstacle(),
       jobs,
       metrics: engineMetrics({

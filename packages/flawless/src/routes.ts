@@ -6,11 +6,13 @@ import {
   asMvmError,
   engineRoutes,
   errorBody,
+  linkFeaturesHeader,
   linkHeader,
   linkVersion,
   mvmError,
   probeText,
   type EngineStatus,
+  type LinkFeature,
   type Logger,
   type MvmError,
 } from '@mvm-ci/protocol';
@@ -25,6 +27,8 @@ export interface RoutesParts {
   /** Lets a request in, or throws UNAUTHENTICATED or FORBIDDEN. */
   readonly gate: (request: Request) => void;
   readonly status: () => EngineStatus;
+  /** What links can do here beyond the protocol's number. */
+  readonly features: readonly LinkFeature[];
   /** Why no link can be opened now. */
   readonly linkObstacle: () => MvmError | undefined;
   /** Jobs of its own. @default none: it runs those of others alone */
@@ -61,7 +65,7 @@ export const engineApi = (parts: RoutesParts): EngineApi => {
     throw noRoute(context, jobs);
   });
   app.onError((error, context) => refusal(error, context, parts.logger));
-  return async (request) => identified(await app.fetch(request));
+  return async (request) => identified(await app.fetch(request), parts.features);
 };
 
 const described = [
@@ -85,8 +89,9 @@ const noRoute = ({ req }: Context, jobs: RoutesParts['jobs']): MvmError => {
 };
 
 // Every answer says that this is an engine server with a link: a client may ask whatever it likes first.
-const identified = (response: Response): Response => {
+const identified = (response: Response, features: readonly LinkFeature[]): Response => {
   response.headers.set(linkHeader, String(linkVersion));
+  response.headers.set(linkFeaturesHeader, features.join(', '));
   return response;
 };
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, suite, test } from 'node:test';
 import { openFrameChannel, openHttpDuplex, requestHttp, systemClock, type FrameChannel } from '@mvm-ci/net';
 import {
   engineStatusSchema,
+  linkFeaturesHeader,
   linkHeader,
   linkVersion,
   type EngineStatus,
@@ -68,6 +69,10 @@ suite('an engine server', { timeout: 60_000 }, () => {
       [text.status, await text.text(), text.headers.get(linkHeader)],
       [200, '1.2.3', String(linkVersion)],
     );
+    assert.equal(text.headers.get(linkFeaturesHeader), 'hand-over, replays');
+    const duplex = await openHttpDuplex({ url: server.url, clock });
+    assert.deepEqual(duplex.features, ['hand-over', 'replays']);
+    duplex.close();
     const json = await get('/version', { accept: 'application/json' });
     assert.deepEqual(await json.json(), { name: 'mvm-ci', version: '1.2.3', link: linkVersion });
     assert.deepEqual(await (await get('/healthz')).json(), { status: 'ok' });

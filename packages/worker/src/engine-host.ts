@@ -105,7 +105,7 @@ export interface EngineHost extends AsyncDisposable {
   readonly wanted?: number;
   /** Its engines, where it chooses among several. */
   readonly engines?: readonly EngineState[];
-  /** Replays journals without any effect; undefined where the engine is elsewhere. */
+  /** Replays journals without any effect; undefined while no engine is there that does. */
   readonly replayer?: Replayer | undefined;
   /** How its engine does, where that is in this process and tells it. */
   readonly stats?: EngineStats | undefined;

@@ -5,13 +5,14 @@
  *   1. One errand at a time, in guest threads that jobs use too; a job that is claimed meanwhile runs beside it.
  *   2. What goes wrong is the errand's outcome, or nobody's concern: whoever asked for it does it himself then.
  */
-import type { Replayer } from '@mvm-ci/engine';
+import { verdictOf, type Replayer } from '@mvm-ci/engine';
 import {
   asMvmError,
   batchEntries,
   chainStart,
   checkBatches,
   isSnapshotOf,
+  mvmError,
   type Errand,
   type ErrandOutcome,
   type ErrandRequest,
@@ -22,7 +23,8 @@ import type { Logger } from './logger.ts';
 
 export interface ErrandRunnerOptions {
   readonly controlPlane: Pick<ControlPlane, 'errand' | 'errandJournal'>;
-  readonly replayer: Replayer;
+  /** Who replays; undefined while there is nobody. */
+  readonly replayer: () => Replayer | undefined;
   readonly logger: Logger;
   /** Ends it: no further errand is taken. */
   readonly signal: AbortSignal;
@@ -39,7 +41,8 @@ export class ErrandRunner {
 
   /** There are errands: does them until there are none, unless it does so already. */
   wake(): void {
-    if (this.#isRunning || this.#options.signal.aborted) return;
+    const { replayer, signal } = this.#options;
+    if (this.#isRunning || signal.aborted || !replayer()) return;
     this.#isRunning = true;
     void this.#work();
   }
@@ -62,19 +65,17 @@ export class ErrandRunner {
   }
 
   async #outcome(errand: Errand): Promise<ErrandOutcome> {
-    const { replayer, signal } = this.#options;
+    const { signal } = this.#options;
+    const replayer = this.#options.replayer();
     const { job, attempt, module, workflow, query, snapshot } = errand;
     try {
+      if (!replayer) throw mvmError('UNAVAILABLE', 'the engine of the worker that took it is gone');
       const batches = await this.#batches(errand);
       checkBatches(chainStart(job, attempt), batches);
       const request = { job, attempt, module, workflow, journal: batchEntries(batches) };
       const fitting = snapshot && isSnapshotOf(snapshot, batches) ? snapshot : undefined;
       if (query) return { answer: await replayer.query({ ...request, ...query, snapshot: fitting }, { signal }) };
-      const report = await replayer.replay(request, { signal });
-      const { compatible, entries, steps, divergence, failure } = report;
-      return {
-        verdict: { compatible, entries, steps, ...(divergence && { divergence }), ...(failure && { failure }) },
-      };
+      return { verdict: verdictOf(await replayer.replay(request, { signal })) };
     } catch (error) {
       return { error: asMvmError(error).toRecord() };
     }

@@ -65,7 +65,8 @@ const errandRunner = (
     errand: (request) => Promise.resolve({ errand: errands.errand(request) }),
     errandJournal: ({ errand, from }) => errands.part(errand, from),
   };
-  return new ErrandRunner({ controlPlane, replayer: replayer((hash) => core.module(hash)), logger, signal });
+  const lent = replayer((hash) => core.module(hash));
+  return new ErrandRunner({ controlPlane, replayer: () => lent, logger, signal });
 };
 
 interface NodeKeeperOptions extends LendEngineOptions {

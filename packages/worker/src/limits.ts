@@ -62,6 +62,8 @@ export const workerLimits = {
   obstacleGraceMs: 1_000,
   /** How soon the claim loop looks again whether there is an engine. */
   obstacleCheckMs: 250,
+  /** How long an engine server may take for a replay, its journal's way included. */
+  linkReplayMsMax: 60_000,
   /** Grace time of a drain: jobs that end within it are finished, the others are given back. */
   drainGraceMs: 10_000,
   /** Time beyond the grace in which requests in flight may end, so that nobody has to ask whether they took effect. */

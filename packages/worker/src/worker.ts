@@ -224,10 +224,9 @@ class RunningWorker implements Worker {
     this.#slots = new Slots(options.slots ?? workerLimits.slotsDefault);
     this.#shipper = new JournalShipper({ controlPlane, clock, random, logger });
     const onDrain = (order: DrainOrder): void => this.#drainAsAsked(order);
-    const { replayer } = parts.host;
     const { signal } = this.#claiming;
-    const errands = replayer && new ErrandRunner({ controlPlane, replayer, logger, signal });
-    this.#onErrands = () => errands?.wake();
+    const errands = new ErrandRunner({ controlPlane, replayer: () => parts.host.replayer, logger, signal });
+    this.#onErrands = () => errands.wake();
     const onQueries = this.#onErrands;
     this.#keeper = new LeaseKeeper({ controlPlane, incarnation, onDrain, onQueries, timing: joined, clock, logger });
     this.#holding = {

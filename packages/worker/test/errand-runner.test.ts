@@ -57,6 +57,20 @@ const noQuery: Replayer['query'] = () => Promise.reject(mvmError('INTERNAL', 'no
 const report = { compatible: true, entries: 1, steps: 1, logs: [] };
 
 suite('an errand runner', () => {
+  test('takes no errand while there is nobody who replays', async () => {
+    const controlPlane = desk([errandOf('a')]);
+    const there: Replayer[] = [];
+    const signal = new AbortController().signal;
+    const runner = new ErrandRunner({ controlPlane, replayer: () => there[0], logger, signal });
+    runner.wake();
+    await Promise.resolve();
+    assert.deepEqual(controlPlane.said, []);
+    there.push({ query: noQuery, replay: () => Promise.resolve(report) });
+    runner.wake();
+    await controlPlane.through;
+    assert.equal(controlPlane.said.length, 2);
+  });
+
   test('replays one journal after the other until there are none, and says what came of each', async () => {
     const controlPlane = desk([errandOf('a'), errandOf('b')]);
     let running = 0;
@@ -72,7 +86,12 @@ suite('an errand runner', () => {
           : { ...report, compatible: false, divergence: { entry: 0, recorded: 'x', asked: 'y' } };
       },
     };
-    const runner = new ErrandRunner({ controlPlane, replayer, logger, signal: new AbortController().signal });
+    const runner = new ErrandRunner({
+      controlPlane,
+      replayer: () => replayer,
+      logger,
+      signal: new AbortController().signal,
+    });
     runner.wake();
     runner.wake();
     await controlPlane.through;
@@ -114,7 +133,7 @@ suite('an errand runner', () => {
         return Promise.resolve('1');
       },
     };
-    new ErrandRunner({ controlPlane, replayer, logger, signal: new AbortController().signal }).wake();
+    new ErrandRunner({ controlPlane, replayer: () => replayer, logger, signal: new AbortController().signal }).wake();
     await controlPlane.through;
     assert.deepEqual(asked, [
       [5, 2],
@@ -126,7 +145,7 @@ suite('an errand runner', () => {
     const damaged = { ...batchOf('a'), hash: new Uint8Array(32) };
     const controlPlane = desk([errandOf('a', [damaged]), errandOf('b')]);
     const replayer: Replayer = { query: noQuery, replay: () => Promise.reject(mvmError('MODULE_NOT_FOUND', 'gone')) };
-    new ErrandRunner({ controlPlane, replayer, logger, signal: new AbortController().signal }).wake();
+    new ErrandRunner({ controlPlane, replayer: () => replayer, logger, signal: new AbortController().signal }).wake();
     await controlPlane.through;
     const codes = controlPlane.said.map(({ done }) => (done && 'error' in done.outcome ? done.outcome.error.code : ''));
     assert.deepEqual(codes, ['', 'JOURNAL_CORRUPT', 'MODULE_NOT_FOUND']);
@@ -143,7 +162,7 @@ suite('an errand runner', () => {
       query: ({ job, name, args }) =>
         job === 'a' ? Promise.resolve(`["${name}",${args}]`) : Promise.reject(mvmError('QUERY_NOT_FOUND', 'none')),
     };
-    new ErrandRunner({ controlPlane, replayer, logger, signal: new AbortController().signal }).wake();
+    new ErrandRunner({ controlPlane, replayer: () => replayer, logger, signal: new AbortController().signal }).wake();
     await controlPlane.through;
     assert.deepEqual(controlPlane.said, [
       { done: undefined, readsParts: true },
@@ -155,7 +174,7 @@ suite('an errand runner', () => {
   test('takes nothing when the worker claims nothing more', () => {
     const controlPlane = desk([errandOf('a')]);
     const replayer: Replayer = { query: noQuery, replay: () => Promise.resolve(report) };
-    new ErrandRunner({ controlPlane, replayer, logger, signal: AbortSignal.abort() }).wake();
+    new ErrandRunner({ controlPlane, replayer: () => replayer, logger, signal: AbortSignal.abort() }).wake();
     assert.deepEqual(controlPlane.said, []);
   });
 });

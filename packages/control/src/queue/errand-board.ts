@@ -150,9 +150,9 @@ export class ErrandBoard {
   }
 }
 
-// Workers whose engine is elsewhere take no errands, and the control plane answers questions only with an engine that it lends.
+// Workers that use the control plane's engine take no errands, and it answers questions only with an engine that it lends.
 const untakenReason = ({ query }: Pick<Errand, 'query'>): string =>
   query === undefined
-    ? 'no worker with an engine of its own is idle'
-    : `no worker with an engine of its own took the question within ${controlLimits.errandTakeMs / 1_000} s, nor did an engine of the ` +
-      'control plane; start a worker without --flawless-url, or the control plane with --engine on';
+    ? 'no worker with an engine is idle'
+    : `no worker with an engine took the question within ${controlLimits.errandTakeMs / 1_000} s, nor did an engine of the ` +
+      'control plane; start a worker without --flawless-url or with an engine server of this release, or the control plane with --engine on';

@@ -61,7 +61,7 @@ suite('errands', () => {
 
   test('are refused when no worker takes one in time, or whoever took it falls silent', async () => {
     const { board, clock, signal } = open();
-    const untaken = assert.rejects(board.ask(what, signal), unavailable(/no worker with an engine of its own is idle/));
+    const untaken = assert.rejects(board.ask(what, signal), unavailable(/no worker with an engine is idle/));
     clock.advance(controlLimits.errandTakeMs);
     await untaken;
     const lost = assert.rejects(board.ask(what, signal), unavailable(/says nothing/));

@@ -1,8 +1,8 @@
 /**
- * Serves an engine over conversations: admission, and the end of all runs.
+ * Serves an engine over conversations: admission, and the end of all runs and replays.
  *
- *   1. At most `runsMax` runs have a place; further ones are told so before anything is started for them.
- *   2. After `drain` or `stop` no run is admitted.
+ *   1. At most `runsMax` runs have a place, and `servedReplaysMax` replays; further ones are told so before anything is started for them.
+ *   2. After `drain` or `stop` none is admitted. No drain waits for a replay: who wants it asks elsewhere.
  *   3. Neither waits for a holder, or a store, that doesn't answer: `engineLimits.giveBackMsMax`, `dropMsMax`.
  */
 import {
@@ -11,17 +11,21 @@ import {
   mvmError,
   type AcceptConversation,
   type Clock,
+  type Conversation,
   type MvmError,
 } from '@mvm-ci/protocol';
 import type { Engine } from '../engine.ts';
+import type { Replayer } from '../run/replay.ts';
 import { engineLimits } from '../limits.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
 import type { ModuleDesk } from './module-desk.ts';
+import { Reception } from './reception.ts';
+import { ServedReplay } from './served-replay.ts';
 import { ServedRun } from './served-run.ts';
 
 export interface LinkServerOptions {
-  /** Whoever made it stops it, after the server. */
-  readonly engine: Pick<Engine, 'run'>;
+  /** Whoever made it stops it, after the server. One that doesn't replay gets runs alone. */
+  readonly engine: Pick<Engine, 'run'> & Partial<Replayer>;
   /** Runs at the same time. */
   readonly runsMax: number;
   /** Where the engine gets its modules from; its `source` is the engine's. @default the engine has a source of its own */
@@ -36,6 +40,7 @@ export class LinkServer {
   readonly runsMax: number;
   readonly #options: LinkServerOptions;
   readonly #runs = new Set<ServedRun>();
+  readonly #replays = new Set<ServedReplay>();
   #closing: MvmError | undefined;
   #emptied = Promise.withResolvers<void>();
 
@@ -51,25 +56,66 @@ export class LinkServer {
 
   /** Takes the conversations of one holder; with a keeper, its journals don't come over the link. */
   accept(keeper?: JournalKeeper): AcceptConversation {
-    const { engine, clock, modules, keepsBlobs = keeper !== undefined } = this.#options;
+    const { engine, clock, modules } = this.#options;
+    const features = this.#featuresFor(keeper);
+    const onAdmit = (run: ServedRun): MvmError | undefined => this.#admit(run);
+    const onFreed = (run: ServedRun): void => this.#free(run);
+    const parts = { engine, clock, modules, keeper, features, onAdmit, onFreed };
+    return (conversation) =>
+      new Reception({
+        conversation,
+        run: () => new ServedRun(conversation, parts),
+        replay: () => this.#serveReplay(conversation, features),
+      });
+  }
+
+  /** What holders who carry their journals find here beyond the protocol's number. */
+  get features(): readonly LinkFeature[] {
+    return this.#featuresFor(undefined);
+  }
+
+  #featuresFor(keeper: JournalKeeper | undefined): readonly LinkFeature[] {
+    const { keepsBlobs = keeper !== undefined } = this.#options;
     const hasJournals = keeper !== undefined;
     // What is stored beside the engine doesn't come over the link.
-    const own: Partial<Record<LinkFeature, boolean>> = {
+    const missing: Partial<Record<LinkFeature, boolean>> = {
       blobs: keepsBlobs,
       snapshots: hasJournals,
       tails: hasJournals,
+      replays: hasJournals || this.#replayer === undefined,
     };
-    const features = linkFeatures.filter((feature) => own[feature] !== true);
-    return (conversation) =>
-      new ServedRun(conversation, {
-        engine,
-        clock,
-        modules,
-        keeper,
-        features,
-        onAdmit: (run) => this.#admit(run),
-        onFreed: (run) => this.#free(run),
+    return linkFeatures.filter((feature) => missing[feature] !== true);
+  }
+
+  get #replayer(): Replayer | undefined {
+    const { engine } = this.#options;
+    return isReplayer(engine) ? engine : undefined;
+  }
+
+  /** @throws INVALID_ARGUMENT where no replays are served */
+  #serveReplay(conversation: Conversation, features: readonly LinkFeature[]): ServedReplay {
+    const { clock, modules } = this.#options;
+    const replayer = this.#replayer;
+    if (!replayer || !features.includes('replays'))
+      throw mvmError('INVALID_ARGUMENT', 'this engine does no replays over a link');
+    return new ServedReplay(conversation, {
+      replayer,
+      clock,
+      modules,
+      onAdmit: (replay) => this.#admitReplay(replay),
+      onFreed: (replay) => void this.#replays.delete(replay),
+    });
+  }
+
+  #admitReplay(replay: ServedReplay): MvmError | undefined {
+    if (this.#closing) return this.#closing;
+    const { servedReplaysMax: replaysMax } = engineLimits;
+    if (this.#replays.size >= replaysMax)
+      return mvmError('ENGINE_BUSY', `this engine does ${replaysMax} replays at the same time, and no more`, {
+        replaysMax,
       });
+    this.#replays.add(replay);
+    return undefined;
   }
 
   /**
@@ -97,7 +143,7 @@ export class LinkServer {
   }
 
   async #drop(error: MvmError): Promise<void> {
-    for (const run of this.#runs) run.close(error);
+    for (const one of [...this.#runs, ...this.#replays]) one.close(error);
     await this.#emptyWithin(engineLimits.dropMsMax);
     // Those whose store doesn't answer are not waited for again.
     this.#runs.clear();
@@ -132,3 +178,6 @@ export class LinkServer {
     timer.cancel();
   }
 }
+
+const isReplayer = (engine: LinkServerOptions['engine']): engine is LinkServerOptions['engine'] & Replayer =>
+  engine.replay !== undefined && engine.query !== undefined;

@@ -21,7 +21,6 @@ import {
   StaleLeaseError,
   type Clock,
   type Conversation,
-  type ConversationEvents,
   type EngineMessage,
   type FinishOutcome,
   type HolderMessage,
@@ -41,6 +40,7 @@ import { LinkSink } from './link-sink.ts';
 import { LinkSnapshots } from './link-snapshots.ts';
 import type { ModuleDesk } from './module-desk.ts';
 import { PartIntake } from './part-intake.ts';
+import type { Served } from './reception.ts';
 
 /** What all runs of a server share. */
 export interface ServedRunParts {
@@ -67,7 +67,7 @@ type Phase =
 
 type Wish = { readonly type: 'cancel'; readonly reason: string } | { readonly type: 'release' | 'hand-over' };
 
-export class ServedRun implements ConversationEvents {
+export class ServedRun implements Served {
   readonly #conversation: Conversation;
   readonly #parts: ServedRunParts;
   readonly #sender: PacedSender;
@@ -120,13 +120,12 @@ export class ServedRun implements ConversationEvents {
     });
   }
 
+  begin(message: HolderMessage): void {
+    this.#heed(() => message);
+  }
+
   onMessage(bytes: Uint8Array): void {
-    if (this.#phase.type === 'over') return;
-    try {
-      this.#take(decodeHolderMessage(bytes));
-    } catch (error) {
-      this.close(asMvmError(error));
-    }
+    this.#heed(() => decodeHolderMessage(bytes));
   }
 
   onEnd(): void {
@@ -153,6 +152,15 @@ export class ServedRun implements ConversationEvents {
     this.#leave(error);
   }
 
+  #heed(read: () => HolderMessage): void {
+    if (this.#phase.type === 'over') return;
+    try {
+      this.#take(read());
+    } catch (error) {
+      this.close(asMvmError(error));
+    }
+  }
+
   #take(message: HolderMessage): void {
     if (isWish(message)) return this.#want(message);
     if (isStored(message)) return this.#takeStored(message);
@@ -177,6 +185,8 @@ export class ServedRun implements ConversationEvents {
         return this.#snapshots.answered(message.error);
       case 'drop':
         return this.#drop();
+      case 'replay':
+        throw outOfOrder('replay');
     }
   }
 

@@ -2,7 +2,14 @@
  * A replay for its own sake: feeds what an attempt was told to a module, performs nothing, writes nothing, and tells whether the
  * module asks for the same again (I6). It owns nothing but the guest; the run's core is the same code that a resumed job goes through.
  */
-import { mvmError, type ErrorRecord, type Intent, type JournalEntry, type LogLevel } from '@mvm-ci/protocol';
+import {
+  mvmError,
+  type ErrorRecord,
+  type Intent,
+  type JournalEntry,
+  type LogLevel,
+  type ReplayVerdict,
+} from '@mvm-ci/protocol';
 import type { StepOutcome } from '../guest/guest.ts';
 import type { GuestHandle, GuestModule } from '../guest/guest-threads.ts';
 import { engineLimits } from '../limits.ts';
@@ -41,12 +48,21 @@ export interface ReplayReport {
   /** Steps that the guest took as recorded. */
   readonly steps: number;
   /** Where it asked for something else first. */
-  readonly divergence?: Divergence;
+  readonly divergence?: Divergence | undefined;
   /** Why it could not be taken further, unless the recorded attempt failed in the same way. */
-  readonly failure?: ErrorRecord;
+  readonly failure?: ErrorRecord | undefined;
   /** The last {@link engineLimits.replayLogLinesMax} lines. */
   readonly logs: readonly ReplayedLine[];
 }
+
+/** A report without what was logged. */
+export const verdictOf = ({ compatible, entries, steps, divergence, failure }: ReplayReport): ReplayVerdict => ({
+  compatible,
+  entries,
+  steps,
+  ...(divergence && { divergence }),
+  ...(failure && { failure }),
+});
 
 /** Replays journals without any effect. */
 export interface Replayer {

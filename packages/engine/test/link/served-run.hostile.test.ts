@@ -177,6 +177,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       { type: 'cancel', reason: 'x' },
       { type: 'release' },
       { type: 'hand-over' },
+      { type: 'replay', protocol: linkVersion, job: 'a', attempt: 1, module, workflow: 'main' },
       { type: 'drop' },
     )
     .map(say),

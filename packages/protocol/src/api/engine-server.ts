@@ -13,6 +13,9 @@ export const engineRoutes = {
 /** The answer header by which an engine server says that it speaks the engine link, and which version of it. */
 export const linkHeader = 'mvm-ci-link';
 
+/** The answer header in which an engine server lists the link's features that it has, separated by commas. */
+export const linkFeaturesHeader = 'mvm-ci-link-features';
+
 /** The version of the engine link that this build speaks. */
 export const linkVersion = 2;
 

@@ -80,20 +80,18 @@ const verdict = {
   failure: errorRecordSchema.optional(),
 };
 
+/** Checks an {@link ErrandOutcome}. */
+export const errandOutcomeSchema: z.ZodType<ErrandOutcome> = z.union([
+  z.object({ verdict: z.object(verdict) }),
+  z.object({ answer: text }),
+  z.object({ error: errorRecordSchema }),
+]);
+
 /** Checks {@link ErrandRequest}. */
 export const errandRequestSchema: z.ZodType<ErrandRequest> = z.object({
   worker: idSchema.optional(),
   readsParts: z.boolean().optional(),
-  done: z
-    .object({
-      id: idSchema,
-      outcome: z.union([
-        z.object({ verdict: z.object(verdict) }),
-        z.object({ answer: text }),
-        z.object({ error: errorRecordSchema }),
-      ]),
-    })
-    .optional(),
+  done: z.object({ id: idSchema, outcome: errandOutcomeSchema }).optional(),
 });
 
 /** Checks {@link ErrandAnswer}. */

@@ -1,9 +1,9 @@
 /**
  * What the ends of an engine link can do beyond what `linkVersion` demands of both. The holder lists its features in `run`, the
- * engine those of them that it has too in `admitted`; only what both list is used. So a feature is added without a new number,
- * and neighbouring releases work together.
+ * engine those of them that it has too in `admitted`; only what both list is used. What is used without a run (`replays`) an engine server
+ * lists when a link is opened (`linkFeaturesHeader`). So a feature is added without a new number, and neighbouring releases work together.
  */
-const known = ['blobs', 'snapshots', 'tails', 'hand-over'] as const;
+const known = ['blobs', 'snapshots', 'tails', 'hand-over', 'replays'] as const;
 
 /** A feature of this release. */
 export type LinkFeature = (typeof known)[number];

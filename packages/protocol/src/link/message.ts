@@ -3,6 +3,7 @@
  * holder. Order and meaning: `docs/internals/engine-link.md`. Messages are MessagePack maps.
  */
 import { z } from 'zod';
+import { errandOutcomeSchema, type ErrandOutcome, type ErrandQuery } from '../api/errand.ts';
 import { errorRecordSchema } from '../api/error-record.ts';
 import { inboxItemSchema, internalEffectsSchema, type InboxItem, type InternalEffect } from '../api/inbox.ts';
 import { finishOutcomeSchema, progressSchema, type ClaimedJob, type FinishOutcome } from '../api/peer.ts';
@@ -28,9 +29,24 @@ export interface RunMessage extends ClaimedJob {
   readonly features?: readonly string[] | undefined;
 }
 
+/** Asks for a replay that performs nothing; the first message of a conversation of its own, with an engine that lists `replays`. */
+export interface ReplayMessage {
+  readonly type: 'replay';
+  /** See {@link RunMessage}. */
+  readonly protocol: number;
+  readonly job: string;
+  readonly attempt: number;
+  /** Hash of the module, hex. */
+  readonly module: string;
+  readonly workflow: string;
+  /** What to ask the workflow at the journal's end. @default nothing: the replay is judged */
+  readonly query?: ErrandQuery | undefined;
+}
+
 /** What the holder says. */
 export type HolderMessage =
   | RunMessage
+  | ReplayMessage
   /** Stored entries, whole ones, one after another. */
   | { readonly type: 'journal'; readonly bytes: Uint8Array }
   /** Items of the job's inbox, lowest number first: before `ready` what is unread, after it what `listen` waits for. */
@@ -109,6 +125,8 @@ export type EngineMessage =
   /** A part of a snapshot, one snapshot at a time: to be kept in place of the one before. */
   | ({ readonly type: 'snapshot' } & SnapshotPiece)
   | { readonly type: 'ended'; readonly outcome: FinishOutcome | null }
+  /** What came of a replay. */
+  | { readonly type: 'replayed'; readonly outcome: ErrandOutcome }
   /** The run can't go on, and no other engine would do better. */
   | { readonly type: 'fault'; readonly error: ErrorRecord };
 
@@ -123,6 +141,9 @@ const features = z.array(z.string().max(linkLimits.featureCharsMax)).max(linkLim
 const snapshot = z.object({ type: z.literal('snapshot'), ...snapshotPieceShape });
 const blob = z.object({ type: z.literal('blob'), blob: positive, talk: blobTalkSchema });
 
+// Whatever may be published: a name within a module has no limit of its own.
+const workflow = z.string().max(3 * limits.idCharsMax);
+
 const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
@@ -133,11 +154,21 @@ const holderSchema: z.ZodType<HolderMessage> = z.discriminatedUnion('type', [
     epoch: positive,
     attempt: positive,
     module: z.string().max(limits.idCharsMax),
-    // Whatever may be published: a name within a module has no limit of its own.
-    workflow: z.string().max(3 * limits.idCharsMax),
+    workflow,
     input: z.string().max(limits.inputBytesMax),
     journalEntries: count,
     trace: traceContextSchema.optional(),
+  }),
+  z.object({
+    type: z.literal('replay'),
+    protocol: positive,
+    job: idSchema,
+    attempt: positive,
+    module: z.string().max(limits.idCharsMax),
+    workflow,
+    query: z
+      .object({ name: z.string().max(limits.idCharsMax), args: z.string().max(limits.requestBytesMax) })
+      .optional(),
   }),
   z.object({ type: z.literal('journal'), bytes: entryBytes }),
   z.object({ type: z.literal('inbox'), items: z.array(inboxItemSchema).max(limits.inboxItemsMax) }),
@@ -189,6 +220,7 @@ const engineSchema: z.ZodType<EngineMessage> = z.discriminatedUnion('type', [
   blob,
   snapshot,
   z.object({ type: z.literal('ended'), outcome: finishOutcomeSchema.nullable() }),
+  z.object({ type: z.literal('replayed'), outcome: errandOutcomeSchema }),
   z.object({ type: z.literal('fault'), error }),
 ]);
 

@@ -16,6 +16,8 @@ import type { Random } from '../random.ts';
 /** A channel to an engine; a `FrameChannel` of `@mvm-ci/net` is one. */
 export interface LinkConnection {
   readonly open: OpenConversation;
+  /** What the engine lists that it can do without a run. @default nothing */
+  readonly features?: readonly string[] | undefined;
   /** Settles when it is over, however; never rejects. */
   readonly closed: Promise<MvmError | undefined>;
   close(error?: MvmError): void | Promise<void>;
@@ -62,6 +64,11 @@ export class LinkDialer {
       case 'failed':
         return this.#state.error;
     }
+  }
+
+  /** What the engine that is connected lists. */
+  get features(): readonly string[] {
+    return this.#state.type === 'connected' ? (this.#state.connection.features ?? []) : [];
   }
 
   /** Begins to connect. Idempotent. */

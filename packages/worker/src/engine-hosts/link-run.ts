@@ -11,13 +11,11 @@ import type { JournalSink } from '@mvm-ci/engine';
 import {
   asMvmError,
   commonFeatures,
-  cut,
   decodeEngineMessage,
   decodeEntries,
   encodeLinkMessage,
   errorFromRecord,
   limits,
-  linkLimits,
   linkVersion,
   mvmError,
   type BlobPort,
@@ -37,6 +35,7 @@ import type { ModuleSource } from '../module-source.ts';
 import { BlobDesk } from './blob-desk.ts';
 import { JournalCarrier } from './journal-carrier.ts';
 import type { LinkConnection } from './link-dialer.ts';
+import { carryModule } from './module-carrier.ts';
 import { SnapshotDesk } from './snapshot-desk.ts';
 
 export interface LinkRunOptions {
@@ -154,10 +153,12 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   #hear(message: EngineMessage): void {
     if (message.type === 'ended') this.#engineEnded(message.outcome);
+    else if (message.type === 'replayed')
+      throw mvmError('INVALID_ARGUMENT', 'the engine answers a question that this run did not ask');
     else if (!this.#over.signal.aborted) this.#take(message);
   }
 
-  #take(message: Exclude<EngineMessage, { readonly type: 'ended' }>): void {
+  #take(message: Exclude<EngineMessage, { readonly type: 'ended' | 'replayed' }>): void {
     switch (message.type) {
       case 'admitted':
         return this.#admitted(message.features);
@@ -221,16 +222,8 @@ export class LinkRun implements HostRun, ConversationEvents {
 
   async #sendModule(): Promise<void> {
     const { modules, job } = this.#options;
-    const { signal } = this.#over;
-    try {
-      const parts = cut(await modules(job.module, { signal }), linkLimits.modulePieceBytes);
-      for (const [index, bytes] of parts.entries()) {
-        if (signal.aborted) return;
-        await this.#send({ type: 'module', bytes, isLast: index === parts.length - 1 });
-      }
-    } catch (error) {
-      this.#say({ type: 'no-module', error: asMvmError(error).toRecord() });
-    }
+    const send = (message: HolderMessage): Promise<void> | undefined => this.#send(message);
+    await carryModule({ module: job.module, modules, send, signal: this.#over.signal });
   }
 
   /** Rule 3: what one call adds is no more than a journal can hold. */

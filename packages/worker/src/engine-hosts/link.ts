@@ -2,12 +2,14 @@
  * An engine at the other end of a link: the host behind options 2, 3 and 4. Runs share one connection, each as a
  * conversation of its own.
  */
-import type { BlobPort, ClaimedJob, MvmError } from '@mvm-ci/protocol';
+import type { Replayer } from '@mvm-ci/engine';
+import type { BlobPort, ClaimedJob, LinkFeature, MvmError } from '@mvm-ci/protocol';
 import type { Clock } from '../clock.ts';
 import type { EngineHost, HostPorts, HostRun } from '../engine-host.ts';
 import { workerLimits } from '../limits.ts';
 import type { ModuleSource } from '../module-source.ts';
 import type { LinkDialer } from './link-dialer.ts';
+import { LinkReplayer } from './link-replayer.ts';
 import { LinkRun } from './link-run.ts';
 
 export interface LinkHostOptions {
@@ -30,12 +32,15 @@ interface Refusal {
 export class LinkHost implements EngineHost {
   readonly #options: LinkHostOptions;
   readonly #runs = new Set<HostRun>();
+  readonly #replayer: Replayer;
   #refusal: Refusal | undefined;
 
   /** Begins to connect. */
   constructor(options: LinkHostOptions) {
+    const { dialer, modules, clock } = options;
     this.#options = options;
-    options.dialer.start();
+    this.#replayer = new LinkReplayer({ connection: () => dialer.connection(), modules, clock });
+    dialer.start();
   }
 
   /** No connection; or, for a moment after it, that the engine had no place for a run. */
@@ -43,6 +48,11 @@ export class LinkHost implements EngineHost {
     const { dialer, clock } = this.#options;
     if (this.#refusal && clock.monotonicMs() - this.#refusal.atMs >= workerLimits.busyMs) this.#refusal = undefined;
     return dialer.obstacle ?? this.#refusal?.error;
+  }
+
+  /** Undefined until an engine is connected that lists replays. */
+  get replayer(): Replayer | undefined {
+    return this.#options.dialer.features.includes(replays) ? this.#replayer : undefined;
   }
 
   run(job: ClaimedJob, ports: HostPorts): HostRun {
@@ -73,3 +83,5 @@ export class LinkHost implements EngineHost {
     return this.stop();
   }
 }
+
+const replays: LinkFeature = 'replays';

@@ -9,6 +9,7 @@
  *   4. At most `ejectedShareMax` of the members are ejected for what happened to runs: that may be the fault of the jobs.
  *      Members that don't answer probes are ejected however many they are.
  */
+import type { Replayer } from '@mvm-ci/engine';
 import { mvmError, type ClaimedJob, type Logger, type MvmError, type Random } from '@mvm-ci/protocol';
 import type { Clock } from '../clock.ts';
 import type { EngineHost, EngineMember, EngineState, HostPorts, HostRun } from '../engine-host.ts';
@@ -19,6 +20,7 @@ import { Discovery } from './pool/discovery.ts';
 import type { Dns } from './pool/dns.ts';
 import type { MemberTarget } from './pool/member-target.ts';
 import { PoolMember } from './pool/pool-member.ts';
+import { poolReplayer } from './pool/pool-replayer.ts';
 import { PoolRun } from './pool/pool-run.ts';
 
 export interface EnginePoolOptions {
@@ -36,6 +38,7 @@ export class EnginePool implements EngineHost {
   readonly #options: EnginePoolOptions;
   readonly #discovery: Discovery;
   readonly #members = new Map<string, PoolMember>();
+  readonly #replayer = poolReplayer(() => this.#replayers);
   #isStopped = false;
 
   /** Begins to look for its members at once. */
@@ -54,6 +57,10 @@ export class EnginePool implements EngineHost {
     return this.#present.some(({ candidate }) => hasRoom(candidate)) ? undefined : this.#absence();
   }
 
+  get replayer(): Replayer | undefined {
+    return this.#replayers.length > 0 ? this.#replayer : undefined;
+  }
+
   run(job: ClaimedJob, ports: HostPorts): HostRun {
     return new PoolRun({ job, ports, choose: (tried) => this.#choose(tried), why: () => this.#absence() });
   }
@@ -70,6 +77,12 @@ export class EnginePool implements EngineHost {
 
   get #present(): readonly PoolMember[] {
     return [...this.#members.values()].filter(({ isStopped }) => !isStopped);
+  }
+
+  /** Those of the members that serve, the least busy first; how many runs one takes is no limit to them. */
+  get #replayers(): readonly Replayer[] {
+    const byRuns = this.#present.toSorted((a, b) => a.candidate.runs - b.candidate.runs);
+    return byRuns.flatMap(({ replayer }) => replayer ?? []);
   }
 
   #choose(tried: ReadonlySet<PoolMember>): PoolMember | undefined {

@@ -2,6 +2,7 @@
  * One engine server over HTTP: option 4, and a member of option 3. One request (`POST /engine/link`) stays open and carries
  * all runs; it is made again when it breaks.
  */
+import type { Replayer } from '@mvm-ci/engine';
 import {
   openFrameChannel,
   openHttpDuplex,
@@ -64,6 +65,10 @@ export class RemoteMember implements EngineMember {
     return this.#host.obstacle;
   }
 
+  get replayer(): Replayer | undefined {
+    return this.#host.replayer;
+  }
+
   run(job: ClaimedJob, ports: HostPorts): HostRun {
     return this.#host.run(job, ports);
   }
@@ -89,7 +94,9 @@ export class RemoteMember implements EngineMember {
   async #connect(signal: AbortSignal): Promise<LinkConnection> {
     const { url, address, token, agents, clock } = this.#options;
     const duplex = await openHttpDuplex({ url, address, token, agents, clock, signal });
-    return openFrameChannel({ duplex, side: 'client', clock });
+    const channel = openFrameChannel({ duplex, side: 'client', clock });
+    const { open, closed } = channel;
+    return { open, closed, close: (error) => channel.close(error), features: duplex.features };
   }
 }
 

@@ -5,6 +5,7 @@
  *   1. It is asked until it has answered once. A server of another kind at the same URL later needs a new worker.
  *   2. What goes wrong is said when it is something else than before.
  */
+import type { Replayer } from '@mvm-ci/engine';
 import { asMvmError, mvmError, type ClaimedJob, type Logger, type MvmError, type Random } from '@mvm-ci/protocol';
 import { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
@@ -38,6 +39,10 @@ export class SingleServer implements EngineHost {
 
   get obstacle(): MvmError | undefined {
     return this.#host ? this.#host.obstacle : this.#error;
+  }
+
+  get replayer(): Replayer | undefined {
+    return this.#host?.replayer;
   }
 
   run(job: ClaimedJob, ports: HostPorts): HostRun {

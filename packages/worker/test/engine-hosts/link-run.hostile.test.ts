@@ -126,6 +126,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       { type: 'ended', outcome: null },
       { type: 'ended', outcome: completed },
       { type: 'fault', error },
+      { type: 'replayed', outcome: { answer: '1' } },
       { type: 'entries', bytes: entry },
       { type: 'entries', bytes: new Uint8Array(2) },
     )

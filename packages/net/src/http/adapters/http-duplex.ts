@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { engineRoutes, linkGreeting, MvmError } from '@mvm-ci/protocol';
+import { engineRoutes, linkFeaturesHeader, linkGreeting, MvmError } from '@mvm-ci/protocol';
 import type { Clock } from '../../clock.ts';
 import { GiveUp } from '../../give-up.ts';
 import { netLimits } from '../../limits.ts';
@@ -16,6 +16,12 @@ export interface HttpDuplexOptions extends HttpTarget {
   readonly clock: Clock;
 }
 
+/** A link that stands. */
+export interface EngineDuplex extends ByteDuplex {
+  /** What the server lists that it can do beyond the link's number. */
+  readonly features: readonly string[];
+}
+
 /**
  * Opens a byte stream each way to an engine server: one `POST /engine/link` over HTTP/1.1 whose two bodies stay open. It is
  * open when the greeting has gone there and come back.
@@ -24,7 +30,7 @@ export interface HttpDuplexOptions extends HttpTarget {
  * FORBIDDEN, UNAVAILABLE, or what the server says
  * @example const duplex = await openHttpDuplex({ url: 'http://engine:27288', clock: systemClock });
  */
-export const openHttpDuplex = async (options: HttpDuplexOptions): Promise<ByteDuplex> => {
+export const openHttpDuplex = async (options: HttpDuplexOptions): Promise<EngineDuplex> => {
   const url = urlBelow(options.url, engineRoutes.link);
   const { clock, signal, deadlineMs = netLimits.connectMs } = options;
   const giveUp = new GiveUp({ clock, deadlineMs, signal, what: `a link to ${url.host}` });
@@ -48,7 +54,7 @@ interface Opening {
   readonly options: HttpDuplexOptions;
 }
 
-const accepted = async (exchange: HttpExchange, opening: Opening): Promise<ByteDuplex> => {
+const accepted = async (exchange: HttpExchange, opening: Opening): Promise<EngineDuplex> => {
   const { request, response } = exchange;
   try {
     const head = { status: response.statusCode ?? 0, headers: response.headers };
@@ -61,12 +67,23 @@ const accepted = async (exchange: HttpExchange, opening: Opening): Promise<ByteD
   }
 };
 
-const greeted = async ({ request, response }: HttpExchange, { giveUp, options }: Opening): Promise<ByteDuplex> => {
+const greeted = async ({ request, response }: HttpExchange, { giveUp, options }: Opening): Promise<EngineDuplex> => {
   const duplex = new NodeDuplex({ incoming: response, outgoing: request, clock: options.clock });
   const greeting = await giveUp.wait(duplex.exactly(linkGreeting.length));
-  if (new TextDecoder().decode(greeting) === linkGreeting) return duplex;
-  throw new Error('what came back first is not the greeting of an engine link');
+  if (new TextDecoder().decode(greeting) !== linkGreeting)
+    throw new Error('what came back first is not the greeting of an engine link');
+  return {
+    readable: duplex.readable,
+    write: (bytes) => duplex.write(bytes),
+    close: (error) => duplex.close(error),
+    features: listed(response.headers[linkFeaturesHeader]),
+  };
 };
+
+const listed = (header: string | readonly string[] | undefined): readonly string[] =>
+  String(header ?? '')
+    .split(',')
+    .map((name) => name.trim());
 
 // The head alone says enough when the text does not come.
 const shortText = async (response: IncomingMessage, giveUp: GiveUp): Promise<string> => {

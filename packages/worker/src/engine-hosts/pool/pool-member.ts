@@ -7,6 +7,7 @@
  *   2. After `leave` it gets no new run; it is closed once its runs are over. `join` before that takes it back.
  *   3. After `stop` no timer, probe or run is left.
  */
+import type { Replayer } from '@mvm-ci/engine';
 import {
   asMvmError,
   mvmError,
@@ -67,6 +68,11 @@ export class PoolMember {
   /** Why its host takes no run though the server is well: its link is being made again, say. */
   get obstacle(): MvmError | undefined {
     return this.#options.host.obstacle;
+  }
+
+  /** Undefined while it serves nobody, or knows no replays. */
+  get replayer(): Replayer | undefined {
+    return this.candidate.isServing ? this.#options.host.replayer : undefined;
   }
 
   /** As a choice sees it. */
