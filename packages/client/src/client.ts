@@ -62,12 +62,20 @@ export interface BlobOptions extends CallOptions {
   readonly to?: number | undefined;
 }
 
+/** Which jobs to change. */
+export interface ManyJobsFilter extends JobFilter {
+  /** `next` of the answer before: each job is looked at once, also one that fits again by then. @default the newest first */
+  readonly after?: number | null | undefined;
+}
+
 /** What became of many jobs. */
 export interface ManyJobs {
   /** Ids of those that were changed. */
   readonly jobs: readonly string[];
-  /** Whether there are more that fit: call again. */
+  /** Whether there are more that fit: call again, with `after`. */
   readonly more: boolean;
+  /** Where they begin; null: there are none; undefined: a control plane of the release before does not say. */
+  readonly next?: number | null | undefined;
 }
 
 /** Which jobs to list. */
@@ -136,11 +144,11 @@ export interface Client {
    */
   move(job: string, options: CallOptions & MoveRequest): Promise<JobView>;
   /** Cancels up to 1,000 jobs that are not over and fit a filter. */
-  cancelMany(filter: JobFilter, options?: CallOptions & CancelRequest): Promise<ManyJobs>;
+  cancelMany(filter: ManyJobsFilter, options?: CallOptions & CancelRequest): Promise<ManyJobs>;
   /** Tries a job again that failed or was cancelled, with all its attempts. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
   retry(job: string, options?: CallOptions): Promise<JobView>;
   /** Tries up to 1,000 jobs again that fit a filter. @default state 'failed' */
-  retryMany(filter: JobFilter, options?: CallOptions): Promise<ManyJobs>;
+  retryMany(filter: ManyJobsFilter, options?: CallOptions): Promise<ManyJobs>;
   /** By name. */
   schedules(options?: CallOptions): Promise<readonly ScheduleView[]>;
   /** @throws SCHEDULE_NOT_FOUND */

@@ -23,7 +23,6 @@ import {
   type CreatedTicket,
   type CreateTicket,
   type DeployedModule,
-  type JobFilter,
   type JobVerdict,
   type JobView,
   type JournalBatches,
@@ -64,6 +63,7 @@ import type {
   JobPage,
   ListOptions,
   ManyJobs,
+  ManyJobsFilter,
   PublishOptions,
 } from './client.ts';
 import type { Connection } from './connection.ts';
@@ -158,7 +158,7 @@ export class HttpClient implements Client {
     return this.#connection.call(routePath('move', { job }), jobViewSchema, { method: 'POST', body, signal });
   }
 
-  cancelMany(filter: JobFilter, { signal, ...request }: CallOptions & CancelRequest = {}): Promise<ManyJobs> {
+  cancelMany(filter: ManyJobsFilter, { signal, ...request }: CallOptions & CancelRequest = {}): Promise<ManyJobs> {
     const body = { ...filter, ...request };
     return this.#connection.call(routePath('cancelMany'), manyJobsSchema, { method: 'POST', body, signal });
   }
@@ -169,7 +169,7 @@ export class HttpClient implements Client {
     return this.#connection.call(routePath('retry', { job }), jobViewSchema, options);
   }
 
-  retryMany(body: JobFilter, { signal }: CallOptions = {}): Promise<ManyJobs> {
+  retryMany(body: ManyJobsFilter, { signal }: CallOptions = {}): Promise<ManyJobs> {
     return this.#connection.call(routePath('retryMany'), manyJobsSchema, { method: 'POST', body, signal });
   }
 
@@ -380,7 +380,7 @@ type AttemptOptions = CallOptions & { readonly attempt?: number | undefined };
 
 const rangeOf = (from: number, to: number | undefined): string => `bytes=${from}-${to === undefined ? '' : to - 1}`;
 
-const manyJobsSchema = z.object({ jobs: z.array(z.string()), more: z.boolean() });
+const manyJobsSchema = z.object({ jobs: z.array(z.string()), more: z.boolean(), next: z.number().nullish() });
 
 const deletedSchema = z.object({ deleted: z.string() });
 

@@ -40,7 +40,11 @@ export const registerCancel = ({ program, server }: Registrar): void => {
         throw new ArgumentError('INVALID_ARGUMENT', 'name one job, or say by flags which ones');
       if (id === undefined) {
         const filter = jobFilterOf(flags, systemClock.wallMs());
-        return changeMany(context, (connection) => connection.cancelMany(filter, wish), 'cancelled, or told to end');
+        return changeMany(
+          context,
+          (connection, after) => connection.cancelMany({ ...filter, after }, wish),
+          'cancelled, or told to end',
+        );
       }
       const job = await client().cancel(id, wish);
       const soon = job.status === 'cancelled' ? '' : ', its worker has been told to end it';

@@ -28,6 +28,6 @@ export const registerRetry = ({ program, host }: Registrar): void => {
         return terminal.result(job, () => `job ${job.job_id} is ${stateText(job.status, terminal.paint)} again`);
       }
       const filter = jobFilterOf(flags, systemClock.wallMs());
-      await changeMany(context, (connection) => connection.retryMany(filter), 'tried again');
+      await changeMany(context, (connection, after) => connection.retryMany({ ...filter, after }), 'tried again');
     });
 };

@@ -66,8 +66,10 @@ const manySchema = z.object({
   ...jobFilterShape,
   /** Most jobs of one request; the answer says whether there are more. */
   limit: z.number().int().min(1).max(limits.listRowsMax).default(limits.listRowsMax),
+  /** `next` of the answer before: each job is looked at once, also one that fits again by then. */
+  after: z.number().int().positive().nullable().default(null),
 });
-const manyAnswer = z.object({ jobs: z.array(z.string()), more: z.boolean() });
+const manyAnswer = z.object({ jobs: z.array(z.string()), more: z.boolean(), next: z.number().int().nullable() });
 
 const retryMany = operation({
   method: 'POST',
@@ -78,9 +80,9 @@ const retryMany = operation({
   search: noSearch,
   answers: manyAnswer,
   run: async ({ core, body }) => {
-    const { limit, ...filter } = body;
-    const { ids, more } = await fitting(core, { ...filter, state: filter.state ?? 'failed' }, limit);
-    return value({ jobs: ids.length === 0 ? [] : await core.queue.retryAll(ids), more });
+    const { limit, after, ...filter } = body;
+    const { ids, ...rest } = await fitting(core, { ...filter, state: filter.state ?? 'failed' }, { limit, after });
+    return value({ jobs: ids.length === 0 ? [] : await core.queue.retryAll(ids), ...rest });
   },
 });
 
@@ -98,20 +100,20 @@ const cancelMany = operation({
   search: noSearch,
   answers: manyAnswer,
   run: async ({ core, body }) => {
-    const { limit, reason = 'cancelled by the operator', grace_ms: graceMs = null, ...filter } = body;
-    const { ids, more } = await fitting(core, { ...filter, state: filter.state ?? 'live' }, limit);
+    const { limit, after, reason = 'cancelled by the operator', grace_ms: graceMs = null, ...filter } = body;
+    const { ids, ...rest } = await fitting(core, { ...filter, state: filter.state ?? 'live' }, { limit, after });
     const ended = await Promise.allSettled(ids.map((id) => core.queue.cancel(id, reason, graceMs)));
-    return value({ jobs: ids.filter((_, index) => ended[index]?.status === 'fulfilled'), more });
+    return value({ jobs: ids.filter((_, index) => ended[index]?.status === 'fulfilled'), ...rest });
   },
 });
 
 const fitting = async (
   core: Core,
   filter: JobFilter,
-  limit: number,
-): Promise<{ readonly ids: readonly string[]; readonly more: boolean }> => {
-  const page = await core.queue.list({ filter, before: null, limit });
-  return { ids: page.jobs.map((job) => job.job_id), more: page.next !== null };
+  { limit, after }: { readonly limit: number; readonly after: number | null },
+): Promise<{ readonly ids: readonly string[]; readonly more: boolean; readonly next: number | null }> => {
+  const { jobs, next } = await core.queue.list({ filter, before: after, limit });
+  return { ids: jobs.map((job) => job.job_id), more: next !== null, next };
 };
 
 const why = operation({

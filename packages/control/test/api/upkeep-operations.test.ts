@@ -2,6 +2,7 @@ import { parseAs, whyViewSchema, type WhyView } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import { z } from 'zod';
 import { column, moduleFile, TestPlane } from './test-plane.ts';
 
 const publish = (plane: TestPlane, body: object): ReturnType<TestPlane['call']> =>
@@ -220,10 +221,11 @@ suite('retry and cancel', () => {
     assert.deepEqual([again.status, again.body.error.code], [409, 'INVALID_TRANSITION']);
     assert.equal((await plane.call('POST', '/queue/retry/nothing')).status, 404);
     const tagged = await plane.call('POST', '/queue/retry-many', { body: { tag: 'b' } });
-    assert.deepEqual(tagged.body, { jobs: ['b'], more: false });
+    assert.deepEqual(tagged.body, { jobs: ['b'], more: false, next: null });
     const rest = await plane.call('POST', '/queue/retry-many', { body: { error: 'WORKFLOW_FAILED', limit: 1 } });
-    assert.deepEqual(rest.body, { jobs: ['c'], more: true });
-    assert.deepEqual((await plane.call('POST', '/queue/retry-many', { body: {} })).body, { jobs: [], more: false });
+    assert.deepEqual([rest.body.jobs, rest.body.more], [['c'], true]);
+    const none = await plane.call('POST', '/queue/retry-many', { body: { after: rest.body.next } });
+    assert.deepEqual(none.body, { jobs: [], more: false, next: null });
     const cancelled = await plane.call('POST', '/queue/cancel-many', { body: { state: 'pending', reason: 'enough' } });
     assert.deepEqual(cancelled.body.jobs, ['c', 'b', 'a']);
     assert.equal((await plane.call('GET', '/queue/status/b')).body.error.message, 'enough');
@@ -239,6 +241,43 @@ test('a key that is no well-formed text is refused, as it could not be told from
     assert.deepEqual([refused.status, refused.body.error.code], [400, 'INVALID_ARGUMENT'], JSON.stringify(options));
   }
   assert.equal((await publish(plane, { key: '\u{1f600}', unique: { key: '\u{1f600}' } })).body.created, true);
+});
+
+const manySchema = z.object({ jobs: z.array(z.string()), next: z.number().nullable() });
+
+suite('many jobs, page after page', () => {
+  test('are each tried again once, also those that have failed again by then', async () => {
+    await using plane = await openPlane();
+    const failOne = async (id: string): Promise<void> => {
+      await claim(plane);
+      await finish(plane, id, failure);
+    };
+    for (const id of ['a', 'b', 'c']) {
+      await publish(plane, { job_id: id });
+      await failOne(id);
+    }
+    const retried: string[] = [];
+    for (let after: number | null = null; ;) {
+      const answer = await plane.call('POST', '/queue/retry-many', { body: { limit: 1, after } });
+      const { jobs, next } = manySchema.parse(answer.body);
+      retried.push(...jobs);
+      for (const id of jobs) await failOne(id);
+      if (next === null) break;
+      after = next;
+    }
+    assert.deepEqual(retried, ['c', 'b', 'a']);
+  });
+
+  test('are each told once to end, also those that take their time', async () => {
+    await using plane = await openPlane();
+    for (const id of ['a', 'b']) {
+      await publish(plane, { job_id: id });
+      await claim(plane);
+    }
+    const first = await plane.call('POST', '/queue/cancel-many', { body: { limit: 1 } });
+    const second = await plane.call('POST', '/queue/cancel-many', { body: { limit: 1, after: first.body.next } });
+    assert.deepEqual([first.body.jobs, second.body.jobs], [['b'], ['a']]);
+  });
 });
 
 suite('why', () => {
