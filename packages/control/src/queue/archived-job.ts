@@ -1,4 +1,4 @@
-import { mvmError, type JobView } from '@mvm-ci/protocol';
+import { asMvmError, mvmError, type ErrorRecord, type JobView } from '@mvm-ci/protocol';
 import type { Store } from '../store/store.ts';
 import { jobView } from './job-view.ts';
 
@@ -17,6 +17,8 @@ interface ArchivedJournal {
     readonly bytes: string;
     readonly hash: string;
   }[];
+  /** Why there are no batches: it can't be read. @default it can */
+  readonly error?: ErrorRecord;
 }
 
 /** Reads a job with all its journals. @throws JOB_NOT_FOUND */
@@ -25,15 +27,25 @@ export const archivedJob = async (store: Store, id: string): Promise<ArchivedJob
   if (row === null) throw mvmError('JOB_NOT_FOUND', `no job has the id "${id}"`, { job_id: id });
   const journals: ArchivedJournal[] = [];
   for (let attempt = 1; attempt <= row.attempt; attempt += 1) {
+    const journal = await archivedJournal(store, id, attempt);
+    if (journal.error !== undefined || journal.batches.length > 0) journals.push(journal);
+  }
+  return { job: jobView(row), journals };
+};
+
+const archivedJournal = async (store: Store, id: string, attempt: number): Promise<ArchivedJournal> => {
+  try {
     const { journal } = await store.read<'journal'>({ type: 'journal', id, attempt });
-    if (journal === null || journal.batches.length === 0) continue;
-    const batches = journal.batches.map(({ firstSeq, count, bytes, hash }) => ({
+    const batches = (journal?.batches ?? []).map(({ firstSeq, count, bytes, hash }) => ({
       first_seq: firstSeq,
       count,
       bytes: new Uint8Array(bytes).toBase64(),
       hash: new Uint8Array(hash).toHex(),
     }));
-    journals.push({ attempt, batches });
+    return { attempt, batches };
+  } catch (thrown) {
+    const error = asMvmError(thrown);
+    if (error.code !== 'JOURNAL_CORRUPT') throw error;
+    return { attempt, batches: [], error: error.toRecord() };
   }
-  return { job: jobView(row), journals };
 };

@@ -5,6 +5,8 @@
  *   1. A job is forgotten only after its line in the archive is on the disk: a crash between the two writes it twice.
  *   2. One page at a time, with pauses: whoever works is not held up.
  *   3. What fails is tried again at the next turn.
+ *   4. A journal that is damaged keeps no job, and none behind it: the archive says so in its place, and so does the log.
+ *   5. Jobs are read one after another while they are written: a page of them may be larger than the memory.
  */
 import { finalStates, type Clock, type Timer } from '@mvm-ci/protocol';
 import { controlLimits } from '../limits.ts';
@@ -27,7 +29,7 @@ export type Retention = { readonly [S in KeepRule['state']]?: Keep | undefined }
 /** Where jobs are written before they are forgotten. */
 export interface Archive {
   /** Resolves when they are on the disk. */
-  write(jobs: readonly ArchivedJob[]): Promise<void>;
+  write(jobs: AsyncIterable<ArchivedJob>): Promise<void>;
 }
 
 /** What the pruner works with. */
@@ -83,9 +85,19 @@ export class Pruner {
     const rules = rulesAt(retention, at);
     const { ids } = await store.read<'prunable'>({ type: 'prunable', rules, limit: controlLimits.pruneJobs });
     if (ids.length === 0) return 0;
-    if (archive !== undefined) await archive.write(await Promise.all(ids.map((id) => archivedJob(store, id))));
+    if (archive !== undefined) await archive.write(this.#archived(ids));
     await store.apply<'prune'>({ type: 'prune', at, jobs: ids });
     return ids.length;
+  }
+
+  async *#archived(ids: readonly string[]): AsyncGenerator<ArchivedJob> {
+    const { store, logger } = this.#parts;
+    for (const id of ids) {
+      const archived = await archivedJob(store, id);
+      for (const { attempt, error } of archived.journals)
+        if (error) logger.warn({ job: id, attempt, reason: error.message }, 'a job is archived without its journal');
+      yield archived;
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import { z } from 'zod';
 import { archiveFolder } from '../../src/adapters/archive-folder.ts';
 import { controlLimits } from '../../src/limits.ts';
 import { column, firstBatch, startedEntry, TestPlane } from '../api/test-plane.ts';
@@ -24,6 +26,19 @@ const untilLeft = async (plane: TestPlane, expected: readonly string[]): Promise
   plane.clock.advance(controlLimits.pruneIdleMs + 1);
   while (JSON.stringify(await ids(plane)) !== JSON.stringify(expected)) await turn();
 };
+
+const archivedSchema = z.object({
+  job: z.object({ job_id: z.string() }),
+  journals: z.array(z.object({ batches: z.array(z.unknown()), error: z.object({ code: z.string() }).optional() })),
+});
+
+const linesIn = (folder: TemporaryFolder): readonly z.infer<typeof archivedSchema>[] =>
+  readdirSync(folder.path).flatMap((name) =>
+    readFileSync(join(folder.path, name), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => archivedSchema.parse(JSON.parse(line))),
+  );
 
 suite('old jobs', () => {
   test('go when they have been over for long enough, and those that are not over stay', async () => {
@@ -66,6 +81,44 @@ suite('old jobs', () => {
     const archived = JSON.parse(line);
     assert.deepEqual([archived.job.job_id, archived.job.status, others.length], ['a', 'completed', 0]);
     assert.equal(archived.journals[0].batches[0].first_seq, 0);
+  });
+
+  test('go, and those behind them, also when a journal of theirs is damaged, which the archive says then', async () => {
+    using folder = new TemporaryFolder();
+    const archive = archiveFolder(folder.path, new StillClock());
+    await using plane = await TestPlane.open({ retention: { completed: { ms: 0, count: null } }, archive });
+    const { job, epoch, attempt } = await plane.claimOne('a');
+    const append = firstBatch(job, [startedEntry(job)]);
+    const outcome = { type: 'completed', result: '1' };
+    await plane.packed('/peer/finish', { worker: 'w1', finishes: [{ job, epoch, attempt, append, outcome }] });
+    using db = new DatabaseSync(join(plane.folder.path, 'control.db'));
+    // Its bytes are no block.
+    db.exec('UPDATE journal SET packed = 1');
+    await complete(plane, 'b');
+    await untilLeft(plane, []);
+    const jobs = linesIn(folder);
+    assert.deepEqual(
+      jobs.map(({ job: { job_id: id } }) => id),
+      ['a', 'b'],
+    );
+    assert.deepEqual(jobs[0]?.journals, [{ batches: [], error: { code: 'JOURNAL_CORRUPT' } }]);
+  });
+
+  test('are whole lines in the archive, also behind one that a crash cut off', async () => {
+    using folder = new TemporaryFolder();
+    const clock = new StillClock();
+    const archive = archiveFolder(folder.path, clock);
+    await using plane = await TestPlane.open({ retention: { completed: { ms: 0, count: null } }, archive });
+    await complete(plane, 'a');
+    await untilLeft(plane, []);
+    const [name = ''] = readdirSync(folder.path);
+    appendFileSync(join(folder.path, name), `{"job":{"job_id":"torn","payload":"${'x'.repeat(100_000)}`);
+    await complete(plane, 'b');
+    await untilLeft(plane, []);
+    assert.deepEqual(
+      linesIn(folder).map((line) => line.job.job_id),
+      ['a', 'b'],
+    );
   });
 
   test('leave an event stream waiting, when the last change was theirs', async () => {
