@@ -43,7 +43,7 @@ class NodeAnswer implements Answer {
   }
 
   get body(): Answer['body'] {
-    return ReadableStream.from<Uint8Array<ArrayBuffer>>(this.#answered.body);
+    return ReadableStream.from(piecesOf(this.#answered.body));
   }
 
   text(): Promise<string> {
@@ -54,3 +54,14 @@ class NodeAnswer implements Answer {
     return this.#answered.body.arrayBuffer();
   }
 }
+
+/** A body that breaks off rejects with a TypeError, as a `Response`'s does: who reads a stream of events knows it by that, and reads on. */
+const piecesOf = async function* (
+  body: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw error instanceof Error && error.name === 'AbortError' ? error : new TypeError('terminated', { cause: error });
+  }
+};

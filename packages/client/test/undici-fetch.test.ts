@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { createClient } from '../src/client.ts';
 import { defaultFetch } from '../src/undici-fetch.ts';
+import { jobView } from './fixtures/scripted-server.ts';
 
 /** A server on loopback; close it by its disposer. */
 class HttpServer implements AsyncDisposable {
@@ -53,6 +54,35 @@ describe('the default fetch in Node', () => {
       assert.equal(answer.headers.get('absent'), null);
       assert.equal(await answer.text(), 'gone');
     }
+  });
+
+  it('breaks off like a Response, when its server does', async () => {
+    await using server = await HttpServer.start((_request, response) => {
+      response.write('half', () => response.destroy());
+    });
+    for (const ask of [defaultFetch, fetch]) {
+      const answer = await ask(server.url, get);
+      await assert.rejects(new Response(answer.body).text(), TypeError);
+    }
+  });
+
+  it('lets a stream of events go on where a control plane that was killed broke it off', async () => {
+    const asked: (string | undefined)[] = [];
+    await using server = await HttpServer.start((request, response) => {
+      asked.push(request.url);
+      const change = asked.length;
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const text = `id: ${change}\nevent: job\ndata: ${JSON.stringify(jobView(change, 'pending'))}\n\n`;
+      response.write(text, () => response.destroy());
+    });
+    const changes: number[] = [];
+    for await (const { change } of createClient({ url: server.url }).events({ after: 0 }))
+      if (changes.push(change) === 3) break;
+    assert.deepEqual(changes, [1, 2, 3]);
+    assert.deepEqual(
+      asked.slice(0, 3),
+      [0, 1, 2].map((change) => `/queue/events?after=${change}`),
+    );
   });
 
   it('sends method, headers and body, also a body that comes as a stream', async () => {
