@@ -8,7 +8,7 @@ export const seedBytes = 32;
 
 /** What one guest may use. */
 export interface GuestLimits {
-  /** Wall time of one step, and of evaluating a script. @default 5000 */
+  /** Time of one step, and of evaluating a script: wall time, but for what a program waits for its turns. @default 5000 */
   readonly stepMsMax: number;
   /** After `stepMsMax`, how long a thread may stay silent before it is ended with all its guests. @default 1000 */
   readonly stepGraceMs: number;
@@ -128,6 +128,8 @@ export const engineLimits = {
   threadStackMib: 64,
   /** Fuel that a guest uses before the host looks whether it may go on: some milliseconds at most. */
   fuelSlice: 2_000_000,
+  /** How long a program computes before the other guests of its thread take their turns, in ms of its own time. */
+  turnMs: 10,
   /** How much of an intent a NONDETERMINISM message shows, in characters. */
   shownCharsMax: 300,
   /** Default of the runs at the same time in an engine that serves others. */

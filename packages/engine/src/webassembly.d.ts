@@ -36,6 +36,7 @@ declare namespace WebAssembly {
   type Exports = Readonly<Record<string, unknown>>;
 
   class Global {
+    constructor(type: { readonly value: 'i32'; readonly mutable: boolean }, value: number);
     value: number | bigint;
   }
 

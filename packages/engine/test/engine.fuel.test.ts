@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import type { ModuleFile } from '@mvm-ci/protocol';
-import { coreModule, flawlessModule, wasiModule, wasmFromText, workflowModule } from '@mvm-ci/testkit';
+import { coreModule, flawlessModule, wasiModule, wasiProgram, wasmFromText, workflowModule } from '@mvm-ci/testkit';
 import { MemoryJournal } from '../src/journals/memory.ts';
 import { defaultGuestLimits } from '../src/limits.ts';
 import { failureOf, openTestEngine, resultOf, type TestEngine } from './fixtures/test-engine.ts';
@@ -72,6 +72,43 @@ describe('a guest that computes for ever', () => {
       const end = await run.ended;
       assert.ok(end.type === 'finished' && end.outcome.type === 'cancelled');
       for (const { run: other } of [standing, behind]) assert.equal(resultOf(await other.ended), 6);
+    });
+});
+
+describe('a program that computes for ever', () => {
+  const commands = [{ Sleep: { secs: 0, nanos: 1_000_000 } }, { SendResponse: '6' }];
+  const napping = '(call $sleep_ms (i64.const 1)) (call $out (global.get $six) (i32.const 1))';
+  let engine: TestEngine;
+
+  before(async () => {
+    const others = {
+      neighbour,
+      'neighbour wasi': wasiModule(await wasiProgram({ main: napping, data: { six: '6' } })),
+      'neighbour flawless': await flawlessModule({ commands }),
+    };
+    const limits = { stepMsMax: 600_000, fuelMax: Number.MAX_SAFE_INTEGER };
+    engine = await openTestEngine({ modules: { ...(await endless()), ...others }, limits });
+  });
+
+  after(() => engine.stop());
+
+  for (const name of ['a wasi program', 'a flawless module'])
+    it(`shares its thread: others begin and end while its step is in progress: ${name}`, async () => {
+      const { run } = engine.start(name, { job: 'endless' });
+      let hasEnded = false;
+      void run.ended.then(() => (hasEnded = true));
+      await isComputing();
+      for (const other of ['neighbour', 'neighbour wasi', 'neighbour flawless'])
+        assert.equal(resultOf((await engine.finish(other, { job: other })).end), 6);
+      const { run: second } = engine.start(name, { job: 'endless too' });
+      const { end } = await engine.finish('neighbour wasi', { job: 'beside both' });
+      assert.equal(resultOf(end), 6);
+      assert.equal(hasEnded, false);
+      for (const one of [run, second]) {
+        one.cancel('enough');
+        const last = await one.ended;
+        assert.ok(last.type === 'finished' && last.outcome.type === 'cancelled');
+      }
     });
 });
 
@@ -156,6 +193,25 @@ describe('a core guest that has used its fuel', () => {
     assert.equal(failureOf(end)?.code, 'FUEL_EXHAUSTED');
     assert.ok(entries.length > 60 && entries.length < 400, `it ended after ${entries.length} entries`);
     for (const kept of [9, 50, entries.length - 1]) {
+      const again = await engine.finish('long', { journal: new MemoryJournal(entries.slice(0, kept)) });
+      assert.equal(failureOf(again.end)?.code, 'FUEL_EXHAUSTED');
+      assert.equal(again.entries.length, entries.length, `from ${kept} entries on`);
+    }
+  });
+});
+
+describe('a program that has used its fuel', () => {
+  it('ends at the same entry when its steps are taken again, however they were cut into turns', async () => {
+    // It computes for some slices before each sleep.
+    const main = `(loop $on (local.set $a (i32.const 500000))
+      (loop $l (local.set $a (i32.sub (local.get $a) (i32.const 1))) (br_if $l (local.get $a)))
+      (call $sleep_ms (i64.const 1)) (br $on))`;
+    const modules = { long: wasiModule(await wasiProgram({ main })) };
+    await using engine = await openTestEngine({ modules, limits: { fuelMax: 100_000_000 } });
+    const { end, entries } = await engine.finish('long');
+    assert.equal(failureOf(end)?.code, 'FUEL_EXHAUSTED');
+    assert.ok(entries.length > 20 && entries.length < 200, `it ended after ${entries.length} entries`);
+    for (const kept of [5, entries.length - 1]) {
       const again = await engine.finish('long', { journal: new MemoryJournal(entries.slice(0, kept)) });
       assert.equal(failureOf(again.end)?.code, 'FUEL_EXHAUSTED');
       assert.equal(again.entries.length, entries.length, `from ${kept} entries on`);

@@ -8,6 +8,10 @@
  *   2. Calls are numbered here, from 1, in the order in which they are made: host functions of different kinds share them.
  *   3. Answers are kept from the step that brings them until they are taken, each once.
  *   4. After `close` a suspended stack is unwound, one that runs is at its next wait, and nobody is told: nothing of it is left.
+ *   5. A step may take several turns of its thread: code that computes for long is suspended at a charge (`fuel/metering.ts`) while others
+ *      take theirs. Nothing that the guest or its journal could tell depends on that.
+ *   6. Only a stack that `WebAssembly.promising` has entered can be suspended, and only where no frame of JavaScript is below what runs on it:
+ *      all other code of the guest is run {@link Coroutine.undivided}.
  */
 import type { Answer, EffectIntent, Intent } from '@mvm-ci/protocol';
 import { intentBytes } from '../../run/entry-size.ts';
@@ -89,10 +93,14 @@ export class Coroutine implements Guest {
   #step: PromiseWithResolvers<readonly Intent[]> | undefined;
   #wait: Wait | undefined;
   #isClosed = false;
+  /** Whether what runs can't be suspended (6). */
+  #isUndivided = false;
+  readonly #nextTurn = (): Promise<void> => this.nextTurn();
 
   constructor(program: Program, host: GuestHost) {
     this.#program = program;
     this.#host = host;
+    host.meter.takeTurns(this.#nextTurn);
   }
 
   /** Counts what its code does: to be attached to the instance. */
@@ -175,7 +183,7 @@ export class Coroutine implements Guest {
 
   /**
    * Takes the answer of `call`, or of the call that was answered first when `call` is 0. A promise when it isn't here yet:
-   * the host function returns it to `WebAssembly.Suspending`, which suspends the stack.
+   * the host function returns it to `suspending-call.ts`, which suspends the stack.
    *
    * @throws {GuestFault} `GUEST_PROTOCOL` when no such answer can come
    */
@@ -194,14 +202,34 @@ export class Coroutine implements Guest {
     return this.#suspend(() => this.#verdicts.get(change));
   }
 
-  /** Lets other guests go on, within the step. */
-  nextTurn(): Promise<void> {
-    return this.#host.wait(Promise.resolve()).then(() => this.#host.meter.enter());
+  /**
+   * Lets other guests go on, within the step (5).
+   *
+   * @throws {ProgramEnd} when the guest was closed meanwhile (4)
+   */
+  async nextTurn(): Promise<void> {
+    this.#host.meter.pause();
+    await this.#host.wait(Promise.resolve());
+    if (this.#isClosed) throw new ProgramEnd([]);
+    this.#host.meter.enter();
+  }
+
+  /** Runs a start function, or what a host function calls: it can't wait, and computes within one turn (6). */
+  undivided<T>(code: () => T): T {
+    this.#isUndivided = true;
+    this.#host.meter.takeTurns(undefined);
+    try {
+      return code();
+    } finally {
+      this.#isUndivided = false;
+      this.#host.meter.takeTurns(this.#nextTurn);
+    }
   }
 
   /** Ends the step until `look` finds something. */
   #suspend<T>(look: () => T | undefined): Promise<T> {
     if (this.#isClosed) throw new ProgramEnd([]);
+    if (this.#isUndivided) throw cannotWait();
     const wake = Promise.withResolvers<T>();
     const goOn = (): boolean => {
       const found = look();
@@ -269,6 +297,12 @@ export class Coroutine implements Guest {
     this.#step?.reject(error instanceof GuestFault ? error : trapFault(error));
   }
 }
+
+const cannotWait = (): GuestFault =>
+  new GuestFault({
+    code: 'GUEST_PROTOCOL',
+    message: 'the guest waits where it can not: in a start function, or in an allocator that the host calls',
+  });
 
 const notOpen = (call: number): GuestFault =>
   new GuestFault({

@@ -5,6 +5,7 @@
 import type { Intent } from '@mvm-ci/protocol';
 import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
+import { suspendingCall } from '../blocking/suspending-call.ts';
 import { GuestFault } from '../guest.ts';
 import { startFault } from '../trap-fault.ts';
 import { GuestMemory } from '../wasi/guest-memory.ts';
@@ -46,9 +47,10 @@ class FlawlessProgram implements Program {
   #instantiate(desk: CommandDesk, calls: Coroutine): WebAssembly.Exports {
     const memory = new GuestMemory();
     let allocate: SubmitSite['allocate'] = () => 0;
-    const site: SubmitSite = { memory, allocate: (bytes) => allocate(bytes) };
-    const submit = new WebAssembly.Suspending(submitTo(desk, site));
-    const exports = instantiate(this.#module, submit, calls);
+    // A host function calls it, within a command or when the answer is there.
+    const site: SubmitSite = { memory, allocate: (bytes) => calls.undivided(() => allocate(bytes)) };
+    const submit = suspendingCall(4, submitTo(desk, site));
+    const exports = calls.undivided(() => instantiate(this.#module, submit, calls));
     const { memory: linear, 'wasabi::alloc': alloc } = exports;
     if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
       throw invalid('memory or wasabi::alloc is missing');
@@ -80,7 +82,7 @@ const submitTo =
       : giveAnswer(site, output, parameters);
   };
 
-const instantiate = (module: WebAssembly.Module, submit: object, calls: Coroutine): WebAssembly.Exports => {
+const instantiate = (module: WebAssembly.Module, submit: unknown, calls: Coroutine): WebAssembly.Exports => {
   const imports = { [submitImport.module]: { [submitImport.name]: submit } };
   try {
     const { exports } = new WebAssembly.Instance(module, imports);

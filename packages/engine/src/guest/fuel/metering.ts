@@ -7,6 +7,8 @@
  *   2. At the end of each slice, a guest that was cancelled, or whose step lasts too long, is stopped where it is, by an exception that
  *      its code can't catch (modules with exceptions are refused).
  *   3. One meter is in use at a time: that of the guest on stage (`stage.ts`).
+ *   4. A guest that {@link FuelMeter.takeTurns} is suspended at the end of a slice, once its turn is over. A step's time is that of its
+ *      turns together.
  */
 import { engineLimits, type GuestLimits } from '../../limits.ts';
 import { fuelExport, startExport, tickExport } from '../../module/own-names.ts';
@@ -30,7 +32,10 @@ export class FuelStop extends GuestFault {}
 export class Metering {
   readonly options: MeteringOptions;
   /** What metered code calls. */
-  readonly tick: unknown = tickFunction(() => this.inUse?.tick());
+  readonly tick: unknown = tickFunction({
+    tick: () => this.inUse?.tick() ?? false,
+    turn: () => this.inUse?.nextTurn(),
+  });
   /** The meter of the guest whose code runs (3). */
   inUse: FuelMeter | undefined;
 
@@ -44,12 +49,16 @@ const slice = engineLimits.fuelSlice;
 export class FuelMeter {
   readonly #metering: Metering;
   #counter: WebAssembly.Global | undefined;
+  /** Suspends the guest until its next turn (4). */
+  #suspend: (() => Promise<void>) | undefined;
   /** What is left beyond the slice that is in the counter. */
   #reserve: number;
   /** What was left when its use was told last. */
   #told: number;
-  /** When the current step must be over, in monotonic time. */
-  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** What was left of the current step's time when the current turn began. */
+  #stepMsLeft = Number.POSITIVE_INFINITY;
+  /** When the current turn began, in monotonic time. */
+  #turnAtMs = 0;
 
   constructor(metering: Metering) {
     this.#metering = metering;
@@ -79,6 +88,16 @@ export class FuelMeter {
     this.refill();
   }
 
+  /**
+   * From now on a turn of the guest ends with the first slice after `engineLimits.turnMs` of it (4).
+   *
+   * @param suspend - resolves when the guest's next turn has come; it calls {@link pause} and {@link enter}. Undefined while code runs that
+   * can't be suspended: `WebAssembly.promising` has not entered it, or a frame of JavaScript is below it.
+   */
+  takeTurns(suspend: (() => Promise<void>) | undefined): void {
+    this.#suspend = suspend;
+  }
+
   /** From now on so much may be used. @param left - @default the budget of an attempt */
   refill(left: number = this.#metering.options.limits.fuelMax): void {
     this.#tell();
@@ -97,14 +116,19 @@ export class FuelMeter {
 
   /** The guest's code is about to run, and has a step's time. */
   beginStep(): void {
-    const { monotonicMs, limits } = this.#metering.options;
-    this.#deadlineMs = monotonicMs() + limits.stepMsMax;
+    this.#stepMsLeft = this.#metering.options.limits.stepMsMax;
     this.enter();
   }
 
-  /** The guest's code is about to go on. */
+  /** The guest's code is about to go on: a turn begins. */
   enter(): void {
+    this.#turnAtMs = this.#metering.options.monotonicMs();
     this.#metering.inUse = this;
+  }
+
+  /** The guest's turn is over, its step is not: what passes until {@link enter} is not its time. */
+  pause(): void {
+    this.#stepMsLeft -= this.#turnMs();
   }
 
   /** Lets go of the instance: nothing of it is left in memory. */
@@ -115,15 +139,26 @@ export class FuelMeter {
     if (this.#metering.inUse === this) this.#metering.inUse = undefined;
   }
 
-  /** The slice is used up. @throws {FuelStop} when the guest may not go on (1, 2) */
-  tick(): void {
+  /** The slice is used up. @returns whether the turn is over @throws {FuelStop} when the guest may not go on (1, 2) */
+  tick(): boolean {
     this.#tell();
     const { left } = this;
-    const { limits, isCancelled, monotonicMs } = this.#metering.options;
+    const { limits, isCancelled } = this.#metering.options;
     if (left < 0) throw exhausted(limits.fuelMax);
     if (isCancelled()) throw new FuelStop({ code: 'CANCELLED', message: 'nobody waits for this step any more' });
-    if (monotonicMs() > this.#deadlineMs) throw stepTimeout(limits.stepMsMax);
+    const turnMs = this.#turnMs();
+    if (turnMs > this.#stepMsLeft) throw stepTimeout(limits.stepMsMax);
     this.refill(left);
+    return this.#suspend !== undefined && turnMs >= engineLimits.turnMs;
+  }
+
+  /** The turn is over: resolves in the next one, where there may be one. */
+  nextTurn(): Promise<void> | undefined {
+    return this.#suspend?.();
+  }
+
+  #turnMs(): number {
+    return this.#metering.options.monotonicMs() - this.#turnAtMs;
   }
 }
 

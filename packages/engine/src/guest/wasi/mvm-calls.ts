@@ -13,11 +13,11 @@ import { WasiError } from './errno.ts';
 export interface MvmCalls {
   /** Asks for the intents at the place; returns the number of the first call in them, 0 when none is a call. */
   readonly submit: (place: number, length: number) => number;
-  /** Waits for the answer of a call (0: of any); returns the bytes that {@link read} gives. For `WebAssembly.Suspending`. */
+  /** Waits for the answer of a call (0: of any); returns the bytes that {@link read} gives. For `suspending-call.ts`. */
   readonly wait: (call: number) => number | Promise<number>;
   /** Copies the answer that was waited for, cut to `length`; returns how many bytes. */
   readonly read: (place: number, length: number) => number;
-  /** Whether the program may run the code that knows the change whose name is at the place. For `WebAssembly.Suspending`. */
+  /** Whether the program may run the code that knows the change whose name is at the place. For `suspending-call.ts`. */
   readonly version: (place: number, length: number) => number | Promise<number>;
   /** Calls that may still be waited for. */
   readonly pending: () => number;

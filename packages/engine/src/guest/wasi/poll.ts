@@ -26,7 +26,7 @@ export interface PollState extends FileState, Pick<ProcessState, 'startedAt'> {
 
 type Poll = (...[list, events, count, written]: readonly [number, number, number, number]) => number | Promise<number>;
 
-/** The host function, for `WebAssembly.Suspending`. */
+/** The host function, for `suspending-call.ts`. */
 export const pollOneoff =
   (state: PollState): Poll =>
   (...[list, events, count, written]) => {

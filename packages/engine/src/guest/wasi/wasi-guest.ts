@@ -6,6 +6,7 @@
 import type { Intent } from '@mvm-ci/protocol';
 import { Coroutine, nobodysStart, type GuestHost, type Program, type StartEvent } from '../blocking/coroutine.ts';
 import { ProgramEnd } from '../blocking/program-end.ts';
+import { suspendingCall } from '../blocking/suspending-call.ts';
 import { engineLimits } from '../../limits.ts';
 import { GuestFault } from '../guest.ts';
 import { startFault } from '../trap-fault.ts';
@@ -76,7 +77,8 @@ class WasiProgram implements Program {
     const memory = new GuestMemory();
     const input = inputOf(start.input, this.#code.isText);
     const parts = { start, input, calls, log, memory, result: this.#result };
-    const exports = instantiate(this.#code.module, hostFunctions(parts), { calls, memory });
+    const imports = hostFunctions(parts);
+    const exports = calls.undivided(() => instantiate(this.#code.module, imports, { calls, memory }));
     const { memory: linear, _start: main } = exports;
     if (!(linear instanceof WebAssembly.Memory) || typeof main !== 'function')
       throw new GuestFault({ code: 'MODULE_INVALID', message: 'a wasi module must export memory and _start' });
@@ -115,12 +117,12 @@ const hostFunctions = ({ start, input, calls, log, result, memory }: HostParts):
   return {
     wasi_snapshot_preview1: {
       ...answeringErrno({ ...fileCalls(files), ...pathCalls(files, tree), ...processCalls(process) }),
-      poll_oneoff: new WebAssembly.Suspending(pollOneoff({ ...files, startedAt, calls })),
+      poll_oneoff: suspendingCall(4, pollOneoff({ ...files, startedAt, calls })),
     },
     mvm: {
       ...mvm,
-      wait: new WebAssembly.Suspending(mvm.wait),
-      version: new WebAssembly.Suspending(mvm.version),
+      wait: suspendingCall(1, mvm.wait),
+      version: suspendingCall(2, mvm.version),
     },
   };
 };
