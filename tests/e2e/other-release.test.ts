@@ -33,7 +33,12 @@ suite('releases with neighbouring versions of the peer protocol', { timeout: 5 *
   for (const { title, worker, plane } of pairs) {
     test(`${title} works with this release: a job goes on from its journal at another worker, doing nothing twice`, async () => {
       const signal = AbortSignal.timeout(deadlineMs);
-      await using receiver = await Receiver.start();
+      // The job waits for the second worker, however long that one takes to start.
+      const joined = Promise.withResolvers<void>();
+      await using receiver: Receiver = await Receiver.start(({ path }, respond) => {
+        const isFirst = receiver.requests.length <= 2;
+        void (isFirst ? Promise.resolve() : joined.promise).then(() => respond(200, path));
+      });
       await using scene = await Scene.start(plane === undefined ? {} : { program: program(plane) });
       const other = worker === undefined ? {} : { program: program(worker) };
       const first = await scene.cluster.addWorker({ ...other, args: ['--grace', '0'] });
@@ -43,6 +48,7 @@ suite('releases with neighbouring versions of the peer protocol', { timeout: 5 *
       const [job = ''] = await scene.publish([{ workflow: 'probe/keepAsking', input }]);
       await receiver.arrivals(2);
       await scene.cluster.addWorker(worker === undefined ? {} : { program: program(worker) });
+      joined.resolve();
       assert.equal(await first.stop(), 0);
       const ended = await scene.ended(job, signal);
       assert.deepEqual([ended.status, ended.resumes, ended.error], ['completed', 1, null]);
