@@ -1,9 +1,10 @@
 /**
  * Examines a database: whether SQLite finds it whole, whether its tables agree with each other, and whether inputs, results and
- * journals are what was stored (their hashes). Reads only; what it can't find is in `docs/internals/durability.md`.
+ * journals are what was stored (their hashes). Reads only; what it can't find is in `docs/internals/durability.md`. A page that SQLite can't
+ * read is a finding, and what is on other pages is examined all the same.
  */
 import { bytesEqual, hasHead, isFinal, isSnapshotOf, jobStates, moduleHash, type JournalBatch } from '@mvm-ci/protocol';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { bytes, number, text, type Row } from '../machine/column.ts';
 import { storedCounters } from '../machine/counters.ts';
 import { jobRow, type JobRow } from '../machine/job-row.ts';
@@ -29,38 +30,61 @@ export interface Examination {
   readonly findings: readonly Finding[];
 }
 
-/** Examines all of it; `onJob` is called after each job, with how many there were. */
+/** Examines all of it; `onJob` is called after each job, with how many there were. @throws when it is no database of ours */
 export const examine = (db: DatabaseSync, onJob: (done: number) => void = () => undefined): Examination => {
-  const findings: Finding[] = [...integrity(db), ...counts(db), ...orphans(db), ...strays(db), ...modules(db)];
+  const findings: Finding[] = [];
+  for (const [what, look] of looks) findings.push(...readWhatCan(what, () => look(db)));
   const reader = new Reader(db);
   const seen = { jobs: 0, journals: 0, entries: 0 };
-  for (const row of db.prepare(`${jobRowSql} ORDER BY number`).iterate()) {
-    seen.jobs += 1;
-    onJob(seen.jobs);
-    const job = readable(row);
-    if ('text' in job) {
-      findings.push(job);
-      continue;
+  const whole = db.prepare(`${jobRowSql} WHERE number = ?`);
+  const lookAtJobs = (): readonly Finding[] => {
+    for (const row of db.prepare('SELECT number, id FROM jobs ORDER BY number').iterate()) {
+      const job = readable(row, whole);
+      if (job === undefined) continue;
+      seen.jobs += 1;
+      onJob(seen.jobs);
+      if ('text' in job) findings.push(job);
+      else findings.push(...ofJob(job), ...ofJournals(reader, job, seen));
     }
-    findings.push(...ofJob(job));
-    for (let attempt = 1; attempt <= job.attempt; attempt += 1) {
-      const read = journalOf(reader, job, attempt);
-      if (typeof read === 'string') findings.push({ job: job.id, text: read });
-      else if (read > 0) {
-        seen.journals += 1;
-        seen.entries += read;
-      }
-    }
-  }
+    return [];
+  };
+  findings.push(...readWhatCan('all jobs', lookAtJobs));
   return { ...seen, findings };
 };
 
-/** The job in a row, or that the row is none: a state or a type of column that never was. */
-const readable = (row: Row): JobRow | Finding => {
+/** What a look finds; or that it could not be done, as a page is damaged. */
+const readWhatCan = (what: string, look: () => readonly Finding[]): readonly Finding[] => {
   try {
-    return jobRow(row);
+    return look();
   } catch (error) {
-    const { id } = row;
+    if (!isDamage(error)) throw error;
+    return [{ job: null, text: `${what} could not be looked at: ${reason(error)}` }];
+  }
+};
+
+/** Whether an error says that a page or a row is damaged: SQLITE_CORRUPT, in the lowest byte (https://sqlite.org/rescode.html); or an error of our own, about what a row holds. */
+export const isDamage = (error: unknown): boolean =>
+  !(error instanceof Error && 'errcode' in error) || (Number(error.errcode) & 0xff) === 11;
+
+const ofJournals = (reader: Reader, job: JobRow, seen: { journals: number; entries: number }): readonly Finding[] => {
+  const findings: Finding[] = [];
+  for (let attempt = 1; attempt <= job.attempt; attempt += 1) {
+    const read = journalOf(reader, job, attempt);
+    if (typeof read === 'string') findings.push({ job: job.id, text: read });
+    else if (read > 0) {
+      seen.journals += 1;
+      seen.entries += read;
+    }
+  }
+  return findings;
+};
+
+/** The job of a number, or that its row is none: on a damaged page, a state or a type of column that never was. Undefined: it has no content. */
+const readable = ({ number: place, id }: Row, whole: StatementSync): JobRow | Finding | undefined => {
+  try {
+    const row = whole.get(place ?? null);
+    return row === undefined ? undefined : jobRow(row);
+  } catch (error) {
     return { job: typeof id === 'string' ? id : null, text: `its row can't be read: ${reason(error)}` };
   }
 };
@@ -124,13 +148,11 @@ const orphanQueries = [
   ],
 ] as const;
 
-const orphans = (db: DatabaseSync): readonly Finding[] =>
-  orphanQueries.flatMap(([sql, what]) =>
-    db
-      .prepare(sql)
-      .all()
-      .map((row) => ({ job: text(row, 'id'), text: `it ${what}` })),
-  );
+const orphans = (db: DatabaseSync, sql: string, what: string): readonly Finding[] =>
+  db
+    .prepare(sql)
+    .all()
+    .map((row) => ({ job: text(row, 'id'), text: `it ${what}` }));
 
 /** Tables whose rows belong to a job, and the column that says to which. */
 const belongings = [
@@ -144,13 +166,12 @@ const belongings = [
   ['blob_refs', 'job'],
 ] as const;
 
-const strays = (db: DatabaseSync): readonly Finding[] =>
-  belongings.flatMap(([table, column]) => {
-    const sql = `SELECT count(*) AS rows FROM ${table} WHERE ${column} NOT IN (SELECT number FROM jobs)`;
-    const row = db.prepare(sql).get();
-    const rows = row === undefined ? 0 : number(row, 'rows');
-    return rows === 0 ? [] : [{ job: null, text: `${rows} rows of the table "${table}" belong to no job` }];
-  });
+const strays = (db: DatabaseSync, table: string, column: string): readonly Finding[] => {
+  const sql = `SELECT count(*) AS rows FROM ${table} WHERE ${column} NOT IN (SELECT number FROM jobs)`;
+  const row = db.prepare(sql).get();
+  const rows = row === undefined ? 0 : number(row, 'rows');
+  return rows === 0 ? [] : [{ job: null, text: `${rows} rows of the table "${table}" belong to no job` }];
+};
 
 const modules = (db: DatabaseSync): readonly Finding[] => {
   const findings: Finding[] = [];
@@ -163,6 +184,19 @@ const modules = (db: DatabaseSync): readonly Finding[] => {
   const names = lost.map((row) => `${text(row, 'name')}@${text(row, 'version')}`);
   return [...findings, ...names.map((name) => ({ job: null, text: `the module of ${name} is not there` }))];
 };
+
+/** What is looked at before the jobs, each by itself. */
+const looks: readonly (readonly [what: string, look: (db: DatabaseSync) => readonly Finding[]])[] = [
+  ["the file's pages", integrity],
+  ['the counters', counts],
+  ...orphanQueries.map(
+    ([sql, what]) => [`whether a job ${what}`, (db: DatabaseSync) => orphans(db, sql, what)] as const,
+  ),
+  ...belongings.map(
+    ([table, column]) => [`the table "${table}"`, (db: DatabaseSync) => strays(db, table, column)] as const,
+  ),
+  ['the modules', modules],
+];
 
 const ofJob = (job: JobRow): readonly Finding[] => [
   ...(isRowIntact(job) ? [] : [{ job: job.id, text: 'its input does not match its hash' }]),

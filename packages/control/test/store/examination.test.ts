@@ -1,9 +1,13 @@
 import { headSeal, snapshotSeal } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
-import type { DatabaseSync } from 'node:sqlite';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
+import { openForReading } from '../../src/store/database.ts';
 import { examine } from '../../src/store/examination.ts';
 import { migrate, migrations } from '../../src/store/migration.ts';
+import { TemporaryFolder } from '../fixtures/temporary-folder.ts';
 import { oldDatabase, oldJobs } from './old-database.ts';
 
 const sound = (): DatabaseSync => {
@@ -78,4 +82,43 @@ suite('examine', () => {
       );
     });
   }
+
+  const pages: readonly (readonly [table: string, found: readonly (readonly [job: string | null, text: RegExp])[]])[] =
+    [
+      ['journal', [['completed', /journal of attempt 1 is damaged: .*malformed/]]],
+      ['content', oldJobs.map(({ id }) => [id, /its row can't be read: .*malformed/] as const)],
+      ['jobs', [[null, /all jobs could not be looked at: .*malformed/]]],
+      ['counters', [[null, /the counters could not be looked at/]]],
+    ];
+  for (const [table, found] of pages) {
+    test(`examines all the rest when the page of the table "${table}" can't be read`, () => {
+      using folder = new TemporaryFolder();
+      const path = join(folder.path, 'control.db');
+      spoilPage(path, table);
+      using db = openForReading(path);
+      const { jobs, findings } = examine(db);
+      assert.ok(
+        findings.some(({ job, text }) => job === null && /^(?:SQLite: |the file's pages could not)/.test(text)),
+      );
+      for (const [job, text] of found)
+        assert.ok(
+          findings.some((finding) => finding.job === job && text.test(finding.text)),
+          JSON.stringify(findings),
+        );
+      assert.equal(jobs, table === 'jobs' ? 0 : oldJobs.length);
+    });
+  }
 });
+
+/** Writes a sound database with one page that is none: the root of a table. */
+const spoilPage = (path: string, table: string): void => {
+  using db = sound();
+  db.prepare('VACUUM INTO ?').run(path);
+  using stored = new DatabaseSync(path);
+  const size = Number(stored.prepare('PRAGMA page_size').get()?.['page_size']);
+  const root = Number(stored.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(table)?.['rootpage']);
+  stored.close();
+  const file = openSync(path, 'r+');
+  writeSync(file, new Uint8Array(size).fill(0x41), 0, size, (root - 1) * size);
+  closeSync(file);
+};
