@@ -5,7 +5,7 @@
  *   1. `ended` settles only when the finish was accepted or refused, or the lease is gone: until then its slot is taken.
  *   2. A lost lease ends everything at once and says nothing more (I3), except while the finish is on its way: then the
  *      finish's own answer tells whether it was in time.
- *   3. What the control plane refuses for good (the journal is full, say) fails the job. A fault of our own fails nobody's
+ *   3. What the control plane refuses for good (the journal is full, a result is malformed) fails the job. A fault of our own fails nobody's
  *      job: its lease runs out, the job goes on elsewhere, and the control plane counts the lost lease.
  *   4. An interrupted run is followed by another one, from the journal as it is stored once all that was sent is answered. A
  *      job that finds no engine for long is given back. One that may be what ends the engines is left to its lease: the
@@ -276,7 +276,7 @@ export class HeldJob implements LeaseHolder, HostPorts {
     const facts = jobFacts(this.#claimed);
     if (error instanceof StaleLeaseError) return this.#endIn(error) ?? 'lost';
     if (this.#dropped.aborted) return 'lost';
-    if (!endsJob.has(error.code)) {
+    if (!this.#isOfJob(error)) {
       logger.error({ ...facts, err: error }, 'a job is left to its lease: this worker has a fault');
       return 'abandoned';
     }
@@ -286,6 +286,11 @@ export class HeldJob implements LeaseHolder, HostPorts {
       logger.error({ ...facts, err: thrown }, 'a job could not be ended: its lease runs out');
       return 'abandoned';
     }
+  }
+
+  /** Whether an error is the job's own fault; what is refused as malformed is so wherever it comes from, if it was of its journal. */
+  #isOfJob(error: MvmError): boolean {
+    return endsJob.has(error.code) || (error.code === 'INVALID_ARGUMENT' && error === this.#journal.refusal);
   }
 
   /** How the job ended under this lease, if that is why the lease is over. */

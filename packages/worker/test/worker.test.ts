@@ -175,6 +175,28 @@ describe('startWorker', () => {
     assert.equal(worker.state.ended.failed, 1);
   });
 
+  it('fails a job whose end is refused as malformed, with the reason, and no other one', async () => {
+    await using worker = await start();
+    cluster.publish('a', 'b');
+    const [run, other] = [await engine.begun(0), await engine.begun(1)];
+    const refusals = [mvmError('INVALID_ARGUMENT', 'both of them'), mvmError('INVALID_ARGUMENT', 'a result is text')];
+    cluster.fault = (path) => {
+      const refusal = path === '/peer/finish' ? refusals.shift() : undefined;
+      if (refusal) throw refusal;
+      return undefined;
+    };
+    const refused = assert.rejects(run.finish(), { code: 'INVALID_ARGUMENT', message: 'a result is text' });
+    await Promise.all([refused, other.finish()]);
+    await settled();
+    const { outcome } = cluster.stored('a');
+    assert.deepEqual(outcome, {
+      type: 'failed',
+      error: { code: 'INVALID_ARGUMENT', message: 'a result is text' },
+      retryable: false,
+    });
+    assert.deepEqual([worker.state.ended.failed, worker.state.ended.completed], [1, 1]);
+  });
+
   it('fails a job whose stored journal is damaged', async () => {
     cluster.publish('a');
     const bytes = new Uint8Array([1]);
