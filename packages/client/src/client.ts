@@ -147,7 +147,7 @@ export interface Client {
   cancelMany(filter: ManyJobsFilter, options?: CallOptions & CancelRequest): Promise<ManyJobs>;
   /** Tries a job again that failed or was cancelled, with all its attempts. @throws JOB_NOT_FOUND, INVALID_TRANSITION */
   retry(job: string, options?: CallOptions): Promise<JobView>;
-  /** Tries up to 1,000 jobs again that fit a filter. @default state 'failed' */
+  /** Tries up to 1,000 jobs again that fit a filter, the oldest first: what waited for another one waits for it again. @default state 'failed' */
   retryMany(filter: ManyJobsFilter, options?: CallOptions): Promise<ManyJobs>;
   /** By name. */
   schedules(options?: CallOptions): Promise<readonly ScheduleView[]>;

@@ -10,6 +10,7 @@ import {
 } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
+import type { JobListing } from '../queue/job-queue.ts';
 import { bodyOf, noBody } from './body-spec.ts';
 import { jobFilterShape } from './job-filter.ts';
 import { noSearch, operation, value, type Operation } from './operation.ts';
@@ -75,13 +76,15 @@ const retryMany = operation({
   method: 'POST',
   route: 'retryMany',
   access: 'operator',
-  summary: 'Try failed jobs again that fit a filter (with "state": "cancelled" those), the newest first.',
+  summary: 'Try failed jobs again that fit a filter (with "state": "cancelled" those), the oldest first.',
   body: bodyOf(manySchema),
   search: noSearch,
   answers: manyAnswer,
   run: async ({ core, body }) => {
     const { limit, after, ...filter } = body;
-    const { ids, ...rest } = await fitting(core, { ...filter, state: filter.state ?? 'failed' }, { limit, after });
+    const failed = { ...filter, state: filter.state ?? 'failed' };
+    // What waited for another job is behind it, on this page or a later one: then it waits for it again.
+    const { ids, ...rest } = await fitting(core, failed, { limit, before: null, above: after ?? 0 });
     return value({ jobs: ids.length === 0 ? [] : await core.queue.retryAll(ids), ...rest });
   },
 });
@@ -101,7 +104,11 @@ const cancelMany = operation({
   answers: manyAnswer,
   run: async ({ core, body }) => {
     const { limit, after, reason = 'cancelled by the operator', grace_ms: graceMs = null, ...filter } = body;
-    const { ids, ...rest } = await fitting(core, { ...filter, state: filter.state ?? 'live' }, { limit, after });
+    const { ids, ...rest } = await fitting(
+      core,
+      { ...filter, state: filter.state ?? 'live' },
+      { limit, before: after },
+    );
     const ended = await Promise.allSettled(ids.map((id) => core.queue.cancel(id, reason, graceMs)));
     return value({ jobs: ids.filter((_, index) => ended[index]?.status === 'fulfilled'), ...rest });
   },
@@ -110,9 +117,9 @@ const cancelMany = operation({
 const fitting = async (
   core: Core,
   filter: JobFilter,
-  { limit, after }: { readonly limit: number; readonly after: number | null },
+  place: Omit<JobListing, 'filter'>,
 ): Promise<{ readonly ids: readonly string[]; readonly more: boolean; readonly next: number | null }> => {
-  const { jobs, next } = await core.queue.list({ filter, before: after, limit });
+  const { jobs, next } = await core.queue.list({ filter, ...place });
   return { ids: jobs.map((job) => job.job_id), more: next !== null, next };
 };
 

@@ -71,10 +71,12 @@ export interface JobListing {
   readonly filter: JobFilter;
   /** Publish number below which the list begins; null: at the newest. */
   readonly before: number | null;
+  /** Lists oldest first instead, above this publish number. */
+  readonly above?: number | undefined;
   readonly limit: number;
 }
 
-/** A page of jobs; `next` is the `before` of the next page, null at the end. */
+/** A page of jobs; `next` is the `before`, or `above`, of the next page, null at the end. */
 export interface JobPage {
   readonly jobs: readonly JobView[];
   readonly next: number | null;

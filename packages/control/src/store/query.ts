@@ -14,8 +14,14 @@ import type { WhyFacts } from './why-facts.ts';
 /** A read. In `jobs` and `changes`, inputs and results longer than a list takes are null. */
 export type Query =
   | { readonly type: 'job'; readonly id: string }
-  /** Newest first, below the number `before`. */
-  | { readonly type: 'jobs'; readonly filter: JobFilter; readonly before: number | null; readonly limit: number }
+  /** Newest first, below the number `before`; oldest first above the number `above`, if that is given. */
+  | {
+      readonly type: 'jobs';
+      readonly filter: JobFilter;
+      readonly before: number | null;
+      readonly above?: number | undefined;
+      readonly limit: number;
+    }
   /** The latest state of each job that changed after `after`, by change. */
   | { readonly type: 'changes'; readonly after: number; readonly limit: number }
   | { readonly type: 'counters' }

@@ -111,11 +111,12 @@ export class Reader {
   }
 
   // Why `+?`: see `job-table.ts`.
-  #jobs({ filter, before, limit }: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
+  #jobs({ filter, before, above, limit }: Extract<Query, { type: 'jobs' }>): readonly JobRow[] {
     const { where, parameters } = searchSql(filter, before ?? Number.MAX_SAFE_INTEGER);
-    const sql = `${listSql} WHERE ${where} ORDER BY number DESC LIMIT +?`;
-    return this.#prepared(sql)
-      .all(...parameters, limit)
+    const order = above === undefined ? 'ORDER BY number DESC' : 'AND number > ? ORDER BY number';
+    const from = above === undefined ? [] : [above];
+    return this.#prepared(`${listSql} WHERE ${where} ${order} LIMIT +?`)
+      .all(...parameters, ...from, limit)
       .map(jobRow);
   }
 

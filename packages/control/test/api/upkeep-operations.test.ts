@@ -208,6 +208,26 @@ suite('search', () => {
 });
 
 suite('retry and cancel', () => {
+  test('revive a flow page by page, so that each waits again for what it waited for', async () => {
+    await using plane = await openPlane();
+    await publish(plane, { job_id: 'a' });
+    await publish(plane, { job_id: 'b', after: ['a'] });
+    await publish(plane, { job_id: 'c', after: ['b'] });
+    await claim(plane);
+    await finish(plane, 'a', failure);
+    const retried: string[] = [];
+    for (let after: number | null = null, isMore = true; isMore;) {
+      const answer = await plane.call('POST', '/queue/retry-many', { body: { limit: 1, after } });
+      const { jobs, next } = manySchema.parse(answer.body);
+      retried.push(...jobs);
+      isMore = next !== null;
+      after = next;
+    }
+    assert.deepEqual(retried, ['a', 'b', 'c']);
+    assert.deepEqual([await codes(plane, 'b'), await codes(plane, 'c')], [['waits-for-job'], ['waits-for-job']]);
+    assert.deepEqual(column((await claim(plane, { capacity: 3 })).body.jobs, 'job'), ['a']);
+  });
+
   test('revive dead letters, one or all that fit, and cancel many', async () => {
     await using plane = await openPlane();
     for (const id of ['a', 'b', 'c']) {
@@ -265,7 +285,7 @@ suite('many jobs, page after page', () => {
       if (next === null) break;
       after = next;
     }
-    assert.deepEqual(retried, ['c', 'b', 'a']);
+    assert.deepEqual(retried, ['a', 'b', 'c']);
   });
 
   test('are each told once to end, also those that take their time', async () => {
