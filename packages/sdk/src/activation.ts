@@ -2,8 +2,15 @@
  * What the host tells the guest, as JSON text (docs/internals/step-machine.md, "Encoding for `javascript`").
  */
 
-/** A body's bytes: as text where they are valid UTF-8, else in base64; null is no body. */
-export type Body = { readonly utf8: string } | { readonly base64: string } | null;
+/**
+ * A body: text where its bytes are valid UTF-8, else the bytes, which nobody changes; from a host that can't hand them over, in base64.
+ * Null is no body.
+ */
+export type Body =
+  | { readonly utf8: string }
+  | { readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly base64: string }
+  | null;
 
 /** A name and a value, in the order in which they were sent. */
 export type HeaderPair = readonly [name: string, value: string];
@@ -80,23 +87,32 @@ export type ActivationEvent = StartEvent | AnswerEvent | VersionEvent;
 
 /** Everything that happened since the last step. */
 export interface Activation {
-  readonly v: 1;
+  /** 2: bytes cross beside the text, in both directions. */
+  readonly v: 1 | 2;
   /** Unix time in ms; stands still for the whole step. */
   readonly now: number;
   readonly events: readonly ActivationEvent[];
 }
 
 /**
- * The activation in `text`. Only its version is looked at: host and guest are two halves of one specification, and a
- * closer look would cost every step of every job.
+ * The activation in `text`, in which `{ "bytes": n }` is `buffers[n]`. Only its version is looked at: host and guest are two halves of one
+ * specification, and a closer look would cost every step of every job.
  *
  * @throws {TypeError} when the host speaks another version.
  */
-export const parseActivation = (text: string): Activation => {
+export const parseActivation = (text: string, buffers: readonly ArrayBuffer[] = []): Activation => {
   const value: unknown = JSON.parse(text);
-  if (isActivation(value)) return value;
-  throw new TypeError(`an activation must have "v": 1 and "events": received ${text.slice(0, 100)}`);
+  if (!isActivation(value)) {
+    throw new TypeError(`an activation must have "v": 1 or 2 and "events": received ${text.slice(0, 100)}`);
+  }
+  return buffers.length === 0 ? value : { ...value, events: value.events.map((event) => withBytes(event, buffers)) };
 };
 
 const isActivation = (value: unknown): value is Activation =>
-  typeof value === 'object' && value !== null && 'v' in value && value.v === 1 && 'events' in value;
+  typeof value === 'object' && value !== null && 'v' in value && (value.v === 1 || value.v === 2) && 'events' in value;
+
+const withBytes = (event: ActivationEvent, buffers: readonly ArrayBuffer[]): ActivationEvent => {
+  if (event.type !== 'answer' || !event.fetched?.body || !('bytes' in event.fetched.body)) return event;
+  const bytes = new Uint8Array(buffers[Number(event.fetched.body.bytes)] ?? new ArrayBuffer(0));
+  return { ...event, fetched: { ...event.fetched, body: { bytes } } };
+};

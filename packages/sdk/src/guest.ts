@@ -28,7 +28,8 @@ export const defineWorkflows = (exports: Readonly<Record<string, unknown>>, modu
 
 Object.assign(globalThis, {
   mvm_workflows: () => machine.workflows(),
-  mvm_step: (text: string) => machine.step(text),
+  mvm_step: (text: string, ...buffers: readonly ArrayBuffer[]) => machine.step(text, buffers),
   mvm_flush: () => machine.flush(),
+  mvm_bytes: (number: string) => machine.takeBytes(Number(number)),
   mvm_query: (text: string) => machine.queries.answer(text),
 });

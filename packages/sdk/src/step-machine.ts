@@ -20,7 +20,8 @@ import {
   type VersionEvent,
 } from './activation.ts';
 import { failIntent, resultText } from './failure.ts';
-import type { Effect, Intent, Note } from './intent.ts';
+import { toBase64 } from './prelude/base64.ts';
+import type { Effect, FetchEffect, Intent, Note } from './intent.ts';
 import { jsonText } from './json-text.ts';
 import { QueryDesk } from './query-desk.ts';
 
@@ -53,6 +54,9 @@ export class StepMachine {
   >();
   /** JSON text of each intent of this step (6). */
   #intents: string[] = [];
+  /** The bytes that this step's intents speak of by number, until the host takes them. */
+  #bytes: (ArrayBuffer | undefined)[] = [];
+  #givesBytes = false;
   #lastCall = 0;
   #now = 0;
   #job: JobFacts | undefined;
@@ -85,10 +89,12 @@ export class StepMachine {
     return JSON.stringify([...this.#workflows.keys()]);
   }
 
-  /** Takes an activation as JSON text: `mvm_step`. The promise jobs that it starts are the host's to run. */
-  step(text: string): void {
-    const activation = parseActivation(text);
+  /** Takes an activation as JSON text and the bytes in it: `mvm_step`. The promise jobs that it starts are the host's to run. */
+  step(text: string, buffers: readonly ArrayBuffer[] = []): void {
+    const activation = parseActivation(text, buffers);
     this.#now = activation.now;
+    this.#bytes = [];
+    this.#givesBytes = activation.v === 2;
     for (const event of activation.events) this.#take(event);
   }
 
@@ -99,6 +105,13 @@ export class StepMachine {
     if (this.#ending !== undefined) texts.push(this.#ending);
     this.#ending = undefined;
     return `[${texts.join(',')}]`;
+  }
+
+  /** The bytes of this step under this number, once: `mvm_bytes`. */
+  takeBytes(number: number): ArrayBuffer | undefined {
+    const bytes = this.#bytes[number];
+    this.#bytes[number] = undefined;
+    return bytes;
   }
 
   /**
@@ -114,7 +127,7 @@ export class StepMachine {
     }
     if (this.queries.isAsked) throw this.queries.forbid(effect.type);
     if (this.#isEnded) return 0;
-    const text = textOf(effect);
+    const text = this.#effectText(effect);
     this.#lastCall += 1;
     this.#waiting.set(this.#lastCall, settle);
     this.#intents.push(`${text.slice(0, -1)},"call":${this.#lastCall}}`);
@@ -153,6 +166,15 @@ export class StepMachine {
     this.#versions.set(change, { chosen, settle });
     this.note({ type: 'version', change });
     return chosen;
+  }
+
+  #effectText(effect: Effect): string {
+    if (effect.type !== 'fetch' || !effect.body || !('bytes' in effect.body)) return textOf(effect);
+    return textOf({ ...effect, body: this.#sentBody(effect.body.bytes) });
+  }
+
+  #sentBody(bytes: Uint8Array<ArrayBuffer>): SentBody {
+    return this.#givesBytes ? { bytes: this.#bytes.push(bytes.buffer) - 1 } : { base64: toBase64(bytes) };
   }
 
   #take(event: ActivationEvent): void {
@@ -202,5 +224,10 @@ export class StepMachine {
   }
 }
 
+/** A body of bytes as it stands in an intent. */
+type SentBody = { readonly bytes: number } | { readonly base64: string };
+
+type SentEffect = Effect | (Omit<FetchEffect, 'body'> & { readonly body: SentBody });
+
 /** The JSON text of an intent, which is an object and so never undefined. */
-const textOf = (intent: Effect | Intent): string => jsonText(intent, `what ${intent.type} is given`) ?? '{}';
+const textOf = (intent: SentEffect | Intent): string => jsonText(intent, `what ${intent.type} is given`) ?? '{}';

@@ -126,6 +126,6 @@ describe('StepMachine', () => {
   });
 
   it('refuses activations of another version', () => {
-    assert.throws(() => machineWith(() => 1).step('{"v":2,"now":0,"events":[]}'), TypeError);
+    assert.throws(() => machineWith(() => 1).step('{"v":3,"now":0,"events":[]}'), TypeError);
   });
 });

@@ -3,7 +3,7 @@
  * before the workflow sees it, so it is complete.
  */
 import type { Body } from '../activation.ts';
-import { fromBase64, toBase64 } from '../prelude/base64.ts';
+import { fromBase64 } from '../prelude/base64.ts';
 import { bytesOf, decodeUtf8, encodeUtf8, type BytesLike } from '../prelude/text-codec.ts';
 import { URLSearchParams } from '../url/url-search-params.ts';
 
@@ -30,7 +30,7 @@ export const bodyFrom = (source: BodySource): TypedBody => {
     return { body: { utf8: source.toString() }, contentType: 'application/x-www-form-urlencoded;charset=UTF-8' };
   }
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    return { body: bodyOfBytes(bytesOf(source)), contentType: null };
+    return { body: { bytes: bytesOf(source).slice() }, contentType: null };
   }
   const received = Object.prototype.toString.call(source);
   throw new TypeError(
@@ -38,17 +38,9 @@ export const bodyFrom = (source: BodySource): TypedBody => {
   );
 };
 
-const bodyOfBytes = (bytes: Uint8Array): Body => {
-  try {
-    return { utf8: decodeUtf8(bytes, { fatal: true }).text };
-  } catch {
-    return { base64: toBase64(bytes) };
-  }
-};
-
 /** The reading half of `Request` and `Response` (Fetch standard, section 5.3). */
 export class BodyReader {
-  readonly #body: Body;
+  #body: Body;
   #isUsed = false;
   #elsewhere: string | undefined;
 
@@ -94,17 +86,22 @@ export class BodyReader {
     if (this.#elsewhere !== undefined) throw new TypeError(this.#elsewhere);
     const body = this.unread();
     this.#isUsed = body !== null;
+    this.#body = null;
     return body;
   }
 }
 
 const textOf = (body: Body): string => {
   if (body === null) return '';
-  const text = 'utf8' in body ? body.utf8 : decodeUtf8(fromBase64(body.base64)).text;
+  const text = 'utf8' in body ? body.utf8 : decodeUtf8(sharedBytes(body)).text;
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 };
 
 const bytesIn = (body: Body): Uint8Array<ArrayBuffer> => {
   if (body === null) return new Uint8Array(0);
-  return 'utf8' in body ? encodeUtf8(body.utf8) : fromBase64(body.base64);
+  // Whoever reads them may change them, and a clone or a second try has the same body.
+  return 'utf8' in body ? encodeUtf8(body.utf8) : 'bytes' in body ? body.bytes.slice() : fromBase64(body.base64);
 };
+
+const sharedBytes = (body: { readonly bytes: Uint8Array } | { readonly base64: string }): Uint8Array =>
+  'bytes' in body ? body.bytes : fromBase64(body.base64);

@@ -1,4 +1,5 @@
 /** Base64 (RFC 4648 section 4) for `atob`, `btoa` and bodies. */
+import { nativeCodec, wholeBuffer } from './native-codec.ts';
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const codes = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
@@ -11,6 +12,7 @@ const pieceBytes = 3_072;
 
 /** The bytes as base64. */
 export const toBase64 = (bytes: Uint8Array): string => {
+  if (nativeCodec && bytes.length > 0) return nativeCodec.toBase64(wholeBuffer(bytes));
   const pieces: string[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(pieceOf(bytes.subarray(at, at + pieceBytes)));
   return pieces.join('');
@@ -41,9 +43,8 @@ export const charactersOf = (bytes: Uint8Array): string =>
  * @throws {TypeError} when the text isn't base64.
  */
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => {
-  const clean = text.replace(/[\t\n\f\r ]+/g, '');
-  const data = clean.length % 4 === 0 ? clean.replace(/={1,2}$/, '') : clean;
-  if (data.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(data)) throw new TypeError('not base64');
+  const data = digitsOf(text);
+  if (nativeCodec && data !== '') return new Uint8Array(nativeCodec.fromBase64(data));
   const bytes = new Uint8Array(Math.floor((data.length * 3) / 4));
   // What lies behind the end is 0, and what is written there is lost.
   for (let [at, to] = [0, 0]; at < data.length; at += 4, to += 3) {
@@ -55,19 +56,39 @@ export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => {
   return bytes;
 };
 
+/** The digits alone. @throws {TypeError} when the text isn't base64 */
+const digitsOf = (text: string): string => {
+  const clean = text.replace(/[\t\n\f\r ]+/g, '');
+  const data = clean.length % 4 === 0 ? clean.replace(/={1,2}$/, '') : clean;
+  if (data.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(data)) throw new TypeError('not base64');
+  return data;
+};
+
 const valueAt = (data: string, at: number): number => values[data.charCodeAt(at)] ?? 0;
 
 /** `atob`: base64 to a string of bytes. */
 export const atob = (text: unknown): string => {
-  const bytes = orInvalidCharacter(() => fromBase64(String(text)), 'atob: the text is not base64');
-  return [...bytes].map((byte) => String.fromCharCode(byte)).join('');
+  const data = orInvalidCharacter(() => digitsOf(String(text)), 'atob: the text is not base64');
+  return nativeCodec ? nativeCodec.atob(data).replaceAll(zeroAbroad, '\0') : charactersOfAll(fromBase64(data));
 };
 
 /** `btoa`: a string of bytes to base64. */
 export const btoa = (text: unknown): string => {
   const string = String(text);
   if (/[^\0-\xff]/.test(string)) throw invalidCharacter('btoa: the text has a character above U+00FF');
-  return toBase64(Uint8Array.from(string, (character) => character.charCodeAt(0)));
+  if (nativeCodec) return nativeCodec.btoa(string.replaceAll('\0', zeroAbroad));
+  const bytes = new Uint8Array(string.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = string.charCodeAt(at);
+  return toBase64(bytes);
+};
+
+/** How a zero byte crosses in text, which ends at U+0000. */
+const zeroAbroad = '\u0100';
+
+const charactersOfAll = (bytes: Uint8Array): string => {
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(charactersOf(bytes.subarray(at, at + pieceBytes)));
+  return pieces.join('');
 };
 
 const orInvalidCharacter = <T>(run: () => T, message: string): T => {

@@ -1,8 +1,10 @@
 /** `TextEncoder` and `TextDecoder` for UTF-8 (Encoding standard, sections 7 and 8.1). */
 import { charactersOf } from './base64.ts';
+import { nativeCodec, wholeBuffer } from './native-codec.ts';
 
 /** The UTF-8 bytes of `text`; a lone surrogate becomes U+FFFD. */
 export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
+  if (nativeCodec && text.length > shortChars && !text.includes('\0')) return new Uint8Array(nativeCodec.encode(text));
   if (isAscii(text)) return codesOf(text);
   const bytes = new Uint8Array(text.length * 3);
   let at = 0;
@@ -18,6 +20,9 @@ export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => {
   }
   return bytes.slice(0, at);
 };
+
+/** What is shorter takes the interpreter no longer than a call of the host. */
+const shortChars = 32;
 
 const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
 
@@ -79,6 +84,8 @@ export const decodeUtf8 = (
   bytes: Uint8Array,
   { fatal = false, stream = false }: DecodeOptions = {},
 ): { readonly text: string; readonly read: number } => {
+  const whole = nativeText(bytes);
+  if (whole !== undefined) return { text: whole, read: bytes.length };
   const parts: string[] = [];
   let [at, mixedUntil] = [0, 0];
   while (at < bytes.length) {
@@ -99,6 +106,10 @@ export const decodeUtf8 = (
   }
   return { text: parts.join(''), read: at };
 };
+
+/** The text, by the host; undefined where that can't tell: not UTF-8 from end to end, with U+0000 in it, or short. */
+const nativeText = (bytes: Uint8Array): string | undefined =>
+  nativeCodec && bytes.length > shortChars && !bytes.includes(0) ? nativeCodec.decode(wholeBuffer(bytes)) : undefined;
 
 /** See the Encoding standard. */
 export class TextEncoder {

@@ -131,6 +131,13 @@ export class FuelMeter {
     this.#stepMsLeft -= this.#turnMs();
   }
 
+  /** The host did something for the guest that runs. @throws {FuelStop} when the guest may not go on */
+  charge(units: number): void {
+    if (!this.#counter) return;
+    this.#counter.value = Number(this.#counter.value) - units;
+    if (this.#counter.value < 0) this.tick();
+  }
+
   /** Lets go of the instance: nothing of it is left in memory. */
   detach(): void {
     this.#tell();

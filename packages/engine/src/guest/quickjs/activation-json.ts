@@ -12,24 +12,39 @@ import {
 import { z } from 'zod';
 import type { Activation, GuestEvent } from '../../run/activation.ts';
 import { GuestFault } from '../guest.ts';
+import type { StepInput } from './script-machine.ts';
 
-/** The activation's text. */
-export const activationText = ({ now, events }: Activation): string =>
-  `{"v":1,"now":${now},"events":[${events.map(eventText).join(',')}]}`;
+/** How bytes that are no text cross: beside the text, or in it, as base64. */
+export interface ActivationForm {
+  readonly takesBytes: boolean;
+}
 
-const eventText = (event: GuestEvent): string => {
+/** What a step is told. */
+export const activationInput = ({ now, events }: Activation, { takesBytes }: ActivationForm): StepInput => {
+  const buffers: Uint8Array[] = [];
+  const bytesPart = (bytes: Uint8Array): object =>
+    takesBytes ? { bytes: buffers.push(bytes) - 1 } : { base64: bytes.toBase64() };
+  const texts = events.map((event) => eventText(event, bytesPart));
+  return { text: `{"v":${takesBytes ? 2 : 1},"now":${now},"events":[${texts.join(',')}]}`, buffers };
+};
+
+type BytesPart = (bytes: Uint8Array) => object;
+
+const eventText = (event: GuestEvent, bytesPart: BytesPart): string => {
   if (event.type === 'version') return JSON.stringify(event);
-  if (event.type === 'answer') return JSON.stringify({ type: 'answer', call: event.call, ...answerPart(event.answer) });
+  if (event.type === 'answer') {
+    return JSON.stringify({ type: 'answer', call: event.call, ...answerPart(event.answer, bytesPart) });
+  }
   const { job, attempt, workflow, input, seed } = event;
   const head = JSON.stringify({ type: 'start', job, attempt, workflow, seed: seed.toHex() });
   // The input is JSON text already.
   return `${head.slice(0, -1)},"input":${input}}`;
 };
 
-const answerPart = (answer: Answer): object => {
+const answerPart = (answer: Answer, bytesPart: BytesPart): object => {
   switch (answer.type) {
     case 'fetched':
-      return { fetched: { ...answer.response, body: bodyPart(answer.response.body) } };
+      return { fetched: { ...answer.response, body: bodyPart(answer.response.body, bytesPart) } };
     case 'slept':
       return { slept: true };
     case 'error':
@@ -50,10 +65,8 @@ const joinedPart = (outcome: ChildOutcome): object =>
 
 const jsonValue = (json: string): unknown => JSON.parse(json);
 
-const bodyPart = (body: Uint8Array): object => {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  return isUtf8(bytes) ? { utf8: bytes.toString('utf8') } : { base64: bytes.toString('base64') };
-};
+const bodyPart = (body: Uint8Array, bytesPart: BytesPart): object =>
+  isUtf8(body) ? { utf8: Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8') } : bytesPart(body);
 
 const text = z.string().transform((value) => value.toWellFormed());
 const call = z.number().int().positive();
@@ -61,6 +74,7 @@ const body = z
   .union([
     z.object({ utf8: z.string() }).transform(({ utf8 }): Uint8Array => new TextEncoder().encode(utf8)),
     z.object({ base64: z.base64() }).transform(({ base64 }): Uint8Array => Uint8Array.fromBase64(base64)),
+    z.instanceof(Uint8Array),
   ])
   .nullable();
 const intentSchema = z.discriminatedUnion('type', [
@@ -114,13 +128,17 @@ const intentSchema = z.discriminatedUnion('type', [
 ]);
 const intentsSchema: z.ZodType<readonly Intent[]> = z.array(intentSchema);
 
+/** Takes the bytes that the guest keeps under a number. */
+export type TakeBytes = (number: number) => Uint8Array;
+
 /**
  * The intents in `json`, with the types of their fields checked; `intent-rules.ts` checks their values.
  *
+ * @param takeBytes - called for each body that crosses beside the text, in their order
  * @throws {GuestFault} `GUEST_PROTOCOL` with the first thing that is wrong
  */
-export const parseIntents = (json: string): readonly Intent[] => {
-  const parsed = intentsSchema.safeParse(parseJson(json));
+export const parseIntents = (json: string, takeBytes: TakeBytes): readonly Intent[] => {
+  const parsed = intentsSchema.safeParse(withBodies(parseJson(json), takeBytes));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
@@ -129,6 +147,18 @@ export const parseIntents = (json: string): readonly Intent[] => {
     message: `the guest's intents are wrong: ${where === '' ? '' : `${where}: `}${issue?.message}`,
     details: { where },
   });
+};
+
+/** Most steps have no such body, and are looked at once. */
+const withBodies = (intents: unknown, takeBytes: TakeBytes): unknown =>
+  Array.isArray(intents) ? intents.map((intent: unknown) => withBody(intent, takeBytes)) : intents;
+
+const sentBodySchema = z.object({ body: z.object({ bytes: z.number().int().nonnegative() }) });
+
+const withBody = (intent: unknown, takeBytes: TakeBytes): unknown => {
+  if (typeof intent !== 'object' || intent === null || !('body' in intent)) return intent;
+  const sent = sentBodySchema.safeParse(intent);
+  return sent.success ? { ...intent, body: takeBytes(sent.data.body.bytes) } : intent;
 };
 
 const parseJson = (json: string): unknown => {

@@ -4,14 +4,19 @@
  *
  *   1. `Math.random` is a seeded stream (sfc32): the runtime's own state is the same in every job.
  *   2. What depends on when garbage is collected, or is shared memory, does not exist.
- *   3. Two functions stay with the host alone: `seed(hex)`, called at the start of an attempt, and `describe(thrown)`,
- *      which turns whatever was thrown into JSON text without letting it throw again.
+ *   3. Three functions stay with the host alone: `seed(hex)`, called at the start of an attempt, `describe(thrown)`,
+ *      which turns whatever was thrown into JSON text without letting it throw again, and `adopt(…)`, which makes `mvm_codec` of the
+ *      host's own functions (`native-codec.ts`), so that each gets an argument that it can take.
  */
 export const hardening: string = `(() => {
   'use strict';
   for (const name of ['WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics']) delete globalThis[name];
   const { stringify } = JSON;
   const { parseInt, String, Error } = globalThis;
+  const { apply } = Reflect;
+  const { freeze, defineProperty, getOwnPropertyDescriptor } = Object;
+  const wellFormed = String.prototype.toWellFormed;
+  const lengthOf = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get;
   let a = 0, b = 0, c = 0, d = 1;
   const next = () => {
     const t = (a + b + d) | 0;
@@ -22,7 +27,7 @@ export const hardening: string = `(() => {
     return t >>> 0;
   };
   const random = () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992;
-  Object.defineProperty(Math, 'random', { value: random, writable: true, enumerable: false, configurable: true });
+  defineProperty(Math, 'random', { value: random, writable: true, enumerable: false, configurable: true });
   const textOf = (value) => {
     try { return typeof value === 'string' ? value : String(value); } catch { return typeof value; }
   };
@@ -42,6 +47,18 @@ export const hardening: string = `(() => {
         message: isError ? part(thrown, 'message') : 'thrown: ' + textOf(thrown),
         stack: isError ? part(thrown, 'stack') : '',
       });
+    },
+    adopt(encode, decode, toBase64, fromBase64, btoa, atob) {
+      // A buffer that has no bytes may be one that was given away.
+      const codec = freeze({
+        encode: (text) => encode(apply(wellFormed, text, [])),
+        decode: (buffer) => (apply(lengthOf, buffer, []) === 0 ? '' : decode(buffer)),
+        toBase64: (buffer) => (apply(lengthOf, buffer, []) === 0 ? '' : toBase64(buffer)),
+        fromBase64: (text) => fromBase64(apply(wellFormed, text, [])),
+        btoa: (text) => btoa(apply(wellFormed, text, [])),
+        atob: (text) => atob(apply(wellFormed, text, [])),
+      });
+      defineProperty(globalThis, 'mvm_codec', { value: codec });
     },
   };
 })()`;

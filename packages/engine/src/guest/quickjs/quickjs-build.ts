@@ -29,6 +29,9 @@ export type ExportName =
   | 'typeOf'
   | 'globalObject';
 
+/** Those for bytes and for functions of the host: a build that has no table of them gives its scripts neither. */
+export type NativeName = 'newFunction' | 'argument' | 'newBuffer' | 'bufferPlace' | 'bufferLength';
+
 /** The host functions that a build calls, by the C functions behind them; `…32` takes a 64-bit number in two halves. */
 export type HostName =
   | 'assertFail'
@@ -59,6 +62,7 @@ export type HostName =
 export interface QuickJSBuild {
   /** The letter of each function that the binary exports. */
   readonly exports: Readonly<Record<ExportName, string>>;
+  readonly native?: Readonly<Record<NativeName, string>>;
   /** The letter of each function that it imports; `a` is its memory. */
   readonly imports: Readonly<Partial<Record<HostName, string>>>;
   /** How many things it exports. */
@@ -89,6 +93,7 @@ const builds: Readonly<Record<string, QuickJSBuild>> = {
       typeOf: 'sa',
       globalObject: 'va',
     },
+    native: { newFunction: 'Ea', argument: 'Fa', newBuffer: 'Y', bufferPlace: 'ba', bufferLength: 'ca' },
     imports: {
       assertFail: 'b',
       fdWrite: 'c',

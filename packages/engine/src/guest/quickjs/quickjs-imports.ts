@@ -4,7 +4,8 @@
  *
  *   1. Every clock shows the activation's time; the time zone is UTC.
  *   2. Memory grows by what was asked for, up to the guest's limit, the same on every machine.
- *   3. The runtime's own interrupt handler is not used: fuel stops a script, and its native functions too (`fuel/metering.ts`).
+ *   3. The functions of the host that a script may call compute something from their arguments alone (`native-codec.ts`).
+ *   4. The runtime's own interrupt handler is not used: fuel stops a script, and its native functions too (`fuel/metering.ts`).
  */
 import type { HostName, QuickJSBuild } from './quickjs-build.ts';
 
@@ -13,6 +14,8 @@ export interface ImportHost {
   readonly memory: WebAssembly.Memory;
   /** The guest's time, Unix ms. */
   readonly nowMs: number;
+  /** The script called a function of the host: number `id`, with arguments at `list`. @returns the place of its result */
+  callFunction(context: number, list: number, id: number): number;
   /** Memory was refused: the guest is out of it. */
   refusedGrowth(): void;
 }
@@ -35,11 +38,12 @@ export const quickjsImports = (host: ImportHost, { imports }: QuickJSBuild): Web
 };
 
 const hostCalls = (host: ImportHost): Readonly<Record<HostName, (...args: never[]) => unknown>> => ({
-  // None of these is ever legal here.
+  // None of the first three is ever legal here.
   assertFail: () => fail('an assertion of the runtime failed'),
   abort: () => fail('the runtime aborted'),
   exit: () => fail('the runtime exited'),
-  hostFunction: () => fail('a host function was called'),
+  // Between them: `this`, and how many arguments there are.
+  hostFunction: (context: number, ...[, , list = 0, id = 0]: readonly number[]) => host.callFunction(context, list, id),
   fdWrite: () => errnoBadf,
   fdClose: () => errnoNosys,
   fdSeek: () => errnoSpipe,

@@ -5,7 +5,8 @@
  */
 import { buildOf } from './quickjs-build.ts';
 import { FuelMeter, type Metering } from '../fuel/metering.ts';
-import { quickjsExports, type QuickJSExports } from './quickjs-exports.ts';
+import { codec } from './native-codec.ts';
+import { nativeExports, quickjsExports, type NativeExports, type QuickJSExports } from './quickjs-exports.ts';
 import { quickjsImports, type ImportHost } from './quickjs-imports.ts';
 
 /** A thing that the script threw. */
@@ -28,6 +29,8 @@ const pageBytes = 65_536;
 export class QuickJSInstance implements ImportHost {
   readonly memory: WebAssembly.Memory;
   readonly exports: QuickJSExports;
+  /** What takes bytes across; undefined in a build that can't. */
+  readonly native: NativeExports | undefined;
   /** The guest's time, Unix ms: what all its clocks show. */
   nowMs = 0;
   /** Counts what it does, the host's calls into it too. */
@@ -43,6 +46,7 @@ export class QuickJSInstance implements ImportHost {
     const instance = new WebAssembly.Instance(module, quickjsImports(this, build));
     this.meter.attach(instance.exports);
     this.exports = quickjsExports(instance, build);
+    this.native = nativeExports(instance, build);
     this.exports.construct();
   }
 
@@ -74,6 +78,10 @@ export class QuickJSInstance implements ImportHost {
     this.#outOfMemory = false;
   }
 
+  callFunction(context: number, list: number, id: number): number {
+    return codec(this, { context, list, id });
+  }
+
   refusedGrowth(): void {
     this.#outOfMemory = true;
   }
@@ -81,14 +89,24 @@ export class QuickJSInstance implements ImportHost {
   /** Copies `text` into the instance, zero-terminated. @returns its place, to be freed, and its bytes without the zero */
   writeText(text: string): { readonly place: number; readonly length: number } {
     const length = Buffer.byteLength(text);
-    const place = this.exports.malloc(length + 1);
-    if (place === 0) {
-      this.#outOfMemory = true;
-      throw new WebAssembly.RuntimeError('no memory is left for the host');
-    }
+    const place = this.#allocate(length + 1);
     this.bytes.write(text, place);
     this.bytes[place + length] = 0;
     return { place, length };
+  }
+
+  /** Copies bytes into the instance. @returns their place, to be freed */
+  writeBytes(bytes: Uint8Array): number {
+    const place = this.#allocate(Math.max(bytes.length, 1));
+    this.bytes.set(bytes, place);
+    return place;
+  }
+
+  #allocate(bytes: number): number {
+    const place = this.exports.malloc(bytes);
+    if (place !== 0) return place;
+    this.#outOfMemory = true;
+    throw new WebAssembly.RuntimeError('no memory is left for the host');
   }
 
   /** The zero-terminated text at `place`, or its length alone when that is over `bytesMax`. */

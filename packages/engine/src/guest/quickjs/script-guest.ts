@@ -3,9 +3,9 @@ import type { Intent } from '@mvm-ci/protocol';
 import type { Activation } from '../../run/activation.ts';
 import { engineLimits, seedBytes } from '../../limits.ts';
 import type { GuestState } from '../guest-state.ts';
-import type { Guest } from '../guest.ts';
+import { GuestFault, type Guest } from '../guest.ts';
 import { checkIntents } from '../intent-rules.ts';
-import { activationText, parseIntents } from './activation-json.ts';
+import { activationInput, parseIntents } from './activation-json.ts';
 import type { StateHead } from './memory-difference.ts';
 import { outOfMemory, type ScriptMachine } from './script-machine.ts';
 
@@ -35,7 +35,9 @@ export class ScriptGuest implements Guest {
     this.#healthy = false;
     this.#machine.instance.nowMs = activation.now;
     for (const event of activation.events) if (event.type === 'start') this.#start(event.seed);
-    const intents = parseIntents(this.#machine.step(activationText(activation)));
+    const machine = this.#machine;
+    const asked = machine.step(activationInput(activation, machine));
+    const intents = parseIntents(asked, (number) => this.#sent(number));
     checkIntents(intents);
     this.#checkMemory(intents);
     this.#healthy = true;
@@ -60,6 +62,14 @@ export class ScriptGuest implements Guest {
     if (!this.#healthy) return;
     this.#healthy = false;
     this.#keeper.release();
+  }
+
+  #sent(number: number): Uint8Array {
+    if (this.#machine.takesBytes) return this.#machine.sent(number);
+    throw new GuestFault({
+      code: 'GUEST_PROTOCOL',
+      message: 'the guest speaks of bytes, and has no function mvm_bytes',
+    });
   }
 
   /** Without memory for an error object, the runtime throws one that says nothing and has no stack. */

@@ -3,11 +3,13 @@
  * "Encoding for `javascript`"). A machine at rest can be captured; {@link ScriptHandles} are valid in every instance that
  * holds its image.
  */
+import { mvmError } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import { FuelStop } from '../fuel/metering.ts';
 import { GuestFault } from '../guest.ts';
 import { trapFault } from '../trap-fault.ts';
 import { hardening } from './hardening.ts';
+import { codecFunctions } from './native-codec.ts';
 import type { QuickJSInstance, Thrown } from './quickjs-instance.ts';
 
 /** The name of the bundle in stack traces. */
@@ -22,6 +24,14 @@ export interface ScriptHandles {
   readonly workflows: number;
   readonly step: number;
   readonly flush: number;
+  /** `mvm_bytes`, of a script that takes and gives bytes as they are; else 0. */
+  readonly sent: number;
+}
+
+/** What a step is told: `buffers` are the bytes that its text speaks of by their numbers. */
+export interface StepInput {
+  readonly text: string;
+  readonly buffers: readonly Uint8Array[];
 }
 
 export interface ScriptLimits {
@@ -56,21 +66,20 @@ export class ScriptMachine {
     const runtime = exports.newRuntime();
     exports.setMaxStackSize(runtime, limits.stackBytesMax);
     const context = exports.newContext(runtime, 0);
-    const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0 };
+    const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0, sent: 0 };
     const bare = new ScriptMachine(instance, none, limits);
     const kept = bare.#checked(bare.#evaluate({ script: hardening, name: 'hardening.js', flags: 0 }));
     const hardened = { ...none, seed: bare.#prop(kept, 'seed'), describe: bare.#prop(kept, 'describe') };
     const machine = new ScriptMachine(instance, hardened, limits);
+    machine.#lendCodec(bare.#prop(kept, 'adopt'));
     machine.#loadScript(script);
     const global = exports.globalObject(context);
     const [workflows, step, flush] = ['mvm_workflows', 'mvm_step', 'mvm_flush'].map((name) =>
       machine.#requiredFunction(global, name),
     );
-    return new ScriptMachine(
-      instance,
-      { ...hardened, workflows: workflows ?? 0, step: step ?? 0, flush: flush ?? 0 },
-      limits,
-    );
+    const sent = instance.native && machine.#functionOf(global, 'mvm_bytes');
+    const handles = { workflows: workflows ?? 0, step: step ?? 0, flush: flush ?? 0, sent: sent ?? 0 };
+    return new ScriptMachine(instance, { ...hardened, ...handles }, limits);
   }
 
   /** The text that `mvm_workflows()` returns. */
@@ -80,17 +89,30 @@ export class ScriptMachine {
 
   /** Seeds the runtime's own randomness. */
   seed(hex: string): void {
-    this.#guarded(() => this.#call(this.handles.seed, hex));
+    this.#guarded(() => this.#call(this.handles.seed, [this.#newString(hex)]));
   }
 
-  /** One step: tells the guest `activation`, lets all its promise jobs run, and returns the intents' text. */
-  step(activation: string): string {
+  /** Whether bytes cross as they are, in both directions. */
+  get takesBytes(): boolean {
+    return this.handles.sent !== 0;
+  }
+
+  /** One step: tells the guest `input`, lets all its promise jobs run, and returns the intents' text. */
+  step({ text, buffers }: StepInput): string {
     return this.#guarded(() => {
-      const told = this.#call(this.handles.step, activation);
+      const told = this.#call(this.handles.step, [
+        this.#newString(text),
+        ...buffers.map((one) => this.#newBuffer(one)),
+      ]);
       this.instance.exports.freeValue(this.handles.context, told);
       this.#runJobs();
       return this.#textOf(this.#call(this.handles.flush));
     });
+  }
+
+  /** The bytes that the intents of the last step speak of by this number: the script has them no more. @throws {GuestFault} `GUEST_PROTOCOL` */
+  sent(number: number): Uint8Array {
+    return this.#guarded(() => this.#bytesOf(this.#call(this.handles.sent, [this.#newString(String(number))])));
   }
 
   /**
@@ -99,11 +121,8 @@ export class ScriptMachine {
    */
   query(text: string): string | undefined {
     return this.#guarded(() => {
-      const { exports } = this.instance;
-      const { context } = this.handles;
-      const asked = this.#prop(exports.globalObject(context), 'mvm_query');
-      if (this.instance.readText(exports.typeOf(context, asked), 64) !== 'function') return undefined;
-      return this.#textOf(this.#call(asked, text));
+      const asked = this.#functionOf(this.instance.exports.globalObject(this.handles.context), 'mvm_query');
+      return asked === undefined ? undefined : this.#textOf(this.#call(asked, [this.#newString(text)]));
     });
   }
 
@@ -133,10 +152,28 @@ export class ScriptMachine {
   }
 
   #requiredFunction(global: number, name: string): number {
-    const value = this.#prop(global, name);
-    if (this.instance.readText(this.instance.exports.typeOf(this.handles.context, value), 64) === 'function')
-      return value;
+    const value = this.#functionOf(global, name);
+    if (value !== undefined) return value;
     throw new GuestFault({ code: 'MODULE_LOAD_FAILED', message: `the script doesn't define the function ${name}` });
+  }
+
+  #functionOf(global: number, name: string): number | undefined {
+    const value = this.#prop(global, name);
+    const { exports } = this.instance;
+    return this.instance.readText(exports.typeOf(this.handles.context, value), 64) === 'function' ? value : undefined;
+  }
+
+  /** Gives the runtime the host's functions: what is called in return makes them the script's. */
+  #lendCodec(adopt: number): void {
+    const { native } = this.instance;
+    if (!native) return;
+    const functions = Object.entries(codecFunctions).map(([name, id]) => {
+      const { place } = this.instance.writeText(name);
+      const value = native.newFunction(this.handles.context, place, 1, 0, id);
+      this.instance.exports.free(place);
+      return value;
+    });
+    this.instance.exports.freeValue(this.handles.context, this.#call(adopt, functions));
   }
 
   /** Runs `body`; a trap and an exhausted memory become faults. */
@@ -155,22 +192,19 @@ export class ScriptMachine {
     return this.instance.outOfMemory ? outOfMemory() : undefined;
   }
 
-  /** Calls a handle with up to one text; returns the result's place. */
-  #call(handle: number, text?: string): number {
-    const { exports } = this.instance;
-    const { context } = this.handles;
-    const argument = text === undefined ? 0 : this.#newString(text);
-    const result = this.#callRaw(handle, argument);
-    if (argument !== 0) exports.freeValue(context, argument);
+  /** Calls a handle with these values, which are freed; returns the result's place. */
+  #call(handle: number, values: readonly number[] = []): number {
+    const result = this.#callRaw(handle, values);
+    for (const value of values) this.instance.exports.freeValue(this.handles.context, value);
     return this.#checked(result);
   }
 
-  #callRaw(handle: number, argument: number): number {
+  #callRaw(handle: number, values: readonly number[]): number {
     const { instance } = this;
     const { exports } = instance;
-    const list = exports.malloc(pointerBytes);
-    instance.bytes.writeUInt32LE(argument, list);
-    const result = exports.call(this.handles.context, handle, exports.getUndefined(), argument === 0 ? 0 : 1, list);
+    const list = exports.malloc(pointerBytes * Math.max(values.length, 1));
+    for (const [index, value] of values.entries()) instance.bytes.writeUInt32LE(value, list + pointerBytes * index);
+    const result = exports.call(this.handles.context, handle, exports.getUndefined(), values.length, list);
     exports.free(list);
     return result;
   }
@@ -180,6 +214,24 @@ export class ScriptMachine {
     const value = this.instance.exports.newString(this.handles.context, place);
     this.instance.exports.free(place);
     return value;
+  }
+
+  #newBuffer(bytes: Uint8Array): number {
+    const { instance } = this;
+    const { native } = instance;
+    if (!native) throw mvmError('INTERNAL', 'this build of the runtime takes no bytes');
+    return native.newBuffer(this.handles.context, instance.writeBytes(bytes), bytes.length);
+  }
+
+  #bytesOf(value: number): Uint8Array {
+    const { instance, handles } = this;
+    const { exports, native } = instance;
+    const length = native?.bufferLength(handles.context, value) ?? 0;
+    const place = native?.bufferPlace(handles.context, value) ?? 0;
+    if (place === 0) throw new GuestFault({ code: 'GUEST_PROTOCOL', message: 'mvm_bytes must return an ArrayBuffer' });
+    const bytes = new Uint8Array(instance.bytes.subarray(place, place + length));
+    exports.freeValue(handles.context, value);
+    return bytes;
   }
 
   #textOf(value: number): string {
@@ -236,7 +288,7 @@ export class ScriptMachine {
 
   #describe(thrown: number): Thrown {
     const { exports } = this.instance;
-    const value = this.#callRaw(this.handles.describe, thrown);
+    const value = this.#callRaw(this.handles.describe, [thrown]);
     if (exports.resolveException(this.handles.context, value) !== 0) return missing;
     const text = this.instance.readText(exports.getString(this.handles.context, value), this.#limits.textBytesMax);
     return typeof text === 'string' ? thrownSchema.parse(JSON.parse(text)) : missing;

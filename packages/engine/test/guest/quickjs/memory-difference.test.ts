@@ -9,9 +9,12 @@ import {
 } from '../../../src/guest/quickjs/memory-difference.ts';
 import { capture, findLayout, imageHash, restore, type MemoryLayout } from '../../../src/guest/quickjs/memory-image.ts';
 import { QuickJSInstance } from '../../../src/guest/quickjs/quickjs-instance.ts';
-import { ScriptMachine } from '../../../src/guest/quickjs/script-machine.ts';
+import { ScriptMachine, type StepInput } from '../../../src/guest/quickjs/script-machine.ts';
 import { compileQuickjs } from '../../../src/system-quickjs.ts';
 import { testMetering } from '../../fixtures/test-metering.ts';
+
+/** A step's text, without bytes beside it. */
+const told = (text: string): StepInput => ({ text, buffers: [] });
 
 const limits = { stackBytesMax: 524_288, textBytesMax: 1_000_000 };
 const memoryBytesMax = 67_108_864;
@@ -62,7 +65,7 @@ describe("the difference of a guest's memory to its image", () => {
   for (const [name, steps] of Object.entries(states))
     it(`gives another instance every byte of the memory: ${name}`, () => {
       const loaded = load();
-      for (const step of steps) loaded.machine.step(step);
+      for (const step of steps) loaded.machine.step(told(step));
       const other = fresh(loaded);
       assert.deepEqual(applyDifference(other, differenceOf(loaded.instance, loaded, head), memoryBytesMax), head);
       assert.ok(loaded.instance.bytes.equals(other.bytes));
@@ -71,13 +74,13 @@ describe("the difference of a guest's memory to its image", () => {
 
   it('is small, whatever the size of the memory', () => {
     const loaded = load();
-    loaded.machine.step('[1, 50]');
+    loaded.machine.step(told('[1, 50]'));
     assert.ok(differenceOf(loaded.instance, loaded, head).length < 65_536);
   });
 
   it('changes nothing when it is damaged, cut, or something else', () => {
     const loaded = load();
-    loaded.machine.step('[1, 100]');
+    loaded.machine.step(told('[1, 100]'));
     const whole = differenceOf(loaded.instance, loaded, head);
     const damaged = whole.map((byte, index) => (index === whole.length >> 1 ? byte ^ 1 : byte));
     const outside = Buffer.alloc(48 + 8 + 4);
@@ -96,7 +99,7 @@ describe("the difference of a guest's memory to its image", () => {
 
   it('is refused beyond the memory that a guest may have', () => {
     const loaded = load();
-    loaded.machine.step('[1, 200000]');
+    loaded.machine.step(told('[1, 200000]'));
     const difference = differenceOf(loaded.instance, loaded, head);
     assert.ok(loaded.instance.hasGrown);
     assert.equal(applyDifference(fresh(loaded), difference, loaded.instance.bytes.length - 65_536), undefined);

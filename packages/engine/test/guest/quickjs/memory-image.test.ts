@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { capture, findLayout, restore, type MemoryLayout } from '../../../src/guest/quickjs/memory-image.ts';
 import { QuickJSInstance } from '../../../src/guest/quickjs/quickjs-instance.ts';
-import { ScriptMachine } from '../../../src/guest/quickjs/script-machine.ts';
+import { ScriptMachine, type StepInput } from '../../../src/guest/quickjs/script-machine.ts';
 import { compileQuickjs } from '../../../src/system-quickjs.ts';
 import { testMetering } from '../../fixtures/test-metering.ts';
+
+/** A step's text, without bytes beside it. */
+const told = (text: string): StepInput => ({ text, buffers: [] });
 
 const limits = { stackBytesMax: 524_288, textBytesMax: 1_000_000 };
 const script = `
@@ -45,7 +48,7 @@ describe('a memory image', () => {
     const image = capture(layout, instance, limits.stackBytesMax);
     const fresh = Buffer.from(instance.bytes);
     for (const depth of ['10', '300', '1000']) {
-      machine.step(depth);
+      machine.step(told(depth));
       assert.ok(!instance.bytes.equals(fresh));
       restore(layout, instance, image);
       assert.ok(instance.bytes.equals(fresh), `after a depth of ${depth}`);
