@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createHash, createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { buildWorkflow, type BuiltModule } from '@mvm-ci/build';
 import { MemoryJournal, openEngine, systemClock, systemRandom, type Engine } from '@mvm-ci/engine';
@@ -37,6 +38,29 @@ const source = `
     return { status, length: second.length, first: [first[0], second[0]], used: response.bodyUsed };
   };
 
+  export const signed = async ({ text }) => {
+    const data = new TextEncoder().encode(text);
+    const hashes = ['SHA-1', 'SHA-256', 'SHA-384', 'sha-512'];
+    const digests = await Promise.all(hashes.map(async (hash) => new Uint8Array(await crypto.subtle.digest(hash, data)).toHex()));
+    const key = await crypto.subtle.importKey('raw', new TextEncoder().encode('key'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+    const signature = await crypto.subtle.sign('HMAC', key, data);
+    const verified = [await crypto.subtle.verify('HMAC', key, signature, data), await crypto.subtle.verify('HMAC', key, signature, data.subarray(1))];
+    const refused = await Promise.all([
+      crypto.subtle.digest('MD5', data), crypto.subtle.exportKey('raw', key), crypto.subtle.importKey('jwk', data, 'AES-GCM', true, ['encrypt']),
+    ].map((call) => call.then(() => 'done', (error) => error.name)));
+    return { digests, signature: new Uint8Array(signature).toBase64({ alphabet: 'base64url', omitPadding: true }), verified, refused };
+  };
+
+  export const upload = async ({ url }) => {
+    const form = new FormData();
+    form.append('text', 'línea 1\\nlínea 2');
+    form.append('file', new Blob([new Uint8Array([255, 0, 254]), 'abc'], { type: 'Image/PNG' }), 'a "b".png');
+    const sent = await fetch(url, { method: 'POST', body: form });
+    const blob = await sent.blob();
+    const plain = await fetch(url, { method: 'PUT', body: blob.slice(1) });
+    return { type: blob.type, size: blob.size, status: plain.status };
+  };
+
   export const again = async ({ url }) => {
     const body = new Uint8Array([200, 201, 202]);
     const response = await fetch(url, { method: 'PUT', body, retry: { attempts: 2, initialMs: 1 } });
@@ -53,7 +77,7 @@ const build = async (): Promise<BuiltModule> => {
   }
 };
 
-const ok = (body: Uint8Array, status = 200): Answer => ({
+const ok = (body: Uint8Array, status = 200): Answer & { readonly type: 'fetched' } => ({
   type: 'fetched',
   response: { status, statusText: '', url: 'http://a/', redirected: false, headers: [], body },
 });
@@ -126,6 +150,47 @@ describe('bytes in a workflow', () => {
     const replayed = await runFrom('relay', { url: 'http://a/' }, new MemoryJournal(entries.slice(0, -2)));
     assert.deepEqual(replayed.result, result);
     assert.equal(received.length, 1, 'a replay sends nothing');
+  });
+
+  it('are hashed and signed as in Node, and what isn’t there is refused by the standard’s names', async () => {
+    const text = 'signed text'.repeat(100);
+    const { result } = await runFrom('signed', { text });
+    const digest = (hash: string): string => createHash(hash).update(text).digest('hex');
+    assert.deepEqual(result, {
+      digests: ['sha1', 'sha256', 'sha384', 'sha512'].map(digest),
+      signature: createHmac('sha256', 'key').update(text).digest('base64url'),
+      verified: [true, false],
+      refused: ['NotSupportedError', 'InvalidAccessError', 'NotSupportedError'],
+    });
+  });
+
+  it('go out as forms and blobs', async () => {
+    const received: FetchIntent[] = [];
+    answer = (intent) => {
+      received.push(intent);
+      const headers = [['content-type', 'application/x-thing']] as const;
+      const { response } = ok(new Uint8Array([1, 200, 3]), 201);
+      return { type: 'fetched', response: { ...response, headers } };
+    };
+    assert.deepEqual((await runFrom('upload', { url: 'http://a/' })).result, {
+      type: 'application/x-thing',
+      size: 3,
+      status: 201,
+    });
+    const [form, plain] = received;
+    assert.ok(form?.body && plain);
+    const read = await new Response(Buffer.from(form.body), {
+      headers: form.headers.map(([k, v]): [string, string] => [k, v]),
+      // oxlint-disable-next-line typescript/no-deprecated -- for servers with bodies of strangers, which these are not
+    }).formData();
+    assert.equal(read.get('text'), 'línea 1\r\nlínea 2');
+    const file = read.get('file');
+    assert.ok(file instanceof File);
+    assert.deepEqual(
+      [file.name, file.type, ...(await file.bytes())],
+      ['a "b".png', 'image/png', 255, 0, 254, 97, 98, 99],
+    );
+    assert.deepEqual([plain.body && [...plain.body], plain.headers], [[200, 3], []]);
   });
 
   it('are sent again as they were', async () => {

@@ -2,6 +2,7 @@
  * Bundles a workflow with the SDK into one script (esbuild). The bundle and its source map depend on the sources alone:
  * no path of this machine, no time, no random names, so that the same sources have the same hash everywhere.
  */
+import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,27 +18,50 @@ export interface Bundle {
   readonly sourceMap: string;
 }
 
+/** What esbuild calls the text that imports all. */
+const entryName = 'mvm-entry.js';
 const sdkEntry = fileURLToPath(import.meta.resolve('@mvm-ci/sdk'));
 const sdkGuest = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/guest'));
+const sdkExtras = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/extras'));
+
+/** What `@mvm-ci/sdk/extras` brings, by the words for it. */
+const extraNames = /\b(?:Blob|File|FormData|blob|subtle|CryptoKey|(?:to|from)(?:Base64|Hex))\b/;
 
 /**
- * Bundles `source`.
+ * Bundles `source`. Sources that speak of what `extras.ts` of the SDK brings are bundled a second time, with it.
  *
  * @throws {MvmError} `BUILD_FAILED` with file, line and column of each error in `details.errors`.
  * @throws {MvmError} `CANCELLED` when `signal` aborts.
  */
 export const bundle = async (source: ScriptSource, signal?: AbortSignal): Promise<Bundle> => {
-  const builder = await context(optionsFor(source));
+  const plain = await bundleWith(optionsFor(source, false), source, signal);
+  if (!(await speaksOfExtras(plain.inputs, source.folder))) return plain.bundle;
+  return (await bundleWith(optionsFor(source, true), source, signal)).bundle;
+};
+
+interface Bundled {
+  readonly bundle: Bundle;
+  /** Files that went into it, seen from the folder. */
+  readonly inputs: readonly string[];
+}
+
+const bundleWith = async (
+  options: BuildOptions,
+  { folder }: ScriptSource,
+  signal: AbortSignal | undefined,
+): Promise<Bundled> => {
+  const builder = await context(options);
   const cancel = (): void => void builder.cancel();
   signal?.addEventListener('abort', cancel);
   try {
     if (signal?.aborted === true) throw cancelled();
-    const { outputFiles = [] } = await builder.rebuild();
+    const { outputFiles = [], metafile } = await builder.rebuild();
     const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
-    return { code: textOf('.js'), sourceMap: portableMap(textOf('.js.map'), source.folder) };
+    const bundled = { code: textOf('.js'), sourceMap: portableMap(textOf('.js.map'), folder) };
+    return { bundle: bundled, inputs: Object.keys(metafile?.inputs ?? {}) };
   } catch (error) {
     if (signal?.aborted === true) throw cancelled();
-    throw isBuildFailure(error) ? buildError(error.errors, source.folder) : error;
+    throw isBuildFailure(error) ? buildError(error.errors, folder) : error;
   } finally {
     signal?.removeEventListener('abort', cancel);
     await builder.dispose();
@@ -46,8 +70,8 @@ export const bundle = async (source: ScriptSource, signal?: AbortSignal): Promis
 
 const cancelled = (): MvmError => mvmError('CANCELLED', 'the build was cancelled');
 
-const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
-  stdin: { contents: entryText(name), resolveDir: folder, sourcefile: 'mvm-entry.js', loader: 'js' },
+const optionsFor = ({ folder, entry, name }: ScriptSource, hasExtras: boolean): BuildOptions => ({
+  stdin: { contents: entryText(name, hasExtras), resolveDir: folder, sourcefile: entryName, loader: 'js' },
   absWorkingDir: folder,
   outfile: join(folder, 'module.js'),
   write: false,
@@ -67,16 +91,28 @@ const optionsFor = ({ folder, entry, name }: ScriptSource): BuildOptions => ({
   sourcemap: 'external',
   sourcesContent: true,
   treeShaking: true,
+  metafile: true,
   logLevel: 'silent',
   plugins: [resolvePlugin(entry), nodePlugin],
 });
 
 // The SDK is imported first: its prelude must be there before the author's first line runs.
-const entryText = (name: string): string => `
+const entryText = (name: string, hasExtras: boolean): string => `
 import { defineWorkflows } from '@mvm-ci/sdk/guest';
+${hasExtras ? "import '@mvm-ci/sdk/extras';" : ''}
 import * as workflows from 'mvm:workflows';
 defineWorkflows(workflows, ${JSON.stringify(name)});
 `;
+
+/** Whether the author's sources, or a package's, have one of the words: that it means something else costs memory alone. */
+const speaksOfExtras = async (inputs: readonly string[], folder: string): Promise<boolean> => {
+  const paths = inputs
+    .map((input) => join(folder, input))
+    .filter((path) => !isInSdk(path) && path !== join(folder, entryName));
+  // What is left out of a bundle has a name that is no path.
+  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => '')));
+  return texts.some((text) => extraNames.test(text));
+};
 
 // Always the builder's SDK, wherever the author's folder lies: it is the guest's half of this system's own contract.
 const resolvePlugin = (entry: string): Plugin => ({
@@ -84,6 +120,7 @@ const resolvePlugin = (entry: string): Plugin => ({
   setup(build) {
     build.onResolve({ filter: /^@mvm-ci\/sdk$/ }, () => ({ path: sdkEntry }));
     build.onResolve({ filter: /^@mvm-ci\/sdk\/guest$/ }, () => ({ path: sdkGuest }));
+    build.onResolve({ filter: /^@mvm-ci\/sdk\/extras$/ }, () => ({ path: sdkExtras }));
     build.onResolve({ filter: /^mvm:workflows$/ }, () => ({ path: entry }));
   },
 });
@@ -136,6 +173,8 @@ const portableMap = (json: string, folder: string): string => {
   const sourcesContent = map.sourcesContent.map((text, index) => (isSdk(sources[index] ?? '') ? null : text));
   return JSON.stringify({ ...map, sources, sourcesContent });
 };
+
+const isInSdk = (path: string): boolean => !relative(dirname(sdkEntry), path).startsWith('..');
 
 const isSdk = (source: string): boolean => source.startsWith('@mvm-ci/sdk/');
 

@@ -56,6 +56,22 @@ describe('buildWorkflow', () => {
     assert.match(built.hash, /^[\da-f]{64}$/);
   });
 
+  it('brings along what few workflows use for those that speak of it, in their own sources or in a package', async () => {
+    const source = 'export const flow = async () => typeof globalThis.FormData;';
+    const hasForms = async (files: Readonly<Record<string, string>>): Promise<boolean> => {
+      const { file } = await buildWorkflow({ folder: await folderWith({ 'package.json': manifest, ...files }) });
+      return new TextDecoder().decode(file.code).includes('multipart/form-data');
+    };
+    assert.equal(await hasForms({ 'src/hello.ts': source }), true);
+    assert.equal(await hasForms({ 'src/hello.ts': 'export const flow = async () => "forms";' }), false);
+    const imports = "import { send } from 'poster'; export const flow = async () => send();";
+    const poster = {
+      'node_modules/poster/package.json': '{ "name": "poster", "type": "module", "main": "index.js" }',
+      'node_modules/poster/index.js': 'export const send = () => new FormData();',
+    };
+    assert.equal(await hasForms({ 'src/hello.ts': imports, ...poster }), true);
+  });
+
   it('names a default export by the module', async () => {
     const folder = await folderWith({ 'package.json': manifest, 'index.js': 'export default async () => 1;' });
     assert.deepEqual((await buildWorkflow({ folder })).file.workflows, ['hello']);

@@ -117,9 +117,45 @@ interface Headers extends Iterable<[string, string]> {
 }
 declare const Headers: { prototype: Headers; new (init?: HeadersInit): Headers };
 
-type BodyInit = string | URLSearchParams | ArrayBuffer | ArrayBufferView;
+type BlobPart = string | Blob | ArrayBuffer | ArrayBufferView;
+interface Blob {
+  readonly size: number;
+  readonly type: string;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  slice(start?: number, end?: number, type?: string): Blob;
+  text(): Promise<string>;
+}
+declare const Blob: { prototype: Blob; new (parts?: Iterable<BlobPart>, options?: { type?: string }): Blob };
+
+interface File extends Blob {
+  readonly lastModified: number;
+  readonly name: string;
+}
+declare const File: {
+  prototype: File;
+  new (parts: Iterable<BlobPart>, name: string, options?: { type?: string; lastModified?: number }): File;
+};
+
+type FormDataEntryValue = string | File;
+interface FormData extends Iterable<[string, FormDataEntryValue]> {
+  append(name: string, value: string | Blob, filename?: string): void;
+  delete(name: string): void;
+  get(name: string): FormDataEntryValue | null;
+  getAll(name: string): FormDataEntryValue[];
+  has(name: string): boolean;
+  set(name: string, value: string | Blob, filename?: string): void;
+  forEach(callback: (value: FormDataEntryValue, name: string, parent: FormData) => void): void;
+  entries(): IterableIterator<[string, FormDataEntryValue]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<FormDataEntryValue>;
+}
+declare const FormData: { prototype: FormData; new (): FormData };
+
+type BodyInit = string | URLSearchParams | FormData | Blob | ArrayBuffer | ArrayBufferView;
 interface Body {
   readonly bodyUsed: boolean;
+  blob(): Promise<Blob>;
   arrayBuffer(): Promise<ArrayBuffer>;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- as in the DOM's and Node's types, which authors may have too
@@ -208,7 +244,41 @@ interface Console {
 /** Writes to the job's log. */
 declare const console: Console;
 
+interface CryptoKey {
+  readonly type: string;
+  readonly extractable: boolean;
+  readonly usages: readonly ('sign' | 'verify')[];
+  readonly algorithm: { readonly name: string; readonly hash: { readonly name: string }; readonly length: number };
+}
+
+type HashName = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
+
+/** Digests, and HMAC with keys of bytes. */
+interface SubtleCrypto {
+  digest(algorithm: HashName | { readonly name: HashName }, data: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer>;
+  importKey(
+    format: 'raw',
+    data: ArrayBuffer | ArrayBufferView,
+    algorithm: { readonly name: 'HMAC'; readonly hash: HashName | { readonly name: HashName } },
+    extractable: boolean,
+    usages: readonly ('sign' | 'verify')[],
+  ): Promise<CryptoKey>;
+  exportKey(format: 'raw', key: CryptoKey): Promise<ArrayBuffer>;
+  sign(
+    algorithm: 'HMAC' | { readonly name: 'HMAC' },
+    key: CryptoKey,
+    data: ArrayBuffer | ArrayBufferView,
+  ): Promise<ArrayBuffer>;
+  verify(
+    algorithm: 'HMAC' | { readonly name: 'HMAC' },
+    key: CryptoKey,
+    signature: ArrayBuffer | ArrayBufferView,
+    data: ArrayBuffer | ArrayBufferView,
+  ): Promise<boolean>;
+}
+
 interface Crypto {
+  readonly subtle: SubtleCrypto;
   getRandomValues<T extends ArrayBufferView>(array: T): T;
   randomUUID(): `${string}-${string}-${string}-${string}-${string}`;
 }

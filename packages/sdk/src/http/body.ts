@@ -16,10 +16,17 @@ export interface TypedBody {
   readonly contentType: string | null;
 }
 
+let extraBody: ((source: unknown) => TypedBody | undefined) | undefined;
+
+/** Has `read` make bodies of what this file doesn't know. */
+export const alsoTake = (read: (source: unknown) => TypedBody | undefined): void => {
+  extraBody = read;
+};
+
 /**
  * The body for `source`.
  *
- * @throws {TypeError} for forms, blobs and streams: send text, search parameters or bytes.
+ * @throws {TypeError} for streams and objects: send text, search parameters, a form, a blob or bytes.
  */
 export const bodyFrom = (source: BodySource): TypedBody => {
   if (source === null || source === undefined) return { body: null, contentType: null };
@@ -32,9 +39,11 @@ export const bodyFrom = (source: BodySource): TypedBody => {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
     return { body: { bytes: bytesOf(source).slice() }, contentType: null };
   }
+  const extra = extraBody?.(source);
+  if (extra) return extra;
   const received = Object.prototype.toString.call(source);
   throw new TypeError(
-    `a body is text, URLSearchParams or bytes (encode objects with JSON.stringify): received ${received}`,
+    `a body is text, URLSearchParams, FormData, a Blob or bytes (encode objects with JSON.stringify): received ${received}`,
   );
 };
 

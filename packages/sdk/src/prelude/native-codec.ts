@@ -13,6 +13,10 @@ export interface NativeCodec {
   /** The same for bytes that are the characters of a text, U+0100 for 0. */
   btoa(text: string): string;
   atob(text: string): string;
+  /** The hash of the bytes (`SHA-1`, `SHA-256`, `SHA-384`, `SHA-512`); undefined for another name. */
+  digest(hash: string, bytes: ArrayBuffer): ArrayBuffer | undefined;
+  /** HMAC (RFC 2104) of the bytes; undefined as above. */
+  hmac(hash: string, key: ArrayBuffer, bytes: ArrayBuffer): ArrayBuffer | undefined;
 }
 
 declare global {

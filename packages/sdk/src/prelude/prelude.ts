@@ -67,7 +67,8 @@ export const installPrelude = (machine: StepMachine): void => {
   for (const name of removed) Reflect.deleteProperty(globalThis, name);
 };
 
-const define = (target: object, members: Readonly<Record<string, unknown>>): void => {
+/** Makes `members` properties of `target` that are written to and left out of loops, as the standards' own. */
+export const define = (target: object, members: Readonly<Record<string, unknown>>): void => {
   for (const [name, value] of Object.entries(members)) {
     Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
   }

@@ -9,7 +9,7 @@ import { Xoshiro128 } from './xoshiro128.ts';
 
 const loadSeed = '0'.repeat(64);
 
-/** The part of the Web Cryptography API that needs no key material. */
+/** The part of the Web Cryptography API that a workflow has. */
 export interface GuestCrypto {
   getRandomValues<T extends ArrayBufferView>(array: T): T;
   randomUUID(): string;

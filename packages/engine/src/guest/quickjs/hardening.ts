@@ -15,6 +15,7 @@ export const hardening: string = `(() => {
   const { parseInt, String, Error } = globalThis;
   const { apply } = Reflect;
   const { freeze, defineProperty, getOwnPropertyDescriptor } = Object;
+  const { ArrayBuffer } = globalThis;
   const wellFormed = String.prototype.toWellFormed;
   const lengthOf = getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get;
   let a = 0, b = 0, c = 0, d = 1;
@@ -48,15 +49,20 @@ export const hardening: string = `(() => {
         stack: isError ? part(thrown, 'stack') : '',
       });
     },
-    adopt(encode, decode, toBase64, fromBase64, btoa, atob) {
-      // A buffer that has no bytes may be one that was given away.
+    adopt(encode, decode, toBase64, fromBase64, btoa, atob, digest, hmac) {
+      const empty = new ArrayBuffer(0);
+      // One that has no bytes may be one that was given away.
+      const usable = (buffer) => (apply(lengthOf, buffer, []) === 0 ? empty : buffer);
+      const text = (value) => apply(wellFormed, value, []);
       const codec = freeze({
-        encode: (text) => encode(apply(wellFormed, text, [])),
-        decode: (buffer) => (apply(lengthOf, buffer, []) === 0 ? '' : decode(buffer)),
-        toBase64: (buffer) => (apply(lengthOf, buffer, []) === 0 ? '' : toBase64(buffer)),
-        fromBase64: (text) => fromBase64(apply(wellFormed, text, [])),
-        btoa: (text) => btoa(apply(wellFormed, text, [])),
-        atob: (text) => atob(apply(wellFormed, text, [])),
+        encode: (value) => encode(text(value)),
+        decode: (buffer) => decode(usable(buffer)),
+        toBase64: (buffer) => toBase64(usable(buffer)),
+        fromBase64: (value) => fromBase64(text(value)),
+        btoa: (value) => btoa(text(value)),
+        atob: (value) => atob(text(value)),
+        digest: (name, buffer) => digest(text(name), usable(buffer)),
+        hmac: (name, key, buffer) => hmac(text(name), usable(key), usable(buffer)),
       });
       defineProperty(globalThis, 'mvm_codec', { value: codec });
     },

@@ -1,16 +1,34 @@
 /**
  * What a script has done by the host, since an interpreter takes a thousand times as long: text to UTF-8 and back, bytes to base64 and
- * back. Each is a function of its argument alone, so a replay gets the same; what it takes is charged by the byte.
+ * back, hashes. Each is a function of its argument alone, so a replay gets the same; what it takes is charged by the byte.
  *
  * `hardening.ts` is the only caller: it gives each function the type of argument that it takes. Text crosses as C strings, so
  * it must be well-formed and without U+0000 (whoever calls looks for that). In text that stands for bytes, U+0100 is the byte 0.
  */
 import { isUtf8 } from 'node:buffer';
+import { createHash, createHmac } from 'node:crypto';
 import type { NativeExports } from './quickjs-exports.ts';
 import type { QuickJSInstance } from './quickjs-instance.ts';
 
 /** The functions, by the numbers that the runtime knows them by. */
-export const codecFunctions = { encode: 1, decode: 2, toBase64: 3, fromBase64: 4, btoa: 5, atob: 6 } as const;
+export const codecFunctions = {
+  encode: 1,
+  decode: 2,
+  toBase64: 3,
+  fromBase64: 4,
+  btoa: 5,
+  atob: 6,
+  digest: 7,
+  hmac: 8,
+} as const;
+
+/** Names of the Web Cryptography API, section 18.4.1, and those of Node. */
+const hashes: ReadonlyMap<string, string> = new Map([
+  ['SHA-1', 'sha1'],
+  ['SHA-256', 'sha256'],
+  ['SHA-384', 'sha384'],
+  ['SHA-512', 'sha512'],
+]);
 
 /** A call of one of them. */
 export interface CodecCall {
@@ -23,7 +41,7 @@ export interface CodecCall {
 /**
  * Does it.
  *
- * @returns the place of the result, which is the caller's; 0 for `undefined`: the bytes to decode are no UTF-8
+ * @returns the place of the result, which is the caller's; 0 for `undefined`: the bytes to decode are no UTF-8, or no hash has this name
  */
 export const codec = (instance: QuickJSInstance, { context, list, id }: CodecCall): number => {
   const { native } = instance;
@@ -46,6 +64,21 @@ export const codec = (instance: QuickJSInstance, { context, list, id }: CodecCal
       return desk.string(Buffer.from(desk.text(argument), 'latin1').toString('base64'));
     case codecFunctions.atob:
       return desk.string(Buffer.from(desk.text(argument), 'base64').toString('latin1').replaceAll('\0', '\u0100'));
+    case codecFunctions.digest: {
+      const hash = hashes.get(desk.text(argument));
+      if (hash === undefined) return 0;
+      return desk.buffer(
+        createHash(hash)
+          .update(desk.bytes(native.argument(list, 1)))
+          .digest(),
+      );
+    }
+    case codecFunctions.hmac: {
+      const hash = hashes.get(desk.text(argument));
+      if (hash === undefined) return 0;
+      const keyed = createHmac(hash, desk.bytes(native.argument(list, 1)));
+      return desk.buffer(keyed.update(desk.bytes(native.argument(list, 2))).digest());
+    }
     default:
       throw new WebAssembly.RuntimeError(`the host has no function ${id}`);
   }

@@ -1,5 +1,6 @@
 /** Bytes that cross beside an activation's text, in both directions, and what a script has the host do with them. */
 import assert from 'node:assert/strict';
+import { createHash, createHmac } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import type { Intent } from '@mvm-ci/protocol';
 import { GuestFault } from '../../../src/guest/guest.ts';
@@ -119,7 +120,7 @@ describe('bytes of a script guest', () => {
     assert.equal(faultOf(() => guest.step(answers(large))).facts.code, 'OUT_OF_MEMORY');
   });
 
-  it('become text, UTF-8 and base64 by the host', () => {
+  it('become text, UTF-8, base64 and hashes by the host', () => {
     const bytes = (text: string): string => `new Uint8Array([${Buffer.from(text).join()}]).buffer`;
     assert.deepEqual(logged(runtime, "[...new Uint8Array(mvm_codec.encode('aü€😀'))]"), [...Buffer.from('aü€😀')]);
     assert.deepEqual(logged(runtime, "[...new Uint8Array(mvm_codec.encode('\\ud800'))]"), [0xef, 0xbf, 0xbd]);
@@ -129,6 +130,20 @@ describe('bytes of a script guest', () => {
     assert.deepEqual(logged(runtime, "[...new Uint8Array(mvm_codec.fromBase64('YWIA'))]"), [97, 98, 0]);
     assert.equal(logged(runtime, "mvm_codec.btoa('\\xffa\\u0100')"), '/2EA');
     assert.equal(logged(runtime, "mvm_codec.atob('/2EA')"), '\xffa\u0100');
+    const hex = (call: string): unknown =>
+      logged(runtime, `[...new Uint8Array(${call})].map((one) => one.toString(16).padStart(2, '0')).join('')`);
+    for (const [name, hash] of [
+      ['SHA-1', 'sha1'],
+      ['SHA-256', 'sha256'],
+      ['SHA-384', 'sha384'],
+      ['SHA-512', 'sha512'],
+    ] as const) {
+      assert.equal(hex(`mvm_codec.digest('${name}', ${bytes('abc')})`), createHash(hash).update('abc').digest('hex'));
+      assert.equal(hex(`mvm_codec.digest('${name}', new ArrayBuffer(0))`), createHash(hash).digest('hex'));
+      const keyed = createHmac(hash, 'key').update('abc').digest('hex');
+      assert.equal(hex(`mvm_codec.hmac('${name}', ${bytes('key')}, ${bytes('abc')})`), keyed);
+    }
+    assert.equal(logged(runtime, `String(mvm_codec.digest('MD5', ${bytes('abc')}))`), 'undefined');
     assert.equal(logged(runtime, 'mvm_codec.decode(new ArrayBuffer(0)) + mvm_codec.toBase64(new ArrayBuffer(0))'), '');
   });
 
@@ -139,6 +154,8 @@ describe('bytes of a script guest', () => {
       'mvm_codec.toBase64()',
       'mvm_codec.toBase64(new Proxy(new ArrayBuffer(3), {}))',
       'mvm_codec.encode(null)',
+      'mvm_codec.digest("SHA-256", "text")',
+      'mvm_codec.hmac("SHA-256", new ArrayBuffer(1))',
       'mvm_codec.encode(Symbol())',
       'mvm_codec.fromBase64({ toString() { throw new TypeError("mine"); } })',
       '(() => { "use strict"; mvm_codec.encode = 1; })()',
