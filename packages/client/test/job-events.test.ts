@@ -39,6 +39,16 @@ describe('jobEvents', () => {
     );
   });
 
+  it('asks for the jobs that fit', async () => {
+    const server = new ScriptedServer(stream(event(5)));
+    const client = createClient({ url: 'http://control.test', fetch: server.fetch });
+    for await (const _ of client.events({ queue: 'mail', state: 'failed', after: 3 })) break;
+    assert.deepEqual(
+      server.seen.map(({ path }) => path),
+      ['/queue/events?queue=mail&state=failed&after=3'],
+    );
+  });
+
   it('goes on where the stream began when it breaks before any job came', async () => {
     const server = new ScriptedServer(stream('id: 41\nevent: begin\ndata: {"change":41}\n\n'), stream(event(42)));
     assert.deepEqual(await read(server, 1), [42]);

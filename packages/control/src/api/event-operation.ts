@@ -4,14 +4,17 @@
  *
  *   1. The first event, `begin`, has the number after which the stream begins: a reader whose stream breaks before any job came
  *      resumes there, and not at what is `now` then.
- *   2. A number that was never given out is of a store that was put back since (a backup): the stream begins with what comes now.
+ *   2. A filter leaves jobs out as they are at that moment: one that fits no more is told of no more.
+ *   3. A number that was never given out is of a store that was put back since (a backup): the stream begins with what comes now.
  */
 import type { JobView } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
 import { controlLimits } from '../limits.ts';
+import { jobFits } from '../queue/job-fits.ts';
 import { noBody } from './body-spec.ts';
 import { eventStream, eventText } from './event-stream.ts';
+import { jobFilterShape } from './job-filter.ts';
 import { operation, type Operation } from './operation.ts';
 
 /** The event stream. */
@@ -20,22 +23,29 @@ export const eventOperation: Operation = operation({
   route: 'events',
   access: 'publisher',
   summary:
-    'Jobs as they change, as server-sent events; from now on, or after the change that `after` or Last-Event-ID names.',
+    'Jobs that fit a filter as they change, as server-sent events; from now on, or after the change that `after` or Last-Event-ID names.',
   body: noBody,
-  search: z.object({ after: z.coerce.number().int().min(0).optional() }),
+  search: z.object({ ...jobFilterShape, after: z.coerce.number().int().min(0).optional() }),
   answers: 'text/event-stream',
   run: ({ core, signal, header, search }) => {
     const { latest } = core.feed;
-    let position = Math.min(search.after ?? lastEventId(header('last-event-id')) ?? latest, latest);
+    const { after, ...filter } = search;
+    let position = Math.min(after ?? lastEventId(header('last-event-id')) ?? latest, latest);
     let hasBegun = false;
     const stream = eventStream(core, signal, async (ended) => {
       if (!hasBegun) {
         hasBegun = true;
         return eventText('begin', position, { change: position });
       }
-      const { jobs, upTo } = await nextJobs(core, position, ended);
-      position = upTo;
-      return jobs.map((job) => eventText('job', job.change, job)).join('');
+      const untilMs = core.clock.monotonicMs() + controlLimits.eventKeepAliveMs;
+      // Pages of which nothing fits are passed over, for as long as a stream may be silent.
+      for (;;) {
+        const { jobs, upTo } = await nextJobs(core, position, ended);
+        const hasMore = upTo > position;
+        position = upTo;
+        const text = jobs.flatMap((job) => (jobFits(job, filter) ? [eventText('job', job.change, job)] : [])).join('');
+        if (text !== '' || !hasMore || core.clock.monotonicMs() >= untilMs) return text;
+      }
     });
     return { type: 'events', stream };
   },

@@ -56,6 +56,31 @@ suite('the event stream', () => {
     await events.cancel();
   });
 
+  test('tells of the jobs that fit a filter, past any number of others', async () => {
+    await using plane = await TestPlane.open();
+    const jobs = Array.from({ length: controlLimits.eventRowsMax * 2 }, (_, index) => ({
+      job_id: `j${index}`,
+      payload: 1,
+    }));
+    await plane.call('POST', '/queue/publish-many', { body: { jobs } });
+    const wanted = { job_id: 'a', payload: 1, queue: 'mail', key: 'ann', tags: ['eu'] };
+    await plane.call('POST', '/queue/publish', { body: wanted });
+    await plane.call('POST', '/queue/cancel/j0', { body: {} });
+    await plane.call('POST', '/queue/cancel/a', { body: {} });
+    for (const filter of ['queue=mail', 'key=ann&state=cancelled', 'tag=eu', 'queue=mail&error=CANCELLED']) {
+      const events = await EventReader.open(plane, `/queue/events?after=0&${filter}`);
+      assert.match(await events.job(), /^\d+ a cancelled$/, filter);
+      await events.cancel();
+    }
+    const live = await EventReader.open(plane, '/queue/events?state=live&queue=mail');
+    const next = live.job();
+    await publish(plane, 'other');
+    await plane.call('POST', '/queue/publish', { body: { ...wanted, job_id: 'b' } });
+    assert.match(await next, /^\d+ b pending$/);
+    await live.cancel();
+    assert.equal((await plane.call('GET', '/queue/events?state=asleep')).status, 400);
+  });
+
   test('reads no more than its reader takes', async () => {
     await using plane = await TestPlane.open();
     const jobs = Array.from({ length: 500 }, (_, index) => ({ job_id: `j${index}`, payload: 1 }));

@@ -130,9 +130,7 @@ suite('old jobs', () => {
     assert.ok(stream.body);
     const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader();
     assert.match(String((await reader.read()).value), /event: begin/);
-    // One look finds nothing; the next event is that of the next job.
-    const first = await reader.read();
-    assert.match(String(first.value), /still here/);
+    // A look finds nothing; the next event is that of the next job.
     const next = reader.read();
     await plane.call('POST', '/queue/publish', { body: { job_id: 'b', payload: 1 } });
     assert.match(String((await next).value), /"job_id":"b"/);
