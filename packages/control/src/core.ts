@@ -11,7 +11,7 @@ import { BlobUploads } from './blobs/blob-uploads.ts';
 import { Lender } from './engine/lender.ts';
 import { ClaimQueue } from './lease/claim-queue.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
-import { controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
+import { aliveMs, controlLimits, defaultPeriods, type LeasePeriods } from './limits.ts';
 import { ControlMetrics, type MetricSources } from './metrics/control-metrics.ts';
 import { ModuleRegistry, type Admit } from './modules/module-registry.ts';
 import { ConnectedPeers } from './nodes/connected-peers.ts';
@@ -115,7 +115,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
   const metrics = new ControlMetrics();
   const store = await options.openStore(allOf(followers), (facts) => metrics.countGroup(facts));
   const claims = claimQueue(store, clock);
-  const nodes = new NodeRegistry({ store, clock, aliveMs: 3 * periods.idleHeartbeatMs });
+  const nodes = new NodeRegistry({ store, clock, aliveMs: aliveMs(periods) });
   const leases = leaseKeeper({ store, clock, periods, claims, nodes });
   const feed = await changeFeed(store, clock);
   const errands = errandBoard({ clock, random, claims }, () => lender.callEngine());

@@ -168,6 +168,8 @@ export const controlLimits = {
   suspectRunMs: 30_000,
   /** How soon a suspect that had to wait is looked at again. */
   suspectWaitMs: 1_000,
+  /** How late the heartbeat of a worker that holds none may be; then a second one is due. */
+  lateHeartbeatMs: 5_000,
   /** First step of the backoff after a lost lease; doubles each time. */
   lostLeaseBackoffMs: 250,
   /** Longest backoff after a lost lease. */
@@ -199,11 +201,15 @@ export interface LeasePeriods {
   readonly startGraceMs: number;
 }
 
+/** How long after its last sign of life a node counts as alive. */
+export const aliveMs = ({ idleHeartbeatMs }: LeasePeriods): number =>
+  2 * idleHeartbeatMs + controlLimits.lateHeartbeatMs;
+
 /** The defaults of `docs/internals/leases.md`. */
 export const defaultPeriods: LeasePeriods = {
   leaseMs: 2_000,
   heartbeatMs: 500,
-  idleHeartbeatMs: 15_000,
+  idleHeartbeatMs: 20_000,
   bareLeaseMs: 300_000,
   startGraceMs: 10_000,
 };

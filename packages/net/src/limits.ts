@@ -49,6 +49,12 @@ export const netLimits = {
   handshakeMsMax: 10_000,
   /** Default time to establish a connection. */
   connectMs: 10_000,
+  /** A connection on which no packet came for so long is asked whether it is alive: the transports say something every 5 s. */
+  transportSilenceMs: 8_000,
+  /** How often that is looked at. */
+  transportLookMs: 4_000,
+  /** Time for the answer. */
+  transportAnswerMs: 2_000,
   /** Default time from the start of a request to the head of its response. */
   requestMs: 30_000,
   /** Server: time from the start of a stream to a complete request head. */
@@ -124,4 +130,4 @@ export const channelLimits: ChannelLimits = {
  * How a peer stream differs: a thousand idle workers would cost the control plane mostly their pings. Heartbeats, which come sooner,
  * break the silence of most; and who needs to know sooner that the other side is gone has their deadlines.
  */
-export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 20_000, silenceMs: 30_000 };
+export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 22_000, silenceMs: 30_000 };

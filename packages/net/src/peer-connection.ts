@@ -79,6 +79,8 @@ export interface PeerConnection {
   limitStreams(limits: { readonly bidirectional?: number; readonly unidirectional?: number }): void;
   /** The paths in use, asked now: the calls that watch them abort the process. */
   paths(): readonly PathSnapshot[];
+  /** Packets that came so far, those that carry nothing included: while both sides live, some come every 5 s. */
+  packetsReceived(): number;
   close(code: number, text: string): void;
 }
 

@@ -6,7 +6,8 @@
  *      connection that lived for `stableMs` starts the backoff anew.
  *   3. A request is sent once: when its connection breaks it fails (CONNECTION_LOST, DEADLINE_EXCEEDED), and its caller
  *      decides whether it may be sent again. A request that finds no connection waits for one, within its deadline.
- *   4. Several addresses (of several control planes) are tried in turn; the direct addresses of one are tried at once.
+ *   4. A connection whose other side is gone is given up within 14 s, though no request waits (`transport-watch.ts`).
+ *   5. Several addresses (of several control planes) are tried in turn; the direct addresses of one are tried at once.
  */
 import { asMvmError, mvmError, type MvmError } from '@mvm-ci/protocol';
 
@@ -25,6 +26,7 @@ import {
 import { netLimits } from './limits.ts';
 import type { PeerEndpoint } from './peer-connection.ts';
 import { systemClock } from './system-clock.ts';
+import { watchTransport } from './transport-watch.ts';
 
 /** Where a reconnecting peer is in its life. */
 export type PeerState =
@@ -188,13 +190,27 @@ export class ReconnectingPeer implements PeerFetcher, AsyncDisposable {
     this.#lostAtMs = undefined;
     this.#current = client;
     this.#enter({ state: 'connected', peerId: client.peerId });
-    void client.closed.finally(() => this.#stop.signal.removeEventListener('abort', onStop));
+    const unwatch = this.#watch(client);
+    void client.closed.finally(() => {
+      unwatch();
+      this.#stop.signal.removeEventListener('abort', onStop);
+    });
     const { text, by } = await Promise.race([client.closed, client.draining]);
     if (!this.#stop.signal.aborted) {
       this.#client = Promise.withResolvers();
       this.#client.promise.catch(() => undefined);
     }
     return mvmError('CONNECTION_LOST', `the connection is over (${by}): ${text}`, { by, text });
+  }
+
+  /** What answers does not matter, only that something does. */
+  #watch(client: PeerClient): () => void {
+    const { transportAnswerMs: deadlineMs } = netLimits;
+    const ask = async (): Promise<void> => {
+      const { body } = await client.fetch('/', { deadlineMs });
+      await body?.cancel();
+    };
+    return watchTransport({ connection: client.connection, ask, clock: this.#clock });
   }
 
   async #wait(failures: number, reason: MvmError): Promise<void> {

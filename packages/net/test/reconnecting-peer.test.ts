@@ -11,6 +11,7 @@ import {
   ReconnectingPeer,
   serveHttp3,
   type EndpointAddress,
+  type PeerConnection,
   type PeerEndpoint,
   type PeerState,
   type ReconnectingPeerOptions,
@@ -108,6 +109,23 @@ test('a server that is killed and started again answers the next request after o
   context.after(() => second.child.kill('SIGKILL'));
   peer.retryNow();
   assert.equal(await (await peer.fetch('/')).text(), String(second.child.pid));
+});
+
+test('a connection on which no packet comes is asked whether it is alive, though nobody asks for anything', async () => {
+  await using server = await openPeer();
+  await using endpoint = await openPeer();
+  const asked = Promise.withResolvers<string>();
+  const handler = (request: Request): Response => {
+    asked.resolve(new URL(request.url).pathname);
+    return new Response('alive');
+  };
+  serveHttp3(server, { handler });
+  const connect = endpoint.connect.bind(endpoint);
+  const deaf = async (...call: Parameters<typeof connect>): Promise<PeerConnection> =>
+    Object.assign(await connect(...call), { packetsReceived: () => 0 });
+  await using peer = reconnecting(Object.assign(endpoint, { connect: deaf }), server.address());
+  peer.start();
+  assert.equal(await asked.promise, '/');
 });
 
 test('a request under way fails when its connection breaks, and is not sent again', async () => {

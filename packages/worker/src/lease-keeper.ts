@@ -88,6 +88,11 @@ export class LeaseKeeper {
     return lease;
   }
 
+  /** The control plane answered something else: while nothing is held that says as much as a heartbeat, and puts the next one off. */
+  heard(): void {
+    if (this.#leases.size === 0 && !this.#beating) this.#schedule();
+  }
+
   /** Ends all heartbeats; closed gates stay closed. Idempotent. */
   stop(): void {
     this.#stopped.abort();

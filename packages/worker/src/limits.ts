@@ -18,8 +18,8 @@ export const workerLimits = {
   handlerSleepMsMax: 10_000,
   /** How long a worker hears nothing of its own main thread before it sends the heartbeats by itself, in heartbeats. */
   silentHeartbeats: 1.2,
-  /** How long a claim waits at the control plane for a job. */
-  claimWaitMs: 50_000,
+  /** How long a claim waits at the control plane for a job: a little less than proxies of HTTP commonly let an answer wait. */
+  claimWaitMs: 58_000,
   /** How long a question to an inbox waits at the control plane for an item. */
   inboxWaitMs: 20_000,
   /** Time for the answer of a claim or a question to an inbox beyond its wait, and of a join, an append, a finish and a journal. */

@@ -13,6 +13,7 @@ import {
   limits,
   mvmError,
   type BlobPort,
+  type ClaimAnswer,
   type ClaimedJob,
   type DrainOrder,
   type JoinAnswer,
@@ -275,12 +276,12 @@ class RunningWorker implements Worker {
 
   async #claim(): Promise<void> {
     const { clock, random, logger } = this.#options;
-    const { membership: controlPlane, incarnation, host } = this.#parts;
+    const { incarnation, host } = this.#parts;
     const obstacle = (): MvmError | undefined => host.obstacle;
     const signal = this.#claiming.signal;
     const begin = (job: ClaimedJob, sentMs: number): void => this.#hold(job, sentMs);
     await runClaimLoop({
-      controlPlane,
+      controlPlane: { claim: (request, call) => this.#claimOnce(request, call) },
       incarnation,
       slots: this.#slots,
       wish: () => this.#wish(),
@@ -294,6 +295,12 @@ class RunningWorker implements Worker {
       logger,
       signal,
     });
+  }
+
+  async #claimOnce(...call: Parameters<Membership['claim']>): Promise<ClaimAnswer> {
+    const answer = await this.#parts.membership.claim(...call);
+    this.#keeper.heard();
+    return answer;
   }
 
   #hold(given: ClaimedJob, sentMs: number): void {

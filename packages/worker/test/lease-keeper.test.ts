@@ -30,7 +30,7 @@ describe('LeaseKeeper', () => {
         },
       },
       incarnation: 'me',
-      timing: { leaseMs: 2_000, heartbeatMs: 500, idleHeartbeatMs: 15_000 },
+      timing: { leaseMs: 2_000, heartbeatMs: 500, idleHeartbeatMs: 20_000 },
       clock,
       logger: new KeptLogger(),
     });
@@ -80,8 +80,22 @@ describe('LeaseKeeper', () => {
     );
   });
 
+  it('counts an answer to something else as a heartbeat while nothing is held, and only then', async () => {
+    await clock.advance(19_000);
+    keeper.heard();
+    await clock.advance(19_000);
+    assert.equal(beats.length, 0);
+    await clock.advance(1_000);
+    assert.equal(beats.length, 1);
+    hold('a');
+    await clock.advance(499);
+    keeper.heard();
+    await clock.advance(1);
+    assert.equal(beats.length, 2);
+  });
+
   it('beats seldom while nothing is held', async () => {
-    await clock.advance(31_000);
+    await clock.advance(41_000);
     assert.equal(beats.length, 2);
   });
 
@@ -197,7 +211,7 @@ describe('LeaseKeeper', () => {
 
   it('tells the worker that somebody wants it to drain, also when it holds nothing', async () => {
     answer = () => ({ ...nothing, drain: { graceMs: 70 } });
-    await clock.advance(15_500);
+    await clock.advance(20_500);
     assert.deepEqual(heard, ['drain 70']);
   });
 });

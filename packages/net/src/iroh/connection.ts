@@ -79,6 +79,10 @@ export class IrohConnection implements PeerConnection {
     }));
   }
 
+  packetsReceived(): number {
+    return this.#native.stats().udpRxDatagrams;
+  }
+
   close(code: number, text: string): void {
     if (this.isClosed) return;
     this.#native.close(BigInt(code), toNative(new TextEncoder().encode(text)));
