@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { startControlPlane, type ControlPlane } from '@mvm-ci/control';
+import { listenHttp } from '@mvm-ci/net';
 import { chainHash, chainStart, encodeEntry, encodeModule } from '@mvm-ci/protocol';
 import { runCommand, type CommandResult } from './fixtures/fake-host.ts';
 
@@ -64,6 +65,23 @@ describe('mvm-ci journal verify', { timeout: 120_000 }, () => {
   it('wants to know which jobs, and names one that there is not', async () => {
     for (const args of [[], ['one', '--all']]) assert.equal((await verify(...args)).code, 2);
     assert.match((await verify('nobody')).stderr, /JOB_NOT_FOUND/);
+  });
+
+  it('passes over a job that is forgotten while others are checked', async () => {
+    const forgotten = { error: { code: 'JOB_NOT_FOUND', message: 'no job has the id "two"', details: {} } };
+    const server = await listenHttp({
+      host: '127.0.0.1',
+      port: 0,
+      fetch: ({ url }) => {
+        const { pathname, search } = new URL(url);
+        if (pathname === '/queue/status/two') return Promise.resolve(Response.json(forgotten, { status: 404 }));
+        return fetch(`${plane.httpUrl}${pathname}${search}`);
+      },
+    });
+    const all = await runCommand(['journal', 'verify', '--all', '--url', server.url]);
+    await server.stop(0);
+    assert.equal(all.code, 0, all.stderr);
+    assert.match(all.stderr, /1 jobs checked, 0 damaged/);
   });
 
   it('finds the job of which one byte was changed, and only that', async () => {

@@ -32,8 +32,10 @@ export const registerVerify = (group: Command, { server, exit }: Registrar): voi
       const { terminal, client } = server.open(flags);
       const connection = client();
       const verdicts: Verdict[] = [];
-      for await (const job of flags.all === true ? allJobs(connection) : named(connection, ids))
-        verdicts.push(await verdictOn(connection, job));
+      for await (const job of flags.all === true ? allJobs(connection) : named(connection, ids)) {
+        const verdict = await verdictOn(connection, job);
+        if (verdict) verdicts.push(verdict);
+      }
       const damaged = verdicts.filter(({ error }) => error !== null);
       terminal.result(verdicts, () =>
         terminal.table(damaged.length > 0 ? damaged : verdicts, columns(terminal.paint), 'no jobs'),
@@ -66,7 +68,8 @@ const allJobs = async function* (client: Client): AsyncGenerator<JobView> {
   } while (after !== undefined);
 };
 
-const verdictOn = async (client: Client, job: JobView): Promise<Verdict> => {
+/** Undefined when the job was forgotten meanwhile: old ones are, while others are checked. */
+const verdictOn = async (client: Client, job: JobView): Promise<Verdict | undefined> => {
   const { job_id: id, attempt: attempts, journal_entries: entries } = job;
   const found = { job_id: id, attempts, entries };
   try {
@@ -78,6 +81,7 @@ const verdictOn = async (client: Client, job: JobView): Promise<Verdict> => {
     return { ...found, error: null };
   } catch (thrown) {
     const error = asMvmError(thrown);
+    if (error.code === 'JOB_NOT_FOUND') return undefined;
     if (error.code !== 'JOURNAL_CORRUPT') throw error;
     return { ...found, error: error.toRecord() };
   }
