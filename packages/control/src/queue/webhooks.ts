@@ -201,9 +201,17 @@ const isWanted = (spec: WebhookSpec, job: JobView): boolean =>
 const signature = (secret: string, body: string): string =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 
+/** Who lists webhooks needs no password. */
+const shownUrl = (url: string): string => {
+  const parsed = new URL(url);
+  if (parsed.password === '') return url;
+  parsed.password = '***';
+  return parsed.href;
+};
+
 const view = ({ record, spec }: Known): WebhookView => ({
   webhook: record.name,
-  url: spec.url,
+  url: shownUrl(spec.url),
   states: wantedStates(spec),
   queue: spec.queue ?? null,
   signed: spec.secret !== undefined,

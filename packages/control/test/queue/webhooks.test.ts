@@ -63,6 +63,19 @@ suite('webhooks', () => {
     assert.equal(first.headers['x-mvm-ci-delivery'], `hook:${JSON.parse(first.body).change}`);
   });
 
+  test('send the password of their URL, and show it to nobody', async () => {
+    const receiver = new Receiver();
+    await using plane = await TestPlane.open({ post: receiver.post });
+    const url = 'https://ann:pass@receiver.test/in?a=b';
+    const made = await set(plane, { url });
+    const [listed] = column((await plane.call('GET', '/webhooks')).body, 'url');
+    assert.deepEqual([made.body.url, listed], Array(2).fill('https://ann:***@receiver.test/in?a=b'));
+    await publish(plane, { job_id: 'a' });
+    await cancel(plane, 'a');
+    await receiver.until(1);
+    assert.equal(receiver.sent[0]?.url, url);
+  });
+
   test('are told of the states and the queue that they name, and no others', async () => {
     const receiver = new Receiver();
     await using plane = await TestPlane.open({ post: receiver.post });
