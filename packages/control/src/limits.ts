@@ -56,6 +56,8 @@ export const controlLimits = {
   flowsCounted: 1_000,
   /** Classes of jobs of which it is estimated how many there are; with more, claims that wait are tried in turn. */
   classesEstimated: 1_000,
+  /** Each time that so many more queues and keys have used a rate, those of which no use counts any more are forgotten. */
+  ratesSwept: 1_000,
   /** Suspects among which a claim looks for one that it may take. */
   suspectsRead: 16,
   /** Longest time between two looks at deadlines, for a clock that is set. */

@@ -5,7 +5,8 @@
 import { limitsOfKey, queueSettingsSchema, type KeyLimits, type QueueMode, type QueueSettings } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { number, text } from './column.ts';
-import { rateOpensAt, rateRoom, rateUsed, type RateLog } from './rate-log.ts';
+import { controlLimits } from '../limits.ts';
+import { isSpent, rateOpensAt, rateRoom, rateUsed, type RateLog } from './rate-log.ts';
 
 /** Whose limits are meant: a queue's own, or those of one key of it. */
 export interface LimitScope {
@@ -20,6 +21,7 @@ export class QueueTable {
   readonly #db: DatabaseSync;
   readonly #write: StatementSync;
   readonly #writeRate: StatementSync;
+  readonly #forgetRate: StatementSync;
   #settings: ReadonlyMap<string, QueueSettings> = new Map();
   #rates: Map<string, RateLog> = new Map();
   #isTouched = false;
@@ -32,6 +34,7 @@ export class QueueTable {
     this.#writeRate = db.prepare(
       'INSERT INTO rates VALUES (?, ?, ?, ?) ON CONFLICT (queue, key, slot) DO UPDATE SET count = excluded.count',
     );
+    this.#forgetRate = db.prepare('DELETE FROM rates WHERE queue = ? AND key = ?');
     this.reload();
   }
 
@@ -81,6 +84,8 @@ export class QueueTable {
     const { rate } = this.limits(scope);
     if (rate === undefined) return;
     this.#isTouched = true;
+    if (!this.#rates.has(scopeName(scope)) && this.#rates.size % controlLimits.ratesSwept === 0)
+      this.#forgetSpent(use.at);
     const before = this.#log(scope);
     const log = rateUsed(before, rate, use);
     this.#rates.set(scopeName(scope), log);
@@ -112,6 +117,17 @@ export class QueueTable {
     }
   }
 
+  /** A key that never comes again would be kept for ever. When it is done depends on what is stored alone (I1). */
+  #forgetSpent(at: number): void {
+    for (const [name, log] of this.#rates) {
+      const [queue = '', key = ''] = splitName(name);
+      const { rate } = this.limits({ queue, key: key === '' ? null : key });
+      if (rate !== undefined && !isSpent(log, rate, at)) continue;
+      this.#rates.delete(name);
+      this.#forgetRate.run(queue, key);
+    }
+  }
+
   #log(scope: LimitScope): RateLog {
     return this.#rates.get(scopeName(scope)) ?? [];
   }
@@ -130,3 +146,8 @@ export class QueueTable {
 // A key is never empty, so the queue itself can have this place.
 const keyColumn = ({ key }: LimitScope): string => key ?? '';
 const scopeName = (scope: LimitScope): string => `${scope.queue}\n${keyColumn(scope)}`;
+// A queue's name has no line break; a key may have.
+const splitName = (name: string): readonly string[] => {
+  const end = name.indexOf('\n');
+  return [name.slice(0, end), name.slice(end + 1)];
+};

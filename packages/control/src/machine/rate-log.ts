@@ -38,6 +38,9 @@ export const rateOpensAt = (log: RateLog, rule: RateRule, at: number): number =>
   return outAt(first[0], rule);
 };
 
+/** Whether nothing in the log counts any more. */
+export const isSpent = (log: RateLog, rule: RateRule, at: number): boolean => current(log, rule, at).length === 0;
+
 const current = (log: RateLog, rule: RateRule, at: number): RateLog =>
   log.filter(([startMs]) => outAt(startMs, rule) > at);
 
