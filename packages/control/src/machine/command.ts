@@ -163,6 +163,8 @@ export interface SetScheduleCommand {
   readonly spec: string;
   /** Null: it is paused, or no time is left. */
   readonly nextAt: number | null;
+  /** A time that has come: it stays the next one if it still is. @default none */
+  readonly dueAt?: number | null | undefined;
   readonly schedulesMax: number;
 }
 

@@ -3,7 +3,8 @@
  * and comes with the commands; what a time does while an earlier job is not over is decided here.
  *
  * 1. A time is done once: `fire-schedule` names it, and is ignored unless it is the next one.
- * 2. A publish that is refused counts as skipped: the schedule goes on with its next time.
+ * 2. Setting a schedule again does not pass over a time that has come and is not done yet.
+ * 3. A publish that is refused counts as skipped: the schedule goes on with its next time.
  */
 import { isFinal, MvmError, mvmError, optionsOf, optionsText } from '@mvm-ci/protocol';
 import { contentHash } from '../queue/content-hash.ts';
@@ -17,11 +18,12 @@ import type { ScheduleRecord } from './schedule-table.ts';
 
 /** Keeps what a schedule of this name has done. @throws QUEUE_FULL */
 export const setSchedule = (app: Application, command: SetScheduleCommand): ReplyTo<'set-schedule'> => {
-  const { name, spec, nextAt, schedulesMax } = command;
+  const { name, spec, dueAt = null, schedulesMax } = command;
   const { schedules } = app.tables;
   const known = schedules.find(name);
   if (known === undefined && schedules.count() >= schedulesMax)
     throw mvmError('QUEUE_FULL', `there are at most ${schedulesMax} schedules`, { schedulesMax });
+  const nextAt = dueAt !== null && known?.nextAt === dueAt ? dueAt : command.nextAt;
   const fresh = { lastAt: null, lastJob: null, skipped: 0, errorCode: null, errorMessage: null };
   return { type: 'set-schedule', schedule: schedules.put({ ...fresh, ...known, name, spec, nextAt }) };
 };

@@ -88,8 +88,26 @@ export class Scheduler {
       throw mvmError('INVALID_ARGUMENT', `the schedule "${spec.cron}" has no time any more`, { cron: spec.cron });
     this.#item(name, spec, at);
     const { schedulesMax } = limits;
-    const command = { type: 'set-schedule', at, name, spec: JSON.stringify(spec), nextAt, schedulesMax } as const;
+    const dueAt = nextAt === null ? null : this.#dueAt(name, spec, at);
+    const command = {
+      type: 'set-schedule',
+      at,
+      name,
+      spec: JSON.stringify(spec),
+      nextAt,
+      dueAt,
+      schedulesMax,
+    } as const;
     return this.#changed((await store.apply<'set-schedule'>(command)).schedule);
+  }
+
+  /** The time that has come and is not done yet; null when there is none, or it is none of the times that are set now. */
+  #dueAt(name: string, { cron, time_zone: zone = 'UTC' }: ScheduleSpec, at: number): number | null {
+    const known = this.#schedules.get(name);
+    const nextAt = known?.record.nextAt ?? null;
+    if (known === undefined || nextAt === null || nextAt > at) return null;
+    const { cron: knownCron, time_zone: knownZone = 'UTC' } = known.spec;
+    return cron === knownCron && zone === knownZone ? nextAt : null;
   }
 
   /** @throws SCHEDULE_NOT_FOUND */

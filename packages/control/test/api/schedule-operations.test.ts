@@ -76,6 +76,22 @@ suite('schedules', () => {
     assert.deepEqual([madeBy('all'), madeBy('last'), madeBy('none')], [times, times.slice(-1), times.slice(-1)]);
   });
 
+  test('make up for what was missed also when they are set again meanwhile, unless their times are others now', async () => {
+    await using plane = await openPlane();
+    const [same, other] = [{ catch_up: 'all', overlap: 'allow' }, { cron: '*/2 * * * *' }];
+    for (const name of ['same', 'other']) await set(plane, name, same);
+    await plane.core.stop();
+    plane.clock.advance(6 * minute + 1_000);
+    await plane.restart();
+    const again = [set(plane, 'same', { ...same, job: { workflow: 'crawler' } }), set(plane, 'other', other)];
+    await Promise.all(again);
+    plane.clock.advance(1);
+    const now = plane.clock.wallMs();
+    for (const name of ['same', 'other']) while ((await view(plane, name)).body.next_at_ms <= now) await turn();
+    const made = (await jobs(plane)).map((id) => String(id).split(':')[0]);
+    assert.deepEqual([made.filter((name) => name === 'same').length, made.length], [6, 6]);
+  });
+
   test('stand still while they are paused, and go on with their next time', async () => {
     await using plane = await openPlane();
     await set(plane, 'probe', { paused: true });
