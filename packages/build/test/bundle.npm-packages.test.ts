@@ -35,7 +35,8 @@ describe('an npm package in a workflow', () => {
 
   it('is listed in the reference when it was tried, and no other is', async () => {
     const page = await readFile(new URL('../../../docs/reference/npm-packages.md', import.meta.url), 'utf8');
-    const listed = [...page.matchAll(/^\| `([a-z-]+)`/gm)].map(([, name]) => name);
+    const [first = ''] = page.split('## ');
+    const listed = [...first.matchAll(/^\| `([a-z-]+)`/gm)].map(([, name]) => name);
     assert.deepEqual(listed, Object.keys(results));
   });
 });

@@ -1,0 +1,117 @@
+/** Clients of web APIs from npm in workflows: what `docs/reference/npm-packages.md` says of them. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { MemoryInbox } from '@mvm-ci/engine';
+import type { Answer, FetchIntent } from '@mvm-ci/protocol';
+import { storeSignature } from './fixtures/api-clients/src/store-signature.ts';
+import { runAlone } from './lone-engine.ts';
+
+const url = 'http://api.example:8080';
+
+const json = (value: unknown): Answer => ({
+  type: 'fetched',
+  response: {
+    status: 200,
+    statusText: 'OK',
+    url,
+    redirected: false,
+    headers: [['content-type', 'application/json']],
+    body: new TextEncoder().encode(JSON.stringify(value)),
+  },
+});
+
+const asText = (body: Uint8Array | null): string => new TextDecoder().decode(body ?? new Uint8Array());
+
+interface Tried {
+  readonly workflow: string;
+  readonly result: unknown;
+  readonly answer: unknown;
+  /** What was sent. */
+  readonly sent: (intent: FetchIntent) => void;
+}
+
+const headerOf = ({ headers }: FetchIntent, name: string): string =>
+  headers.find(([one]) => one.toLowerCase() === name)?.[1] ?? '';
+
+const completion = {
+  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Hello!' } }],
+};
+
+/** By the package's name. */
+const packages: Readonly<Record<string, Tried>> = {
+  '@octokit/request': {
+    workflow: 'repository',
+    answer: { name: 'tool' },
+    result: { status: 200, data: { name: 'tool' } },
+    sent: (intent) => assert.deepEqual([intent.method, intent.url], ['GET', `${url}/repos/team/tool`]),
+  },
+  aws4fetch: {
+    workflow: 'store',
+    answer: null,
+    result: await storeSignature({ url }),
+    sent: (intent) => assert.deepEqual([intent.method, asText(intent.body)], ['PUT', 'stored']),
+  },
+  jose: {
+    workflow: 'token',
+    answer: null,
+    result: 'reader',
+    sent: (intent) => {
+      const [head = '', claims = '', signature] = headerOf(intent, 'authorization').replace('Bearer ', '').split('.');
+      const mac = createHmac('sha256', 'thirty-two bytes and some more of them').update(`${head}.${claims}`);
+      assert.equal(signature, mac.digest('base64url'));
+    },
+  },
+  ky: {
+    workflow: 'echo',
+    answer: { said: 1 },
+    result: { said: 1 },
+    sent: (intent) => assert.equal(asText(intent.body), '{"asked":true}'),
+  },
+  openai: {
+    workflow: 'chat',
+    answer: completion,
+    result: 'Hello!',
+    sent: (intent) => {
+      assert.equal(intent.url, `${url}/v1/chat/completions`);
+      assert.equal(headerOf(intent, 'authorization'), 'Bearer key');
+    },
+  },
+  stripe: {
+    workflow: 'customer',
+    answer: { id: 'cus_1', object: 'customer' },
+    result: 'cus_1',
+    sent: (intent) => {
+      assert.deepEqual([intent.key, asText(intent.body)], ['one', 'email=a%40example.com']);
+    },
+  },
+};
+
+describe('a client of a web API in a workflow', () => {
+  for (const [name, { workflow, answer, result, sent }] of Object.entries(packages)) {
+    it(`works: ${name}`, async () => {
+      const requests: FetchIntent[] = [];
+      const end = await runAlone({
+        folder: 'fixtures/api-clients',
+        workflow,
+        input: { url },
+        inbox: new MemoryInbox(),
+        fetch: (intent) => {
+          requests.push(intent);
+          return json(answer);
+        },
+      });
+      assert.equal(requests.length, 1);
+      for (const intent of requests) sent(intent);
+      assert.deepEqual(end.result, result);
+    });
+  }
+
+  it('is listed in the reference when it was tried, and no other is', async () => {
+    const page = await readFile(new URL('../../docs/reference/npm-packages.md', import.meta.url), 'utf8');
+    const [, clients = ''] = page.split('## Clients of web APIs');
+    const listed = [...clients.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+    assert.deepEqual(listed, Object.keys(packages));
+  });
+});
