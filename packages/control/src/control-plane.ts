@@ -1,7 +1,7 @@
 /**
  * A whole control plane: data folder, core, API, and its two listeners. Owns all of them, and the order of their ends.
  */
-import { isLoopback, listenHttp, operatorGate, type HttpListener } from '@mvm-ci/net';
+import { isLoopback, listenHttp, openHttpAgents, operatorGate, type HttpAgents, type HttpListener } from '@mvm-ci/net';
 import { mvmError } from '@mvm-ci/protocol';
 import { archiveFolder } from './adapters/archive-folder.ts';
 import { blobFolder } from './adapters/blob-folder.ts';
@@ -98,10 +98,12 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
 const start = async (options: ControlPlaneOptions, undo: AsyncDisposableStack): Promise<ControlPlane> => {
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   const folder = undo.use(DataFolder.open(options.data, (text) => logger.warn({}, text)));
+  const agents = openHttpAgents();
+  undo.defer(() => agents.close());
   const core = await openCore({
     ...options,
     archive: options.archive === undefined ? undefined : archiveFolder(options.archive, clock),
-    post: webhookPost,
+    post: webhookPost(agents),
     blobs: blobFolder(folder.blobsPath),
     clock,
     random,
@@ -114,7 +116,7 @@ const start = async (options: ControlPlaneOptions, undo: AsyncDisposableStack): 
   const token = tokenOf(options, folder, random);
   const http = await openHttp(options, { api, core, logger }, token);
   logger.info({ http: http.url, node: peers.listener.node, cluster: core.cluster }, 'the control plane is up');
-  return new RunningControlPlane({ folder, core, http, peers, token, logger });
+  return new RunningControlPlane({ folder, core, http, peers, agents, token, logger });
 };
 
 interface PeerPlane {
@@ -184,6 +186,8 @@ interface RunningParts {
   readonly core: Core;
   readonly http: HttpListener;
   readonly peers: PeerPlane;
+  /** Connections to the receivers of webhooks. */
+  readonly agents: HttpAgents;
   readonly token: string | null;
   readonly logger: Logger;
 }
@@ -234,10 +238,11 @@ class RunningControlPlane implements ControlPlane {
   }
 
   async #stop(): Promise<void> {
-    const { folder, core, http, peers, logger } = this.#parts;
+    const { folder, core, http, peers, agents, logger } = this.#parts;
     core.endWaits();
     await Promise.all([http.stop(controlLimits.drainMs), peers.listener.stop(controlLimits.drainMs)]);
     await core.stop();
+    agents.close();
     folder[Symbol.dispose]();
     logger.info({}, 'the control plane has stopped');
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { listenHttp } from '@mvm-ci/net';
+import { listenHttp, openHttpAgents } from '@mvm-ci/net';
 import { webhookPost } from '../../src/adapters/webhook-post.ts';
 import { controlLimits } from '../../src/limits.ts';
 
@@ -12,6 +12,7 @@ const posted = async (
   answer: () => Response,
 ): Promise<{ readonly status: number; readonly url: string; readonly authorization: string | null }> => {
   const seen: { readonly url: string; readonly authorization: string | null }[] = [];
+  const agents = openHttpAgents();
   const server = await listenHttp({
     host: '127.0.0.1',
     port: 0,
@@ -22,9 +23,10 @@ const posted = async (
     },
   });
   try {
-    const status = await webhookPost({ url: to(server.url), headers: {}, body: '{}', signal });
+    const status = await webhookPost(agents)({ url: to(server.url), headers: {}, body: '{}', signal });
     return { status, url: '', authorization: null, ...seen[0] };
   } finally {
+    agents.close();
     await server.stop(0);
   }
 };
@@ -50,6 +52,18 @@ suite('the request of a webhook', { timeout: 60_000 }, () => {
     );
     assert.equal(url, '/in?to=http://a.test/?b=1');
     assert.equal(authorization, `Basic ${Buffer.from('ann:p@ss').toString('base64')}`);
+  });
+
+  test('goes over the connection of the one before', async () => {
+    const server = await listenHttp({ host: '127.0.0.1', port: 0, fetch: async () => new Response('ok') });
+    const agents = openHttpAgents();
+    const sockets = new Set<unknown>();
+    agents.http.on('free', (socket) => sockets.add(socket));
+    const post = webhookPost(agents);
+    for (let told = 0; told < 5; told += 1) await post({ url: server.url, headers: {}, body: '{}', signal });
+    assert.equal(sockets.size, 1);
+    agents.close();
+    await server.stop(0);
   });
 
   test('follows no redirect', async () => {

@@ -10,7 +10,7 @@ export interface HttpAgents {
   close(): void;
 }
 
-/** Opens the pools that everything shares which one process sends to engine servers. */
+/** Opens the pools that everything shares which one process sends to servers of one kind. */
 export const openHttpAgents = (): HttpAgents => {
   const options = {
     keepAlive: true,
