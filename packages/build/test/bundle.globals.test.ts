@@ -87,6 +87,18 @@ describe('the globals of a workflow', () => {
     assert.deepEqual(missing, []);
   });
 
+  it('let a workflow dispose of what it uses, in the reverse order, also when it throws', async () => {
+    const result = await resultOf(`
+      const order: string[] = [];
+      class Lease implements Disposable { [Symbol.dispose](): void { order.push('lease'); } }
+      const session = () => ({ async [Symbol.asyncDispose](): Promise<void> { await null; order.push('session'); } });
+      const fails = async () => { using lease = new Lease(); await using one = session(); throw new Error('no'); };
+      await fails().catch((error: Error) => order.push(error.message));
+      { using a = new Lease(); using nothing = null; order.push('body'); }
+      return [order, String(Symbol.dispose), typeof Symbol.asyncDispose];`);
+    assert.deepEqual(result, [['session', 'lease', 'no', 'body', 'lease'], 'Symbol(Symbol.dispose)', 'symbol']);
+  });
+
   it('have nothing that shows memory being collected, and no threads', async () => {
     const result = await resultOf(
       'return ["WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics"].filter((name) => name in globalThis);',

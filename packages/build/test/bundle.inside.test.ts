@@ -1,6 +1,7 @@
 /** What stays inside the system, and requests that are repeated: the SDK in the real runtime. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { limits } from '@mvm-ci/protocol';
 import { bundleText, QuickJsGuest, type LooseEvent, type LooseIntent } from './quickjs-guest.ts';
 
 const load = async (source: string): Promise<QuickJsGuest> =>
@@ -101,6 +102,90 @@ describe('children in a workflow', () => {
     const last = guest.step([slept(4)]);
     assert.deepEqual(last[0], { type: 'abandon', call: 3 });
     assert.deepEqual(completed(last), ['slept', 'one', 1, 'two']);
+  });
+});
+
+describe('what a workflow gives to others', () => {
+  const most = limits.messageBytesMax;
+  // Bytes of UTF-8 are what counts: two for each ä, and those of the quotes.
+  const values = `const plain = (bytes: number) => 'x'.repeat(bytes - 2); const wide = (bytes: number) => 'ä'.repeat((bytes - 2) / 2);`;
+
+  it('is refused at the call when it is too large, and nothing is asked for', async () => {
+    using guest = await load(`${values} export const flow = async () => {
+      const codes: unknown[] = [];
+      const note = (error: EffectError): void => { codes.push(error instanceof EffectError, error.code, error.message); };
+      const { one } = { one: plain(${most + 1}) };
+      await send('other', 'm', one).catch(note);
+      await start('report', wide(${most + 2})).catch(note);
+      await run('report', { deep: [one] }).catch(note);
+      try { respond(one); } catch (error) { note(error as EffectError); }
+      await sleep(1);
+      return codes;
+    };`);
+    assert.deepEqual(guest.start('flow', null), [{ type: 'sleep', ms: 1, call: 1 }]);
+    const refused = (what: string, received: number): readonly unknown[] => [
+      true,
+      'LIMIT_EXCEEDED',
+      `at most ${most} bytes in ${what}, as JSON: received ${received}`,
+    ];
+    assert.deepEqual(completed(guest.step([slept(1)])), [
+      ...refused('the data of a message', most + 1),
+      ...refused('an input', most + 2),
+      ...refused('an input', most + 12),
+      ...refused('a response', most + 1),
+    ]);
+  });
+
+  it('may be as large as the host allows', async () => {
+    using guest = await load(`${values} export const flow = async () => {
+      respond(wide(${limits.resultBytesMax}));
+      send('other', 'm', plain(${most}));
+      await start('report', wide(${limits.inputBytesMax}));
+    };`);
+    assert.deepEqual(
+      guest.start('flow', null).map(({ type }) => type),
+      ['respond', 'send', 'start'],
+    );
+  });
+
+  it('is refused at the call when it is of another kind, with the rule and what was received', async () => {
+    using guest = await load(`export const flow = async () => {
+      const found: string[] = [];
+      const loose: any[] = [
+        () => send(12 as any, 'm'), () => send('other', ''), () => send('other', 'm', 1n),
+        () => start('' as any), () => start({ a: 1 } as any), () => start('report', 1, { attempts: 0 }),
+        () => start('report', 1, { attempts: '3' as any }), () => start('report', 1, { detached: 1 as any }),
+        () => start('report', 1, { id: 7 as any }), () => start('report', 1, { priority: 101 }),
+        () => start('report', 1, { queue: 'a b' }), () => start('report', 1, { requires: 'gpu' as any }),
+        () => start('report', 1, { delayMs: 0.5 }), () => start('report', 1, { timeoutMs: 0 }),
+        () => run('report', 1, { tags: [null as any] }), () => receive([3 as any]), async () => version(undefined as any),
+        () => send('x'.repeat(129), 'm'), () => receive(Array(101).fill('m')), () => start('report', 1, { key: 'x'.repeat(129) }),
+      ];
+      for (const ask of loose) await ask().catch((error: Error) => found.push(error.name + ': ' + error.message));
+      return found;
+    };`);
+    assert.deepEqual(completed(guest.start('flow', null)), [
+      "TypeError: a job's id: a string of at least one character: received 12",
+      'TypeError: the type of a message: a string of at least one character: received ""',
+      'TypeError: what send is given must be a JSON value: BigInt are forbidden in JSON.stringify',
+      'TypeError: a workflow: a string of at least one character: received ""',
+      'TypeError: a workflow: a string of at least one character: received { a: 1 }',
+      'TypeError: the attempts of a job: a whole number from 1 to 100: received 0',
+      'TypeError: the attempts of a job: a whole number from 1 to 100: received "3"',
+      'TypeError: detached: a boolean: received 1',
+      "TypeError: a job's id: a string of at least one character: received 7",
+      'TypeError: the option priority: a whole number from -100 to 100: received 101',
+      'TypeError: the option queue: letters, digits and . _ : -, a letter or digit first: received "a b"',
+      'TypeError: the option requires: at most 32 tags: received "gpu"',
+      'TypeError: the option delayMs: a whole number from 0 to 315360000000: received 0.5',
+      'TypeError: the option timeoutMs: a whole number from 1 to 315360000000: received 0',
+      'TypeError: each of the option tags: a string of at least one character: received null',
+      'TypeError: the type of a message: a string of at least one character: received 3',
+      "TypeError: a change's name: a string of at least one character: received undefined",
+      "EffectError: at most 128 characters in a job's id: received 129",
+      'EffectError: at most 100 types of a receive: received 101',
+      'EffectError: at most 128 characters in the option key: received 129',
+    ]);
   });
 });
 

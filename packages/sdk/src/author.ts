@@ -40,6 +40,8 @@ export const sleepUntil = (time: Date | number, options: SleepOptions = {}): Pro
  * Gives whoever waits for it (`waitForResponse` of the client) a value while the workflow goes on. The first one counts.
  *
  * @param value - any JSON value, at most 1 MiB.
+ * @throws {TypeError} for what is no JSON value.
+ * @throws {EffectError} `LIMIT_EXCEEDED` for one that is too large.
  * @example respond({ accepted: order.id });
  */
 export const respond = (value: unknown): void => {

@@ -1,33 +1,16 @@
 /** Child jobs: workflows that a workflow starts (docs/internals/inbox.md). */
 import type { ChildEnd } from './activation.ts';
 import { call, type Abortable } from './call.ts';
+import { queueOptions, type QueueOptions } from './child-options.ts';
 
 /** Options of {@link start}. */
-export interface StartOptions {
+export interface StartOptions extends QueueOptions {
   /** The child's id. @default made of this job, its attempt and the call: the same each time */
   readonly id?: string | undefined;
   /** How often it may be tried. @default 1 */
   readonly attempts?: number | undefined;
   /** Whether it goes on when this attempt ends. @default false: it is cancelled then, and so are those that it started */
   readonly detached?: boolean | undefined;
-  /** @default 'default' */
-  readonly queue?: string | undefined;
-  /** -100 to 100, higher first. @default 0 */
-  readonly priority?: number | undefined;
-  /** Whom it is for: the keys of a queue take turns, and limits count by key. @default none */
-  readonly key?: string | undefined;
-  /** Tags that its worker must have. @default none */
-  readonly requires?: readonly string[] | undefined;
-  /** For searching. @default none */
-  readonly tags?: readonly string[] | undefined;
-  /** Not before so many milliseconds. @default 0 */
-  readonly delayMs?: number | undefined;
-  /** It fails when no worker has begun it for so long after it could run. @default never */
-  readonly startTimeoutMs?: number | undefined;
-  /** An attempt fails so long after its first claim. @default never */
-  readonly attemptTimeoutMs?: number | undefined;
-  /** It fails so long after it was started. @default never */
-  readonly timeoutMs?: number | undefined;
 }
 
 /** Options of {@link Child.join}. */
@@ -100,7 +83,9 @@ export class Child<Result = unknown> {
  *
  * @param workflow - `name`, `name@version`, `name/workflow` or `name@version/workflow`.
  * @param input - any JSON value, at most 1 MiB.
- * @throws {EffectError} `MODULE_NOT_FOUND`, `WORKFLOW_NOT_FOUND`, `JOB_EXISTS` when another job has this id, `QUEUE_FULL`.
+ * @throws {TypeError} for an argument or an option of another kind, and an input that is no JSON value.
+ * @throws {EffectError} `LIMIT_EXCEEDED` for an input that is too large; `MODULE_NOT_FOUND`, `WORKFLOW_NOT_FOUND`, `JOB_EXISTS` when another job
+ *   has this id, `QUEUE_FULL`.
  * @example const report = await start('report', { month: '2026-11' });
  *   const { pages } = await report.join();
  */
@@ -122,24 +107,6 @@ export const start = async <Result = unknown>(
   });
   if (!started) throw new TypeError('the host answered a start with something else');
   return new Child<Result>(started.job);
-};
-
-/** The options as the control plane names them; undefined: none is given. */
-const queueOptions = (options: StartOptions): Readonly<Record<string, unknown>> | undefined => {
-  const { queue, priority, key, requires, tags, delayMs, startTimeoutMs, attemptTimeoutMs, timeoutMs } = options;
-  const named = Object.entries({
-    queue,
-    priority,
-    key,
-    requires,
-    tags,
-    delay_ms: delayMs,
-    start_timeout_ms: startTimeoutMs,
-    attempt_timeout_ms: attemptTimeoutMs,
-    timeout_ms: timeoutMs,
-  });
-  const given = named.filter(([, value]) => value !== undefined);
-  return given.length === 0 ? undefined : Object.fromEntries(given);
 };
 
 /**

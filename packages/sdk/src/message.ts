@@ -57,7 +57,8 @@ const messageOf = <Data>({ message }: AnswerEvent): Message<Data> => {
  * Sends a message to another job of the cluster, exactly once: it is stored with the entry that asks for it.
  *
  * @param data - any JSON value, at most 1 MiB.
- * @throws {EffectError} `JOB_NOT_FOUND`; `INVALID_TRANSITION` when that job is over; `QUEUE_FULL` when its inbox is full.
+ * @throws {TypeError} for an argument of another kind, and data that is no JSON value.
+ * @throws {EffectError} `LIMIT_EXCEEDED` for data that is too large; `JOB_NOT_FOUND`; `INVALID_TRANSITION` when that job is over; `QUEUE_FULL` when its inbox is full.
  * @example await send('order-17', 'paid', { amount: 12 });
  */
 export const send = async (job: string, type: string, data: unknown = null): Promise<void> => {

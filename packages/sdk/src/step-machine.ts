@@ -19,6 +19,7 @@ import {
   type StartEvent,
   type VersionEvent,
 } from './activation.ts';
+import { checkEffect } from './effect-rules.ts';
 import { failIntent, resultText } from './failure.ts';
 import { toBase64 } from './prelude/base64.ts';
 import type { Effect, FetchEffect, Intent, Note } from './intent.ts';
@@ -120,6 +121,7 @@ export class StepMachine {
    * @returns the call's number, for {@link StepMachine.abandon}.
    * @throws {TypeError} while the module is being loaded: there is no job yet.
    * @throws {TypeError} when JSON can't hold what the effect has; it isn't numbered then.
+   * @throws what {@link checkEffect} finds wrong; it isn't numbered then either.
    */
   open(effect: Effect, settle: Settle): number {
     if (!this.#job) {
@@ -128,6 +130,7 @@ export class StepMachine {
     if (this.queries.isAsked) throw this.queries.forbid(effect.type);
     if (this.#isEnded) return 0;
     const text = this.#effectText(effect);
+    checkEffect(effect, text);
     this.#lastCall += 1;
     this.#waiting.set(this.#lastCall, settle);
     this.#intents.push(`${text.slice(0, -1)},"call":${this.#lastCall}}`);
@@ -144,13 +147,17 @@ export class StepMachine {
    * Records an intent that has no answer.
    *
    * @throws {TypeError} when JSON can't hold it.
+   * @throws what {@link checkEffect} finds wrong.
    */
   note(intent: Note): void {
     if (this.queries.isAsked) {
       if (intent.type === 'log') return;
       throw this.queries.forbid(intent.type);
     }
-    if (!this.#isEnded) this.#intents.push(textOf(intent));
+    if (this.#isEnded) return;
+    const text = textOf(intent);
+    checkEffect(intent, text);
+    this.#intents.push(text);
   }
 
   /** The number that the next call gets. */
@@ -163,8 +170,8 @@ export class StepMachine {
     const known = this.#versions.get(change);
     if (known) return known.chosen;
     const { promise: chosen, resolve: settle } = Promise.withResolvers<boolean>();
-    this.#versions.set(change, { chosen, settle });
     this.note({ type: 'version', change });
+    this.#versions.set(change, { chosen, settle });
     return chosen;
   }
 

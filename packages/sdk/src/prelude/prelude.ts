@@ -26,6 +26,9 @@ import { makeTimers } from './timer.ts';
 
 const removed = ['WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics'] as const;
 
+/** What `using` and `await using` look for: esbuild rewrites the statements, but a class of the author's must be able to name its methods. */
+const disposals = ['dispose', 'asyncDispose'] as const;
+
 /** Replaces the globals, once per guest. */
 export const installPrelude = (machine: StepMachine): void => {
   const now = (): number => machine.now;
@@ -41,6 +44,8 @@ export const installPrelude = (machine: StepMachine): void => {
   useTimer((callback, ms) => void timers.setTimeout(callback, ms));
   reportListenerErrors((error) => write('error', `Uncaught in an event listener: ${inspect(error)}`));
   installDate(globalThis, now);
+  for (const name of disposals)
+    if (!(name in Symbol)) Object.defineProperty(Symbol, name, { value: Symbol(`Symbol.${name}`) });
   define(Math, { random: randomness.random });
   define(globalThis, {
     ...timers,
