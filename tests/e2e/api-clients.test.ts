@@ -10,17 +10,19 @@ import { runAlone } from './lone-engine.ts';
 
 const url = 'http://api.example:8080';
 
-const json = (value: unknown): Answer => ({
+const answerWith = (text: string, type = 'application/json'): Answer => ({
   type: 'fetched',
   response: {
     status: 200,
     statusText: 'OK',
     url,
     redirected: false,
-    headers: [['content-type', 'application/json']],
-    body: new TextEncoder().encode(JSON.stringify(value)),
+    headers: [['content-type', type]],
+    body: new TextEncoder().encode(text),
   },
 });
+
+const json = (value: unknown): Answer => answerWith(JSON.stringify(value));
 
 const asText = (body: Uint8Array | null): string => new TextDecoder().decode(body ?? new Uint8Array());
 
@@ -107,6 +109,22 @@ describe('a client of a web API in a workflow', () => {
       assert.deepEqual(end.result, result);
     });
   }
+
+  it('gets an answer in pieces once it is whole', async () => {
+    const pieces = ['Hel', 'lo'].map((content) => JSON.stringify({ choices: [{ index: 0, delta: { content } }] }));
+    const events = [...pieces, '[DONE]'].map((data) => `data: ${data}\n\n`).join('');
+    const run = (workflow: string): ReturnType<typeof runAlone> =>
+      runAlone({
+        folder: 'fixtures/api-clients',
+        workflow,
+        input: { url },
+        inbox: new MemoryInbox(),
+        fetch: () => answerWith(events, 'text/event-stream'),
+      });
+    assert.equal((await run('streamedChat')).result, 'Hel|lo');
+    const { result } = await run('readByPieces');
+    assert.deepEqual(result, [[events.length], true, true, false, events.length, true, null]);
+  });
 
   it('is listed in the reference when it was tried, and no other is', async () => {
     const page = await readFile(new URL('../../docs/reference/npm-packages.md', import.meta.url), 'utf8');

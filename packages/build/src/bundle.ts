@@ -25,7 +25,7 @@ const sdkGuest = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/guest'));
 const sdkExtras = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/extras'));
 
 /** What `@mvm-ci/sdk/extras` brings, by the words for it. */
-const extraNames = /\b(?:Blob|File|FormData|blob|subtle|CryptoKey|(?:to|from)(?:Base64|Hex))\b/;
+const extraNames = /\b(?:Blob|File|FormData|getReader|blob|subtle|CryptoKey|(?:to|from)(?:Base64|Hex))\b|\.body\b/;
 
 /**
  * Bundles `source`. Sources that speak of what `extras.ts` of the SDK brings are bundled a second time, with it.

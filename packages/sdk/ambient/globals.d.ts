@@ -152,8 +152,23 @@ interface FormData extends Iterable<[string, FormDataEntryValue]> {
 }
 declare const FormData: { prototype: FormData; new (): FormData };
 
+/** One piece: an answer comes whole. */
+interface BodyStream extends AsyncIterable<Uint8Array<ArrayBuffer>> {
+  readonly locked: boolean;
+  cancel(): Promise<void>;
+  getReader(): {
+    readonly closed: Promise<undefined>;
+    cancel(): Promise<void>;
+    read(): Promise<{ done: false; value: Uint8Array<ArrayBuffer> } | { done: true; value: undefined }>;
+    releaseLock(): void;
+  };
+  tee(): [BodyStream, BodyStream];
+  values(options?: { preventCancel?: boolean }): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
+}
+
 type BodyInit = string | URLSearchParams | FormData | Blob | ArrayBuffer | ArrayBufferView;
 interface Body {
+  readonly body: BodyStream | null;
   readonly bodyUsed: boolean;
   blob(): Promise<Blob>;
   arrayBuffer(): Promise<ArrayBuffer>;

@@ -1,7 +1,9 @@
 /**
  * The second import of a bundle whose author speaks of one of these globals; the others do without, since every guest holds a copy of
- * what its script brings along: `Blob`, `File`, `FormData`, `crypto.subtle`, and base64 and hex of `Uint8Array`.
+ * what its script brings along: `Blob`, `File`, `FormData`, the `body` of requests and responses as a stream, `crypto.subtle`, and base64 and hex of
+ * `Uint8Array`.
  */
+import { BodyStream } from './http/body-stream.ts';
 import { Blob, File } from './http/blob.ts';
 import { alsoTake, BodyReader, type TypedBody } from './http/body.ts';
 import { FormData, multipart } from './http/form-data.ts';
@@ -27,6 +29,24 @@ define(BodyReader.prototype, {
     return new Blob([await this.bytes()], { type });
   },
 });
+const bodies = new WeakMap<Request | Response, BodyStream>();
+
+/** Made when it is asked for; null where there is no body. */
+const streamOf = (carrier: Request | Response): BodyStream | null => {
+  const known = bodies.get(carrier);
+  if (known || !BodyReader.hasBody(carrier)) return known ?? null;
+  const stream = new BodyStream(() => carrier.bytes());
+  bodies.set(carrier, stream);
+  return stream;
+};
+
+Object.defineProperty(BodyReader.prototype, 'body', {
+  get(this: Request | Response) {
+    return streamOf(this);
+  },
+  configurable: true,
+});
+// There is no `ReadableStream` to make: a package that finds one may send bodies so, which come from nowhere here.
 define(globalThis, { Blob, File, FormData, CryptoKey });
 define(crypto, { subtle: new SubtleCrypto() });
 define(Uint8Array, { fromBase64: bytesOfBase64, fromHex: bytesOfHex });

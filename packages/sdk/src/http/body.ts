@@ -57,6 +57,11 @@ export class BodyReader {
     this.#body = body;
   }
 
+  /** Whether it had a body at its beginning. */
+  static hasBody(reader: BodyReader): boolean {
+    return reader.#isUsed || reader.#body !== null;
+  }
+
   get bodyUsed(): boolean {
     return this.#isUsed;
   }
