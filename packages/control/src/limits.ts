@@ -88,6 +88,10 @@ export const controlLimits = {
   logPauseMs: 50,
   /** Changes read for an event stream at once. */
   eventRowsMax: 200,
+  /** The same at first, before it is known how long they are. */
+  eventRowsFirst: 16,
+  /** Characters of events that are written to a stream at once, but for one event that has more by itself: so much waits for a reader who reads nothing. */
+  eventCharsMax: 262_144,
   /** Payloads and results above this size are left out of lists and event streams. */
   listedTextBytesMax: 65_536,
   /** The body of a join, in bytes, also once it is unpacked: strangers send it. */

@@ -7,7 +7,7 @@
  *   2. A filter leaves jobs out as they are at that moment: one that fits no more is told of no more.
  *   3. A number that was never given out is of a store that was put back since (a backup): the stream begins with what comes now.
  */
-import type { JobView } from '@mvm-ci/protocol';
+import type { JobFilter, JobView } from '@mvm-ci/protocol';
 import { z } from 'zod';
 import type { Core } from '../core.ts';
 import { controlLimits } from '../limits.ts';
@@ -30,22 +30,13 @@ export const eventOperation: Operation = operation({
   run: ({ core, signal, header, search }) => {
     const { latest } = core.feed;
     const { after, ...filter } = search;
-    let position = Math.min(after ?? lastEventId(header('last-event-id')) ?? latest, latest);
+    const position = Math.min(after ?? lastEventId(header('last-event-id')) ?? latest, latest);
+    const reader = new ChangeReader(core, filter, position);
     let hasBegun = false;
     const stream = eventStream(core, signal, async (ended) => {
-      if (!hasBegun) {
-        hasBegun = true;
-        return eventText('begin', position, { change: position });
-      }
-      const untilMs = core.clock.monotonicMs() + controlLimits.eventKeepAliveMs;
-      // Pages of which nothing fits are passed over, for as long as a stream may be silent.
-      for (;;) {
-        const { jobs, upTo } = await nextJobs(core, position, ended);
-        const hasMore = upTo > position;
-        position = upTo;
-        const text = jobs.flatMap((job) => (jobFits(job, filter) ? [eventText('job', job.change, job)] : [])).join('');
-        if (text !== '' || !hasMore || core.clock.monotonicMs() >= untilMs) return text;
-      }
+      if (hasBegun) return reader.next(ended);
+      hasBegun = true;
+      return eventText('begin', position, { change: position });
     });
     return { type: 'events', stream };
   },
@@ -54,15 +45,52 @@ export const eventOperation: Operation = operation({
 const lastEventId = (header: string | null): number | undefined =>
   header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 
-const nextJobs = async (
-  core: Core,
-  after: number,
-  signal: AbortSignal,
-): Promise<{ readonly jobs: readonly JobView[]; readonly upTo: number }> => {
-  await core.feed.changed(after, { waitMs: controlLimits.eventKeepAliveMs, signal });
-  const { latest } = core.feed;
-  if (signal.aborted || core.feed.isStopped || latest <= after) return { jobs: [], upTo: after };
-  const jobs = await core.queue.changes(after, controlLimits.eventRowsMax);
-  // The job of the latest change may be forgotten already: then nobody waits for it.
-  return { jobs, upTo: jobs.at(-1)?.change ?? latest };
-};
+/** Reads changes on, a page at a time: as many as are not too long together. */
+class ChangeReader {
+  readonly #core: Core;
+  readonly #filter: JobFilter;
+  #position: number;
+  #rows: number = controlLimits.eventRowsFirst;
+
+  constructor(core: Core, filter: JobFilter, position: number) {
+    this.#core = core;
+    this.#filter = filter;
+    this.#position = position;
+  }
+
+  /** See {@link NextEvents}. Pages of which nothing fits are passed over, for as long as a stream may be silent. */
+  async next(signal: AbortSignal): Promise<string> {
+    const { clock } = this.#core;
+    const untilMs = clock.monotonicMs() + controlLimits.eventKeepAliveMs;
+    for (;;) {
+      const before = this.#position;
+      const text = await this.#page(signal);
+      if (text !== '' || this.#position === before || clock.monotonicMs() >= untilMs) return text;
+    }
+  }
+
+  async #page(signal: AbortSignal): Promise<string> {
+    const { feed, queue } = this.#core;
+    await feed.changed(this.#position, { waitMs: controlLimits.eventKeepAliveMs, signal });
+    const { latest } = feed;
+    if (signal.aborted || feed.isStopped || latest <= this.#position) return '';
+    const jobs = await queue.changes(this.#position, this.#rows);
+    // The job of the latest change may be forgotten already: then nobody waits for it.
+    if (jobs.length === 0) this.#position = latest;
+    return this.#textOf(jobs);
+  }
+
+  #textOf(jobs: readonly JobView[]): string {
+    let text = '';
+    for (const [index, job] of jobs.entries()) {
+      if (jobFits(job, this.#filter)) text += eventText('job', job.change, job);
+      this.#position = job.change;
+      if (text.length < controlLimits.eventCharsMax) continue;
+      // The rest is read again, and no more than that the next time.
+      this.#rows = index + 1;
+      return text;
+    }
+    this.#rows = Math.min(this.#rows * 2, controlLimits.eventRowsMax);
+    return text;
+  }
+}

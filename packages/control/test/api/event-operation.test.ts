@@ -90,6 +90,28 @@ suite('the event stream', () => {
     await events.cancel();
   });
 
+  test('writes no more at once than may wait for a reader who reads nothing', async () => {
+    await using plane = await TestPlane.open();
+    const payload = 'x'.repeat(controlLimits.listedTextBytesMax / 2);
+    const jobs = Array.from({ length: 40 }, (_, index) => ({ job_id: `j${index}`, payload }));
+    await plane.call('POST', '/queue/publish-many', { body: { jobs } });
+    const response = await plane.open('GET', '/queue/events?after=0');
+    assert.ok(response.body);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let [text, longest] = ['', 0];
+    while (!text.includes('"job_id":"j39"')) {
+      const piece = String((await reader.read()).value);
+      longest = Math.max(longest, piece.length);
+      text += piece;
+    }
+    assert.deepEqual(
+      [...text.matchAll(/^data: \{"job_id":"(\w+)"/gm)].map(([, id]) => id),
+      jobs.map((job) => job.job_id),
+    );
+    assert.ok(longest < controlLimits.eventCharsMax + 2 * payload.length, `${longest} characters at once`);
+    await reader.cancel();
+  });
+
   test('is not open for a HEAD, which has no body to read', async () => {
     await using plane = await TestPlane.open();
     for (let asked = 0; asked <= controlLimits.eventStreamsMax; asked += 1) {
