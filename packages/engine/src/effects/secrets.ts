@@ -33,6 +33,8 @@ export const withSecrets = (performer: EffectPerformer, secrets: Secrets): Effec
       const names = namesIn(intent);
       const refusal = names.size === 0 ? undefined : refusalOf(intent, names, secrets);
       if (refusal !== undefined) return { type: 'error', code: 'FORBIDDEN', message: refusal };
+      const misplaced = misplacedIn(intent, secrets);
+      if (misplaced !== undefined) return { type: 'error', code: 'INVALID_ARGUMENT', message: misplaced };
       const veil = veils.of(intent.url);
       const filled = names.size === 0 ? intent : fill(intent, secrets);
       const filter = veil && { filter: veil.source.bind(veil) };
@@ -79,6 +81,15 @@ const refusalOf = (intent: FetchIntent, names: ReadonlySet<string>, secrets: Sec
     if (!isAllowed(secret, host))
       return `the secret "${name}" may not be sent to ${host.withPort}: it is allowed for ${secret.hosts.join(', ') || 'no host'}`;
   }
+  return undefined;
+};
+
+/** Said here: `fetch` would name the character that it does not take, which is a part of the value. */
+const misplacedIn = ({ headers }: FetchIntent, secrets: Secrets): string | undefined => {
+  for (const [header, text] of headers)
+    for (const [, name = ''] of text.matchAll(secretPlaceholderPattern))
+      if (/[\0\r\n]|[^\0-\xff]/.test(secrets[name]?.value.trim() ?? ''))
+        return `the secret "${name}" can't be sent in the header ${header}: it has a line break, or a character that headers can't hold`;
   return undefined;
 };
 

@@ -4,7 +4,7 @@ import { secretPlaceholder, type Answer, type FetchIntent, type FetchResult } fr
 import type { FetchOrder } from '../../src/effects/performer.ts';
 import { withSecrets } from '../../src/effects/secrets.ts';
 
-const value = 's€cret/with space';
+const value = 'sécret/with space';
 const key = secretPlaceholder('KEY');
 const secrets = { KEY: { value, hosts: ['api.test', 'Other.test:8443'] }, NOWHERE: { value: 'x', hosts: [] } };
 const { signal } = new AbortController();
@@ -96,6 +96,18 @@ describe('secrets', () => {
       const filtered: Uint8Array[] = [];
       for await (const piece of sent[0]?.filter?.(pieces()) ?? []) filtered.push(piece);
       assert.equal(Buffer.concat(filtered).toString(), `before ${key} after ${key}`);
+    }
+  });
+
+  it('are sent in no header that can not hold them, without a word of what is in them', async () => {
+    const unfit = { EURO: { value: 'a€b', hosts: ['api.test'] }, KEYFILE: { value: 'a\nb', hosts: ['api.test'] } };
+    for (const name of ['EURO', 'KEYFILE']) {
+      const refusing = withSecrets({ fetch: () => Promise.reject(new Error('it was sent')) }, unfit);
+      const intent = request({ headers: [['x-key', secretPlaceholder(name)]] });
+      const answer = await refusing.fetch({ intent, job: 'j1', key: 'k' }, { signal });
+      assert.ok(answer.type === 'error');
+      assert.equal(answer.code, 'INVALID_ARGUMENT');
+      assert.doesNotMatch(answer.message, /8364|€|index/);
     }
   });
 
