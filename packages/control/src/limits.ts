@@ -58,8 +58,6 @@ export const controlLimits = {
   classesEstimated: 1_000,
   /** Each time that so many more queues and keys have used a rate, those of which no use counts any more are forgotten. */
   ratesSwept: 1_000,
-  /** Suspects among which a claim looks for one that it may take. */
-  suspectsRead: 16,
   /** Longest time between two looks at deadlines, for a clock that is set. */
   deadlineLookMs: 60_000,
   /** Jobs whose deadline has passed that one command looks at. */
@@ -172,6 +170,8 @@ export const controlLimits = {
   shortLivesMax: 2,
   /** A job that ran for this long did not end its worker by starting. */
   suspectRunMs: 30_000,
+  /** Suspects of which a claim looks whether it may take one. */
+  suspectsRead: 1_000,
   /** How soon a suspect that had to wait is looked at again. */
   suspectWaitMs: 1_000,
   /** How late the heartbeat of a worker that holds none may be; then a second one is due. */

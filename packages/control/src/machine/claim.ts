@@ -84,29 +84,29 @@ const takeReady = (app: Application, command: AbleClaim, rows: JobRow[]): boolea
 };
 
 const readySuspect = (app: Application, { worker, at, ability }: AbleClaim): readonly JobRow[] => {
-  const { jobs } = app.tables;
-  const suspects = jobs.suspects(true, at, controlLimits.suspectsRead);
-  if (suspects.length === 0 || jobs.holdsSuspect(worker, at - controlLimits.suspectRunMs)) return [];
-  return firstFit(app, suspects, { ability, at });
+  const suspect = firstSuspect(app, { ability, at, durable: true });
+  return suspect === undefined || app.tables.jobs.holdsSuspect(worker, at - controlLimits.suspectRunMs)
+    ? []
+    : [suspect];
 };
 
-/** The first that may be claimed as any other job: by its class, and by what its limits leave. */
-const firstFit = (
+/** The first suspect that may be claimed as any other job: by its class, and by what its limits leave. */
+const firstSuspect = (
   app: Application,
-  suspects: readonly JobRow[],
-  { ability, at }: { readonly ability: Ability; readonly at: number },
-): readonly JobRow[] => {
-  const fits = suspects.find((row) => {
-    const lane = app.tables.lanes.get(row.lane);
+  { ability, at, durable }: { readonly ability: Ability; readonly at: number; readonly durable: boolean },
+): JobRow | undefined => {
+  const { jobs, lanes } = app.tables;
+  const fitting = jobs.suspectLanes(durable, at, controlLimits.suspectsRead).filter((id) => {
+    const lane = lanes.get(id);
     return canServe(ability, lane) && flowRoom(app, lane.flow, at) > 0;
   });
-  return fits === undefined ? [] : [fits];
+  return fitting.length === 0 ? undefined : jobs.firstSuspect(durable, at, fitting);
 };
 
 const noteLook = (app: Application, at: number): void => {
   const runAt = app.tables.jobs.nextRunAt(at);
   if (runAt !== null) noteRunAt(app.effects, runAt);
-  if (app.tables.jobs.suspects(true, at, 1).length > 0) noteRunAt(app.effects, at + controlLimits.suspectWaitMs);
+  if (app.tables.jobs.suspectLanes(true, at, 1).length > 0) noteRunAt(app.effects, at + controlLimits.suspectWaitMs);
 };
 
 /** Gives one payload job to a worker that reports without an epoch. */
@@ -121,8 +121,8 @@ export const claimBare = (app: Application, command: ClaimBareCommand): ReplyTo<
   };
   const ability = abilityOf(command, ['payload']);
   pick(app, { ability, at, take: claimRow }, 1);
-  const suspects = taken === null ? app.tables.jobs.suspects(false, at, controlLimits.suspectsRead) : [];
-  for (const suspect of firstFit(app, suspects, { ability, at })) {
+  const suspect = taken === null ? firstSuspect(app, { ability, at, durable: false }) : undefined;
+  if (suspect !== undefined) {
     countClaims(app, app.tables.lanes.get(suspect.lane).flow, { at, count: 1 });
     claimRow(suspect);
   }

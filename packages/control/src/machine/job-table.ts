@@ -2,7 +2,7 @@
 import { mvmError } from '@mvm-ci/protocol';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobContent, jobRecord, jobRow, type JobContent, type JobRecord, type JobRow } from './job-row.ts';
-import { numberOrNull, textOrNull } from './column.ts';
+import { number, numberOrNull, textOrNull } from './column.ts';
 import type { Counters } from './counters.ts';
 import { HeldRecords } from './held-records.ts';
 import { JobUpdates } from './job-updates.ts';
@@ -67,10 +67,16 @@ const dueSql = `
   WHERE ready = 0 AND state IN ('pending', 'waiting') AND strikes < ${suspectStrikes} AND run_at <= ?
   ORDER BY run_at LIMIT +?`;
 
-const suspectsSql = `
-  SELECT * FROM jobs JOIN content USING (number)
-  WHERE state = 'pending' AND strikes >= ${suspectStrikes} AND durable = ? AND run_at <= ?
-  ORDER BY run_at, number LIMIT +?`;
+const isSuspectSql = `state = 'pending' AND strikes >= ${suspectStrikes} AND durable = ? AND run_at <= ?`;
+
+const suspectLanesSql = `
+  SELECT DISTINCT lane FROM (
+    SELECT lane FROM jobs INDEXED BY jobs_suspect WHERE ${isSuspectSql} ORDER BY run_at, number LIMIT +?)
+  ORDER BY lane`;
+
+const firstSuspectSql = `
+  SELECT * FROM jobs INDEXED BY jobs_suspect JOIN content USING (number)
+  WHERE ${isSuspectSql} AND lane IN (SELECT value FROM json_each(?)) ORDER BY run_at, number LIMIT 1`;
 
 const holdsSuspectSql = `
   SELECT 1 FROM jobs
@@ -101,7 +107,8 @@ export class JobTable {
   readonly #held: HeldRecords = new HeldRecords();
   readonly #due: StatementSync;
   readonly #promote: StatementSync;
-  readonly #suspects: StatementSync;
+  readonly #suspectLanes: StatementSync;
+  readonly #firstSuspect: StatementSync;
   readonly #nextDeadline: StatementSync;
   readonly #overdue: StatementSync;
   readonly #awaited: StatementSync;
@@ -128,7 +135,8 @@ export class JobTable {
     this.#ready = new ReadyJobs(db);
     this.#due = db.prepare(dueSql);
     this.#promote = db.prepare('UPDATE jobs SET ready = 1 WHERE number = ?');
-    this.#suspects = db.prepare(suspectsSql);
+    this.#suspectLanes = db.prepare(suspectLanesSql);
+    this.#firstSuspect = db.prepare(firstSuspectSql);
     this.#nextDeadline = db.prepare('SELECT min(deadline_at) AS at FROM jobs WHERE deadline_at IS NOT NULL');
     this.#overdue = db.prepare('SELECT * FROM jobs WHERE deadline_at <= ? ORDER BY deadline_at, number LIMIT +?');
     this.#awaited = db.prepare('UPDATE jobs SET has_dependents = 1 WHERE number = ?');
@@ -267,9 +275,15 @@ export class JobTable {
     return due.length;
   }
 
-  /** The first pending suspects that may run at `at`; `ready` has none of them. */
-  suspects(durable: boolean, at: number, count: number): readonly JobRow[] {
-    return this.#suspects.all(durable ? 1 : 0, at, count).map(jobRow);
+  /** The lanes of the first pending suspects that may run at `at`; `ready` has none of them. */
+  suspectLanes(durable: boolean, at: number, count: number): readonly number[] {
+    return this.#suspectLanes.all(durable ? 1 : 0, at, count).map((row) => number(row, 'lane'));
+  }
+
+  /** The first of those in these lanes. */
+  firstSuspect(durable: boolean, at: number, lanes: readonly number[]): JobRow | undefined {
+    const row = this.#firstSuspect.get(durable ? 1 : 0, at, JSON.stringify(lanes));
+    return row === undefined ? undefined : jobRow(row);
   }
 
   /** When the next deadline is; null: there is none. */

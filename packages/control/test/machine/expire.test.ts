@@ -1,3 +1,4 @@
+import { optionsText } from '@mvm-ci/protocol';
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
@@ -26,6 +27,29 @@ const strikesAfter = (held: number, losses: number): ReadonlySet<unknown> => {
 };
 
 suite('expire', () => {
+  test('makes suspects that keep no others from a worker that may take those', () => {
+    using db = new DatabaseSync(':memory:');
+    migrate(db);
+    const group = new GroupCommit(db);
+    const options = optionsText({ requires: ['gpu'] });
+    const ids = Array.from({ length: 30 }, (_, number) => `gpu-${number}`);
+    const published = publishRuns(2, ids);
+    const jobs = published.jobs.map((job) => ({ ...job, options }));
+    group.run([deployCrawler(1), { ...published, jobs }, publishRuns(3, ['plain'])]);
+    const all = [...ids, 'plain'];
+    for (const epoch of [1, 2]) {
+      const at = epoch * 100_000;
+      group.run([{ ...claimRuns(at, 'w', all.length), tags: ['gpu'] }]);
+      group.run([{ type: 'expire', at: at + 1, leases: all.map((job) => ({ job, epoch })) }]);
+    }
+    const [claimed] = group.run([claimRuns(300_000, 'other', 9)]);
+    assert.ok(claimed?.ok === true && claimed.reply.type === 'claim');
+    assert.deepEqual(
+      claimed.reply.jobs.map(({ job }) => job),
+      ['plain'],
+    );
+  });
+
   test('blames the jobs of a holder that held few, and none of one that held very many', () => {
     assert.deepEqual(strikesAfter(controlLimits.blamedJobsMax, 1), new Set([1]));
     assert.deepEqual(strikesAfter(controlLimits.blamedJobsMax + 1, 10), new Set([0]));
