@@ -19,7 +19,7 @@ import type {
   SendHalf,
 } from '../peer-connection.ts';
 import { fromNative, toNative } from './binding.ts';
-import { closeReason, connectionFailure } from './failure.ts';
+import { closedByPeer, closeReason, connectionFailure } from './failure.ts';
 import { bidirectional, IrohReceiveHalf, IrohSendHalf } from './stream.ts';
 
 export class IrohConnection implements PeerConnection {
@@ -94,9 +94,10 @@ export class IrohConnection implements PeerConnection {
       try {
         this.#arrive(new IrohReceiveHalf(await this.#native.acceptUni()));
       } catch (thrown) {
-        const text = this.#native.closeReason() ?? (await this.#native.closed());
+        const told = closedByPeer(thrown);
+        const reason = told ?? closeReason(this.#native.closeReason() ?? (await this.#native.closed()));
         this.#end(connectionFailure(thrown));
-        return closeReason(text);
+        return reason;
       }
     }
   }

@@ -52,3 +52,28 @@ export const closeReason = (text: string): CloseReason => {
   if (text === 'closed') return { by: 'local', text };
   return { by: text.includes('timed out') ? 'timeout' : 'transport', text };
 };
+
+/**
+ * How the peer ended the connection, when that is what a call on it threw; undefined otherwise. Who closes a connection that the peer has closed
+ * makes `closeReason()` forget the peer's reason: what was pending then still has it.
+ */
+export const closedByPeer = (thrown: unknown): CloseReason | undefined => {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const found = /^ApplicationClosed\(ApplicationClose \{ error_code: (\d+), reason: b"(.*)" \}\)/.exec(text);
+  return found ? { by: 'peer', code: Number(found[1]), text: byteString(found[2] ?? '') } : undefined;
+};
+
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+]);
+
+/** The text in what is between the quotes of a byte string of Rust. */
+const byteString = (escaped: string): string => {
+  const characters = escaped.replaceAll(/\\(?:x[0-9a-f]{2}|.)/g, (found) => {
+    const one = found.slice(1);
+    return one.length === 3 ? String.fromCharCode(Number.parseInt(one.slice(1), 16)) : (escapes.get(one) ?? one);
+  });
+  return new TextDecoder().decode(Uint8Array.from(characters, (one) => one.codePointAt(0) ?? 0));
+};

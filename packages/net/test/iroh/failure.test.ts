@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { MvmError } from '@mvm-ci/protocol';
 
-import { closeReason, connectFailure, failureText, streamFailure } from '../../src/iroh/failure.ts';
+import { closedByPeer, closeReason, connectFailure, failureText, streamFailure } from '../../src/iroh/failure.ts';
 import { StreamFailure } from '../../src/peer-connection.ts';
 
 const native = (text: string): Error => new Error(`${text}\n\nStack backtrace:\n   0: <anyhow::Error>::msg\n`);
@@ -41,4 +41,17 @@ test('the end of a connection says who ended it', () => {
   assert.equal(closeReason('closed').by, 'local');
   assert.equal(closeReason('timed out').by, 'timeout');
   assert.equal(closeReason('reset by peer').by, 'transport');
+});
+
+test('the reason of the peer is read from what a call threw that was pending when it closed the connection', () => {
+  const thrown = (reason: string): Error =>
+    native(`ApplicationClosed(ApplicationClose { error_code: 256, reason: b"${reason}" })`);
+  assert.deepEqual(closedByPeer(thrown('a peer joins within 15000 ms')), {
+    by: 'peer',
+    code: 256,
+    text: 'a peer joins within 15000 ms',
+  });
+  assert.equal(closedByPeer(thrown(String.raw`\"caf\xc3\xa9\"\n(it\'s \\ over)`))?.text, '"café"\n(it\'s \\ over)');
+  assert.equal(closedByPeer(thrown(''))?.text, '');
+  for (const text of ['LocallyClosed', 'TimedOut', 'Reset']) assert.equal(closedByPeer(native(text)), undefined);
 });
