@@ -188,9 +188,12 @@ const entryPoint = new URL(
   import.meta.url,
 );
 
+const writerLimits = { maxYoungGenerationSizeMb: controlLimits.writerYoungMib };
+
 const startThread = (start: ThreadStart): Promise<Worker> =>
   new Promise((resolve, reject) => {
-    const thread = new Worker(entryPoint, { workerData: start });
+    const limits = start.role === 'writer' ? { resourceLimits: writerLimits } : {};
+    const thread = new Worker(entryPoint, { workerData: start, ...limits });
     thread.once('error', reject);
     thread.once('message', (report: ThreadReport) => {
       thread.off('error', reject);
