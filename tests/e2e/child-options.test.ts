@@ -53,6 +53,6 @@ describe('children with options of the queue', { timeout: 2 * deadlineMs }, () =
     const [job = ''] = await scene.publish([{ workflow: 'family/presumptuous' }]);
     const ended = await scene.ended(job, AbortSignal.timeout(deadlineMs));
     assert.equal(ended.status, 'failed');
-    assert.match(JSON.stringify(ended.error), /GUEST_PROTOCOL.*priority/);
+    assert.match(JSON.stringify(ended.error), /WORKFLOW_FAILED.*TypeError: the option priority/);
   });
 });
