@@ -96,10 +96,11 @@ export const capture = (layout: MemoryLayout, instance: QuickJSInstance, stackBy
   };
 };
 
-/** Puts `image` into `instance`. */
+/** Puts `image` into `instance`, whose memory grows when loading the script took more than there is. */
 export const restore = (layout: MemoryLayout, instance: QuickJSInstance, image: MemoryImage): void => {
-  const { bytes } = instance;
   const heapEnd = layout.stackTop + image.heap.length;
+  instance.growTo(heapEnd);
+  const { bytes } = instance;
   const dirtyEnd = breakOf(layout, instance);
   if (dirtyEnd > heapEnd) bytes.fill(0, heapEnd, dirtyEnd);
   bytes.set(image.data, 0);

@@ -87,6 +87,26 @@ const poolOf = (name: string): void => {
     }
   });
 
+  it('holds a script that needs more memory for its loading than an instance begins with, beside one that needs little', () => {
+    const large = runtime.load(`
+      const kept = Array.from({ length: 300000 }, (_, index) => ({ index, text: 'text ' + index }));
+      globalThis.mvm_workflows = () => '["main"]';
+      globalThis.mvm_step = () => {};
+      globalThis.mvm_flush = () => '[{"type":"complete","result":' + kept[299999].index + '}]';`);
+    assert.ok(large.memory.heap.length > 12 * 1_048_576, 'it grew while it was loaded');
+    const small = load('return 1;');
+    for (const [image, result] of [
+      [large, '299999'],
+      [small, '1'],
+      [large, '299999'],
+      [small, '1'],
+    ] as const) {
+      const guest = runtime.open(image);
+      assert.deepEqual(guest.step(start({})), [{ type: 'complete', result }]);
+      guest.close();
+    }
+  });
+
   it('is not used again after it grew, and the next job has all of its memory', () => {
     const greedy = load(
       'const all = []; for (let i = 0; i < 300; i++) all.push(new Uint8Array(100000)); return all.length;',
