@@ -43,6 +43,18 @@ const completion = {
 
 /** By the package's name. */
 const packages: Readonly<Record<string, Tried>> = {
+  '@anthropic-ai/sdk': {
+    workflow: 'message',
+    answer: { id: 'm1', type: 'message', role: 'assistant', content: [{ type: 'text', text: 'Hello!' }] },
+    result: 'Hello!',
+    sent: (intent) => assert.equal(intent.url, `${url}/v1/messages`),
+  },
+  '@notionhq/client': {
+    workflow: 'page',
+    answer: { object: 'page', id: 'p1' },
+    result: 'p1',
+    sent: (intent) => assert.equal(intent.url, `${url}/v1/pages/p1`),
+  },
   '@octokit/request': {
     workflow: 'repository',
     answer: { name: 'tool' },
@@ -54,6 +66,12 @@ const packages: Readonly<Record<string, Tried>> = {
     answer: null,
     result: await storeSignature({ url }),
     sent: (intent) => assert.deepEqual([intent.method, asText(intent.body)], ['PUT', 'stored']),
+  },
+  axios: {
+    workflow: 'posted',
+    answer: { said: 1 },
+    result: { said: 1 },
+    sent: (intent) => assert.deepEqual([asText(intent.body), headerOf(intent, 'x-key')], ['{"asked":true}', 'one']),
   },
   jose: {
     workflow: 'token',

@@ -78,7 +78,8 @@ const optionsFor = ({ folder, entry, name }: ScriptSource, hasExtras: boolean): 
   bundle: true,
   format: 'iife',
   target: 'es2023',
-  platform: 'neutral',
+  // For the field `browser` of packages, which names what takes the place of single files.
+  platform: 'browser',
   // A workflow is more like a page's worker than like Node: packages that have a build for each are given the former.
   mainFields: ['browser', 'module', 'main'],
   conditions: ['mvm', 'browser', 'import'],
@@ -136,11 +137,30 @@ const nodePlugin: Plugin = {
       const options = { resolveDir, kind, importer, pluginData: skipped };
       const found = path.startsWith('node:') ? undefined : await build.resolve(path, options);
       if (found && found.errors.length === 0) return { path: found.path };
-      const hint = 'a workflow has no files, processes or sockets: use fetch and the SDK, or do it in a plain handler';
-      return { errors: [{ text: `"${path}" is a module of Node, which a workflow can't import (${hint})` }] };
+      if (isInPackage(importer)) return { path, namespace: absentNamespace };
+      return { errors: [{ text: `"${path}" is a module of Node, which a workflow can't import (${nodeHint})` }] };
     });
+    build.onLoad({ filter: /.*/, namespace: absentNamespace }, ({ path }) => ({ contents: absentModule(path) }));
   },
 };
+
+const nodeHint = 'a workflow has no files, processes or sockets: use fetch and the SDK, or do it in a plain handler';
+const absentNamespace = 'mvm-absent';
+
+const isInPackage = (importer: string): boolean => toPosix(importer).includes('/node_modules/');
+
+/**
+ * What a package gets that imports a module of Node: many do so for what a workflow never calls. Whatever is taken out of it throws; names
+ * are looked up in its prototype, where esbuild's import of a CommonJS module looks as well.
+ */
+const absentModule = (name: string): string => `
+module.exports = Object.create(new Proxy({}, {
+  get(_, part) {
+    if (typeof part === 'symbol' || part === '__esModule' || part === 'then') return undefined;
+    throw new Error('a package uses ' + part + ' of "${name}", a module of Node (${nodeHint})');
+  },
+}));
+`;
 
 const skipped = Symbol('skipped');
 

@@ -72,6 +72,43 @@ describe('buildWorkflow', () => {
     assert.equal(await hasForms({ 'src/hello.ts': imports, ...poster }), true);
   });
 
+  it('takes a package that imports a module of Node, and tells what of it was used when it is', async () => {
+    const packaged = (index: string): Readonly<Record<string, string>> => ({
+      'package.json': manifest,
+      'src/hello.ts': "import { ready } from 'nodish'; export const flow = async () => ready;",
+      'node_modules/nodish/package.json': '{ "name": "nodish", "type": "module", "main": "index.js" }',
+      'node_modules/nodish/index.js': index,
+    });
+    const unused =
+      "import { createHash } from 'node:crypto'; export const ready = true; export const hash = () => createHash('x');";
+    const { file } = await buildWorkflow({ folder: await folderWith(packaged(unused)) });
+    assert.deepEqual(file.workflows, ['flow']);
+    const uses = {
+      named: "import { createHash } from 'node:crypto'; export const ready = createHash('x');",
+      whole: "import crypto from 'node:crypto'; export const ready = crypto.createHash('x');",
+      all: "import * as crypto from 'crypto'; export const ready = crypto.createHash('x');",
+    };
+    for (const [name, index] of Object.entries(uses)) {
+      const { code, message } = await failureOf(packaged(index));
+      assert.equal(code, 'MODULE_LOAD_FAILED', name);
+      assert.match(message, /Error: a package uses createHash of "(node:)?crypto", a module of Node/);
+    }
+  });
+
+  it('takes the place of files that a package names for browsers', async () => {
+    const folder = await folderWith({
+      'package.json': manifest,
+      'src/hello.ts': "import { place } from 'two'; export const flow = async () => place;",
+      'node_modules/two/package.json':
+        '{ "name": "two", "type": "module", "main": "index.js", "browser": { "./node.js": "./page.js" } }',
+      'node_modules/two/index.js': "export { place } from './node.js';",
+      'node_modules/two/node.js': "export const place = 'from node';",
+      'node_modules/two/page.js': "export const place = 'from a page';",
+    });
+    const { file } = await buildWorkflow({ folder });
+    assert.match(new TextDecoder().decode(file.code), /from a page/);
+  });
+
   it('names a default export by the module', async () => {
     const folder = await folderWith({ 'package.json': manifest, 'index.js': 'export default async () => 1;' });
     assert.deepEqual((await buildWorkflow({ folder })).file.workflows, ['hello']);
