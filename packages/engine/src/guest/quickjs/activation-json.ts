@@ -153,13 +153,14 @@ export const parseIntents = (json: string, takeBytes: TakeBytes): readonly Inten
 const withBodies = (intents: unknown, takeBytes: TakeBytes): unknown =>
   Array.isArray(intents) ? intents.map((intent: unknown) => withBody(intent, takeBytes)) : intents;
 
-const sentBodySchema = z.object({ body: z.object({ bytes: z.number().int().nonnegative() }) });
-
 const withBody = (intent: unknown, takeBytes: TakeBytes): unknown => {
-  if (typeof intent !== 'object' || intent === null || !('body' in intent)) return intent;
-  const sent = sentBodySchema.safeParse(intent);
-  return sent.success ? { ...intent, body: takeBytes(sent.data.body.bytes) } : intent;
+  if (!isObject(intent) || !('body' in intent)) return intent;
+  const { body: sent } = intent;
+  if (!isObject(sent) || !('bytes' in sent) || typeof sent.bytes !== 'number') return intent;
+  return { ...intent, body: takeBytes(sent.bytes) };
 };
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const parseJson = (json: string): unknown => {
   try {
