@@ -44,7 +44,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ends = this.#children.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'close'));
+    const ends = this.#children.filter(isRunning).map((child) => once(child, 'close'));
     // They drain: a claim of a worker that was killed stays in the queue until its connection is missed.
     for (const child of this.#children) child.stdin?.end();
     const late = setTimeout(() => this.#kill(), drainMsMax);
@@ -56,6 +56,8 @@ export class Crowd implements AsyncDisposable {
     for (const child of this.#children) child.kill('SIGKILL');
   }
 }
+
+const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 const untilJoined = async (child: ChildProcess, signal: AbortSignal): Promise<void> => {
   if (!child.stdout) throw new Error('a crowd process has no output');
