@@ -1,6 +1,6 @@
 /** An engine without a cluster, for what a workflow does inside and outside of the system. */
 import { fileURLToPath } from 'node:url';
-import { buildWorkflow } from '@mvm-ci/build';
+import { buildWorkflow, type BuiltModule } from '@mvm-ci/build';
 import {
   type MemoryInbox,
   MemoryJournal,
@@ -34,9 +34,17 @@ export interface LoneEnd {
   readonly done: readonly OutwardEffect[];
 }
 
+const builds = new Map<string, Promise<BuiltModule>>();
+
+const builtOnce = (folder: string): Promise<BuiltModule> => {
+  const built = builds.get(folder) ?? buildWorkflow({ folder });
+  builds.set(folder, built);
+  return built;
+};
+
 /** Runs a workflow to its result. @throws when it ends otherwise */
 export const runAlone = async (options: LoneRun): Promise<LoneEnd> => {
-  const module = await buildWorkflow({ folder: fileURLToPath(new URL(options.folder, import.meta.url)) });
+  const module = await builtOnce(fileURLToPath(new URL(options.folder, import.meta.url)));
   await using engine = await openEngine({
     modules: () => Promise.resolve(module.bytes),
     clock: systemClock,
