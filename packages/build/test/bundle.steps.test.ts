@@ -168,6 +168,26 @@ describe('a bundled workflow in QuickJS', () => {
     assert.match(String((await failOf("throw new Error('deep')"))?.['stack']), /module\.js:\d+/);
   });
 
+  it('tells with an error what it came of: causes, gathered errors, and no more than a few', async () => {
+    const stackOf = async (body: string): Promise<string> => {
+      using guest = await load(`export const flow = async () => { ${body} };`);
+      return String(guest.start('flow', null).at(-1)?.['stack']);
+    };
+    const causes = (stack: string): readonly string[] =>
+      stack.split('\n').filter((line) => line.startsWith('caused by'));
+    const nested = await stackOf("throw new Error('a', { cause: new RangeError('b', { cause: { code: 5 } }) })");
+    assert.deepEqual(causes(nested), ['caused by RangeError: b', 'caused by {"code":5}']);
+    assert.match(nested, /caused by RangeError: b\n +at .*module\.js:\d+/);
+    const gathered = await stackOf("return Promise.any([Promise.reject(new Error('a')), Promise.reject('b')])");
+    assert.deepEqual(causes(gathered), ['caused by Error: a', 'caused by b']);
+    assert.equal(causes(await stackOf("const e = new Error('own'); e.cause = e; throw e")).length, 1);
+    const chain =
+      "let e = new Error('0'); for (let n = 1; n < 50; n += 1) e = new Error(String(n), { cause: e }); throw e";
+    assert.equal(causes(await stackOf(chain)).length, 5);
+    const hostile = "throw new Error('a', { cause: new Proxy(new Error('b'), { get() { throw new Error('no'); } }) })";
+    assert.equal(causes(await stackOf(hostile)).length, 0);
+  });
+
   it('completes with null when the workflow returns nothing', async () => {
     using guest = await load('export const flow = () => {};');
     assert.deepEqual(guest.start('flow', null), [{ type: 'complete', result: null }]);

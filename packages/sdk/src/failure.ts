@@ -32,11 +32,42 @@ const describeThrown = (
 ): { readonly name: string; readonly message: string; readonly stack: string } => {
   try {
     if (!(thrown instanceof Error)) return { name: 'Error', message: `thrown: ${textOf(thrown)}`, stack: '' };
-    return { name: textOf(thrown.name), message: textOf(thrown.message), stack: textOf(thrown.stack ?? '') };
+    const causes = causesOf(thrown).map(causeText).join('');
+    return {
+      name: textOf(thrown.name),
+      message: textOf(thrown.message),
+      stack: textOf(thrown.stack ?? '').trimEnd() + causes,
+    };
   } catch {
     // A getter or a proxy's trap of the author's threw while it was looked at.
     return { name: 'Error', message: 'thrown: something that throws when it is looked at', stack: '' };
   }
+};
+
+/** What is behind an error, the nearest first: its cause and that one's, or the errors that it gathers (`Promise.any`). */
+const causesOf = (error: Error): readonly unknown[] => {
+  const causes: unknown[] = [];
+  let pending = partsOf(error);
+  while (pending.length > 0 && causes.length < limits.causesMax) {
+    causes.push(...pending);
+    pending = pending.flatMap((cause) => (cause instanceof Error && cause !== error ? partsOf(cause) : []));
+  }
+  return causes.slice(0, limits.causesMax);
+};
+
+const partsOf = (error: Error): unknown[] => {
+  const own = error.cause === undefined ? [] : [error.cause];
+  // An author may have put anything into its place.
+  const gathered: unknown = error instanceof AggregateError ? error.errors : [];
+  return own.concat(Array.isArray(gathered) ? gathered : []);
+};
+
+const causeText = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return `\ncaused by ${textOf(cause)}`;
+  const frames = textOf(cause.stack ?? '')
+    .split('\n')
+    .slice(0, limits.causeFramesMax);
+  return `\ncaused by ${textOf(cause.name)}: ${textOf(cause.message)}\n${frames.join('\n')}`.trimEnd();
 };
 
 const codeOf = (thrown: unknown): string => {

@@ -9,6 +9,9 @@ export const limits = {
   progressCharsMax: 1_000,
   /** An error's message and its stack in a `fail` intent; the rest is cut. */
   errorCharsMax: 4_000,
+  /** Errors behind an error that are told with it, and the lines of the stack of each. */
+  causesMax: 5,
+  causeFramesMax: 3,
   /** Bytes of an input, of a message's data, and of a response, as JSON text. */
   valueBytesMax: 1_048_576,
   /** A name (a job's id, a message's type, a change, a key): characters. */
