@@ -7,6 +7,7 @@ import type { Effect, Note } from './intent.ts';
 import { jsonText } from './json-text.ts';
 import { limits } from './limits.ts';
 import { inspect } from './prelude/inspect.ts';
+import { encodeUtf8 } from './prelude/text-codec.ts';
 
 /**
  * Checks what an effect or a note is given.
@@ -76,18 +77,8 @@ const checkText = (what: string, text: unknown, charsMax: number): void => {
 /** `text` has the value in it: only where that is long is the value looked at by itself. */
 const checkValue = (what: string, value: unknown, text: string): void => {
   if (text.length * bytesPerUnitMax <= limits.valueBytesMax) return;
-  checkMost(`bytes in ${what}, as JSON`, utf8Bytes(jsonText(value, what) ?? ''), limits.valueBytesMax);
+  checkMost(`bytes in ${what}, as JSON`, encodeUtf8(jsonText(value, what) ?? '').length, limits.valueBytesMax);
 };
 
-/** A UTF-16 unit takes three bytes of UTF-8 at most; those of a pair take two each. */
+/** Of UTF-8 for a unit of UTF-16. */
 const bytesPerUnitMax = 3;
-
-// Most of a long text is ASCII, which the runtime's own code leaves out faster than a loop counts it.
-const utf8Bytes = (text: string): number => {
-  let bytes = text.length;
-  for (const character of text.replaceAll(/[\0-\x7f]+/g, '')) bytes += extraBytes(character.codePointAt(0) ?? 0);
-  return bytes;
-};
-
-/** What a character takes beyond its units. */
-const extraBytes = (codePoint: number): number => (codePoint < 0x800 ? 1 : 2);

@@ -1,5 +1,5 @@
 /** `Blob` and `File` (File API, sections 3 and 4): bytes with a type, in the workflow's memory. */
-import { bytesOf, decodeUtf8, encodeUtf8, type BytesLike } from '../prelude/text-codec.ts';
+import { bytesOf, decodeUtf8, encodeUtf8, joined, type BytesLike } from '../prelude/text-codec.ts';
 
 /** What a blob may be made of. */
 export type BlobPart = string | BytesLike | Blob;
@@ -71,15 +71,4 @@ const bytesOfPart = (part: unknown): Uint8Array => {
   if (part instanceof Blob) return Blob.bytesOf(part);
   if (part instanceof ArrayBuffer || ArrayBuffer.isView(part)) return bytesOf(part);
   return encodeUtf8(String(part));
-};
-
-/** One after the other. */
-export const joined = (pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 };

@@ -1,6 +1,6 @@
 /** `FormData` (XMLHttpRequest standard, section 5) and what it is as a body (RFC 7578). */
-import { encodeUtf8 } from '../prelude/text-codec.ts';
-import { Blob, File, joined } from './blob.ts';
+import { encodeUtf8, joined } from '../prelude/text-codec.ts';
+import { Blob, File } from './blob.ts';
 
 /** A value of a form. */
 export type FormValue = string | File;

@@ -57,7 +57,7 @@ const digitsToRead = (digits: string, padding: string, handling: FromBase64Optio
 const hexDigits = '0123456789abcdef';
 
 /** The bytes as hex digits, in lower case. */
-const hexOf = (bytes: Uint8Array): string => {
+export const hexOf = (bytes: Uint8Array): string => {
   const digits: string[] = [];
   for (const byte of bytes) digits.push(hexDigits.charAt(byte >> 4), hexDigits.charAt(byte & 15));
   return digits.join('');

@@ -4,6 +4,7 @@
  * every job, which is the one thing that they must never be.
  */
 import { limits } from '../limits.ts';
+import { hexOf } from './byte-text.ts';
 import { ChaCha20 } from './chacha20.ts';
 import { Xoshiro128 } from './xoshiro128.ts';
 
@@ -80,5 +81,3 @@ const isIntegerView = (value: unknown): boolean =>
   ArrayBuffer.isView(value) && !/^(DataView|Float\d+Array)$/.test(tagOf(value));
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1);
-
-const hexOf = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');

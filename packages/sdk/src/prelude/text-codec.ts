@@ -162,7 +162,8 @@ export class TextDecoder {
 
   /** The text in `source`. With `stream`, an unfinished character at the end waits for the next call. */
   decode(source: BytesLike = new Uint8Array(0), { stream = false }: { stream?: boolean } = {}): string {
-    const bytes = joined(this.#rest, bytesOf(source));
+    const given = bytesOf(source);
+    const bytes = this.#rest.length === 0 ? given : joined([this.#rest, given]);
     const { text, read } = decodeUtf8(bytes, { fatal: this.fatal, stream });
     this.#rest = bytes.slice(read);
     const shown = this.#withoutBom(text);
@@ -177,10 +178,13 @@ export class TextDecoder {
   }
 }
 
-const joined = (first: Uint8Array, second: Uint8Array): Uint8Array => {
-  if (first.length === 0) return second;
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
+/** The pieces, one after the other. */
+export const joined = (pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 };
