@@ -6,12 +6,13 @@
  *   2. A request with a secret in it follows no redirect: where it leads, nobody has allowed.
  *   3. A value that comes back from a host that it may be sent to, in whatever part of an answer and in answer to whichever request, is
  *      turned into its placeholder again ({@link Veil} says what is recognised): who was given it once may tell it later.
- *   4. In a URL, a form and JSON a value is written so that it stays one value: what is in it changes nothing around it.
+ *   4. In a URL, a form and JSON a value is written so that it stays one value: what is in it changes nothing around it. In the name
+ *      and password of a header (`Basic`, RFC 7617) a placeholder is found though it is encoded.
  */
 import { secretPlaceholderPattern, type Answer, type FetchIntent, type FetchResult } from '@mvm-ci/protocol';
 import type { EffectPerformer } from './performer.ts';
 import { fromLatin1, latin1 } from './byte-text.ts';
-import { bodyFormOf, percentOf } from './secret-form.ts';
+import { basicOf, bodyFormOf, credentialsOf, percentOf } from './secret-form.ts';
 import { Veil } from './veil.ts';
 
 /** A secret that the operator keeps. */
@@ -68,7 +69,8 @@ class Veils {
 }
 
 const namesIn = ({ url, headers, body }: FetchIntent): ReadonlySet<string> => {
-  const texts = [url, ...headers.map(([, value]) => value), ...(body ? [latin1(body)] : [])];
+  const inHeaders = headers.flatMap(([, value]) => [value, credentialsOf(value) ?? '']);
+  const texts = [url, ...inHeaders, ...(body ? [latin1(body)] : [])];
   return new Set(texts.flatMap((text) => [...text.matchAll(secretPlaceholderPattern)].map(([, name = '']) => name)));
 };
 
@@ -113,11 +115,17 @@ const hostOf = (url: string): Host | undefined => {
 const fill = (intent: FetchIntent, secrets: Secrets): FetchIntent => {
   const put = (text: string, written: (value: string) => string): string =>
     text.replaceAll(secretPlaceholderPattern, (_, name: string) => written(secrets[name]?.value ?? ''));
+  const putInHeader = (header: string): string => {
+    const credentials = credentialsOf(header);
+    if (credentials === undefined) return put(header, (one) => one);
+    // The ends of a header are trimmed, and these are meant to be the same value.
+    return basicOf(put(credentials, (one) => latin1(Buffer.from(one.trim()))));
+  };
   const inBody = bodyFormOf(intent);
   return {
     ...intent,
     url: put(intent.url, percentOf),
-    headers: intent.headers.map(([name, value]) => [name, put(value, (one) => one)]),
+    headers: intent.headers.map(([name, value]) => [name, putInHeader(value)]),
     // Any bytes are a text of one character each, and those of the value too.
     body: intent.body && fromLatin1(put(latin1(intent.body), (value) => latin1(Buffer.from(inBody(value))))),
     redirect: intent.redirect === 'follow' ? 'error' : intent.redirect,

@@ -1,10 +1,10 @@
 /**
  * Turns the values of secrets into their placeholders again, wherever they come back. A value is recognised as it is, and as a URL,
- * a form, JSON or HTML writes it; what is encoded otherwise, or in pieces, is not.
+ * a form, JSON, HTML or base64 writes it; what is encoded otherwise, or in pieces, is not.
  */
 import { secretPlaceholder, type ByteSource } from '@mvm-ci/protocol';
 import { fromLatin1, latin1 } from './byte-text.ts';
-import { formOf, jsonOf, percentOf } from './secret-form.ts';
+import { base64Of, formOf, jsonOf, percentOf } from './secret-form.ts';
 
 /** A secret's name and value. */
 export type NamedValue = readonly [name: string, value: string];
@@ -80,8 +80,18 @@ const writings = (value: string): readonly string[] => {
     ...json,
     ...json.map((text) => text.replaceAll('/', String.raw`\/`)),
     htmlOf(value),
+    ...base64Writings(value),
   ];
 };
+
+// Fewer characters come about by chance, too, in what a host tells.
+const base64CharsMin = 8;
+
+/** In both alphabets (RFC 4648, sections 4 and 5). */
+const base64Writings = (value: string): readonly string[] =>
+  base64Of(value)
+    .filter(({ length }) => length >= base64CharsMin)
+    .flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')]);
 
 /** RFC 3986, section 2.3: nothing but unreserved characters stays. */
 const strictPercentOf = (value: string): string =>

@@ -61,6 +61,22 @@ describe('secrets', () => {
     assert.equal(intent.redirect, 'error');
   });
 
+  it('are found in the encoded name and password of a header, checked as anywhere, and hidden where it is told', async () => {
+    const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+    const echo = answered({ headers: [['x-sent', basic(`jané:${value}`)]] });
+    const { sent, answer } = await perform(request({ headers: [['authorization', basic(`jané:${key}`)]] }), echo);
+    assert.deepEqual(sent[0]?.intent.headers, [['authorization', basic(`jané:${value}`)]]);
+    assert.equal(sent[0]?.intent.redirect, 'error');
+    assert.ok(answer.type === 'fetched');
+    assert.ok(answer.response.headers[0]?.[1].includes(key));
+    const elsewhere = await perform(
+      request({ url: 'http://elsewhere.test/', headers: [['authorization', basic(`jane:${key}`)]] }),
+    );
+    assert.deepEqual([code(elsewhere.answer), elsewhere.sent], ['FORBIDDEN', []]);
+    const plain = await perform(request({ headers: [['authorization', 'basic  YTpi']] }));
+    assert.deepEqual(plain.sent[0]?.intent.headers, [['authorization', 'basic  YTpi']]);
+  });
+
   it('stay one value in JSON and in a form, whatever is in them', async () => {
     const awkward = { KEY: { value: 'a"b\\c\n&d=€ +', hosts: ['api.test'] } };
     const sentBody = async (type: string, text: string): Promise<string> => {
