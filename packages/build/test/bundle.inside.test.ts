@@ -85,6 +85,28 @@ describe('children in a workflow', () => {
     ]);
   });
 
+  it('are waited for by several branches, of which one that gives up leaves the others waiting', async () => {
+    using guest = await load(`export const flow = async () => {
+      const child = await start<number>('report');
+      const joined = child.join();
+      const first = await race([(signal) => child.join({ signal }), (signal) => sleep(10, { signal }).then(() => 'slept')]);
+      const second = await race([(signal) => child.join({ signal }), () => joined]);
+      return [first, second, await joined];
+    };`);
+    guest.start('flow', null);
+    assert.deepEqual(guest.step([answer(1, { started: { job: 'c' } })]), [
+      { type: 'join', job: 'c', call: 2 },
+      { type: 'join', job: 'c', call: 3 },
+      { type: 'sleep', ms: 10, call: 4 },
+    ]);
+    assert.deepEqual(guest.step([slept(4)]), [
+      { type: 'abandon', call: 3 },
+      { type: 'join', job: 'c', call: 5 },
+    ]);
+    const last = guest.step([answer(2, { joined: { type: 'completed', result: 7 } })]);
+    assert.deepEqual(completed(last), ['slept', 7, 7]);
+  });
+
   it('are left behind by the branch that loses, and by the others when one throws', async () => {
     using guest = await load(`export const flow = async () => {
       const first = await race([(signal) => sleep(10, { signal }).then(() => 'slept'), (signal) => receive('stop', { signal })]);

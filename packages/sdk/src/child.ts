@@ -37,7 +37,8 @@ export class ChildError extends Error {
 /** A job that this attempt started. */
 export class Child<Result = unknown> {
   readonly id: string;
-  #end: Promise<ChildEnd> | undefined;
+  /** Once it is known. */
+  #end: ChildEnd | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -51,7 +52,8 @@ export class Child<Result = unknown> {
    * @throws the reason of `signal` when that aborts first.
    */
   async join({ signal }: JoinOptions = {}): Promise<Result> {
-    const end = await (this.#end ?? this.#ask(signal));
+    this.#end ??= await this.#ask(signal);
+    const end = this.#end;
     switch (end.type) {
       case 'completed':
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a child returns is between the two authors
@@ -63,17 +65,11 @@ export class Child<Result = unknown> {
     }
   }
 
-  #ask(signal: Abortable | undefined): Promise<ChildEnd> {
-    const asked = call({ type: 'join', job: this.id }, signal).then(({ joined }) => {
-      if (!joined) throw new TypeError('the host answered a join with something else');
-      return joined;
-    });
-    this.#end = asked;
-    // A wait that was given up may be taken up again.
-    asked.catch(() => {
-      this.#end = undefined;
-    });
-    return asked;
+  /** Each wait is a call of its own: its signal ends no other. */
+  async #ask(signal: Abortable | undefined): Promise<ChildEnd> {
+    const { joined } = await call({ type: 'join', job: this.id }, signal);
+    if (!joined) throw new TypeError('the host answered a join with something else');
+    return joined;
   }
 }
 
