@@ -41,6 +41,8 @@ declare namespace WebAssembly {
   }
 
   class Table {
+    /** @returns how many elements it had. */
+    grow(elements: number, value: unknown): number;
     /** @param value - a function that a module exports. */
     set(index: number, value: unknown): void;
   }

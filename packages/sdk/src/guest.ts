@@ -31,5 +31,10 @@ Object.assign(globalThis, {
   mvm_step: (text: string, ...buffers: readonly ArrayBuffer[]) => machine.step(text, buffers),
   mvm_flush: () => machine.flush(),
   mvm_bytes: (number: string) => machine.takeBytes(Number(number)),
+  // A promise alone: something handles it after all.
+  mvm_rejected: (promise: unknown, ...reason: readonly unknown[]) => {
+    if (reason.length === 0) machine.rejections.delete(promise);
+    else machine.rejections.add(promise, reason[0]);
+  },
   mvm_query: (text: string) => machine.queries.answer(text),
 });

@@ -5,6 +5,8 @@ export const limits = {
   fetchTimeoutMsDefault: 120_000,
   /** A log line; the rest is cut, since a line that is too long must not end a job. */
   logCharsMax: 8_000,
+  /** Rejections that nothing handles which are told one by one, of one step. */
+  unhandledTold: 20,
   /** A progress note; the rest is cut. */
   progressCharsMax: 1_000,
   /** An error's message and its stack in a `fail` intent; the rest is cut. */

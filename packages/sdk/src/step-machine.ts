@@ -25,6 +25,7 @@ import { toBase64 } from './prelude/base64.ts';
 import type { Effect, FetchEffect, Intent, Note } from './intent.ts';
 import { jsonText } from './json-text.ts';
 import { QueryDesk } from './query-desk.ts';
+import { UnhandledRejections } from './unhandled-rejections.ts';
 
 /** A workflow's entry point. */
 export type Workflow = (input: unknown) => unknown;
@@ -46,6 +47,8 @@ export type StartListener = (start: StartEvent, now: number) => void;
 export class StepMachine {
   /** What others may ask between two steps. */
   readonly queries: QueryDesk = new QueryDesk();
+  /** What the host tells of: a line of the log each, when the step ends. */
+  readonly rejections: UnhandledRejections = new UnhandledRejections();
   readonly #workflows = new Map<string, Workflow>();
   readonly #waiting = new Map<number, Settle>();
   readonly #startListeners: StartListener[] = [];
@@ -101,6 +104,9 @@ export class StepMachine {
 
   /** The intents of this step as JSON text: `mvm_flush`. */
   flush(): string {
+    const unhandled = this.rejections.take();
+    if (!this.#isEnded || this.#ending !== undefined)
+      for (const text of unhandled) this.#intents.push(textOf({ type: 'log', level: 'warn', text }));
     const texts = this.#intents;
     this.#intents = [];
     if (this.#ending !== undefined) texts.push(this.#ending);

@@ -1,9 +1,24 @@
 /** Whether a replayed step asked for what is recorded (I6): equality of the canonical form that the journal keeps. */
 import { bytesEqual, encodeIntents, type InsideIntent, type Intent } from '@mvm-ci/protocol';
+import { differInPlacesOnly } from './log-places.ts';
 
-/** Whether two lists of intents have the same canonical bytes. */
-export const sameIntents = (a: readonly Intent[], b: readonly Intent[]): boolean =>
-  a.length === b.length && sameParts(encodeIntents(a), encodeIntents(b));
+/** Whether two lists of intents have the same canonical bytes, but for places in logs. */
+export const sameIntents = (recorded: readonly Intent[], asked: readonly Intent[]): boolean => {
+  if (recorded.length !== asked.length) return false;
+  const [before, now] = [encodeIntents(recorded), encodeIntents(asked)];
+  return (
+    sameParts(before, now) ||
+    now.every((part, index) => samePart(before[index], part) || samePlace(index, { recorded, asked }))
+  );
+};
+
+const samePlace = (
+  index: number,
+  { recorded, asked }: { readonly recorded: readonly Intent[]; readonly asked: readonly Intent[] },
+): boolean => {
+  const [before, now] = [recorded[index], asked[index]];
+  return before !== undefined && now !== undefined && differInPlacesOnly(before, now);
+};
 
 const sameParts = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((part, index) => samePart(part, b[index]));

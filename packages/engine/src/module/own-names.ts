@@ -14,5 +14,7 @@ export const globalExportPrefix: string = `${ownPrefix}global:`;
 export const fuelExport: string = `${ownPrefix}fuel`;
 /** The table with the function that a metered module calls when its counter is below 0. */
 export const tickExport: string = `${ownPrefix}tick`;
+/** The table of the functions that the script runtime calls by their numbers: the host's tracker of rejections is one more. */
+export const functionsExport: string = `${ownPrefix}functions`;
 /** What was the start function of a metered module. */
 export const startExport: string = `${ownPrefix}start`;

@@ -31,6 +31,7 @@ import type {
   StartIntent,
 } from '@mvm-ci/protocol';
 import type { StepOutcome } from '../guest/guest.ts';
+import { withAuthorPlaces } from '../guest/log-places.ts';
 import type { GuestStep } from './activation.ts';
 import { Arrivals, type Arrival } from './arrivals.ts';
 import { CallBook, type OpenCall } from './call-book.ts';
@@ -271,7 +272,7 @@ export class RunCore {
     if (objection) return this.#fail(objection, now);
     const abandoned = intents.filter((intent) => intent.type === 'abandon').filter(({ call }) => this.#calls.has(call));
     this.#calls.add(intents, this.#log.now);
-    const entry: JournalEntry = { kind: 'intents', intents };
+    const entry: JournalEntry = { kind: 'intents', intents: withAuthorPlaces(intents, this.#mapStack) };
     this.#log.add(entry);
     const full = journalIsFull(this.#log);
     if (full) return this.#fail(full, now, { entries: [entry] });

@@ -65,6 +65,11 @@ export interface QuickJSBuild {
   readonly native?: Readonly<Record<NativeName, string>>;
   /** The letter of each function that it imports; `a` is its memory. */
   readonly imports: Readonly<Partial<Record<HostName, string>>>;
+  /**
+   * Offset of `host_promise_rejection_tracker` in its `JSRuntime`, in bytes: what `JS_SetHostPromiseRejectionTracker` would set, which the linker left
+   * out. It is what `promise_reject` loads before it calls a function of (i32, i64, i64, i32, i32) indirectly.
+   */
+  readonly rejectionTracker?: number;
   /** How many things it exports. */
   readonly exportCount: number;
 }
@@ -116,6 +121,7 @@ const builds: Readonly<Record<string, QuickJSBuild>> = {
       hostFunction: 't',
       freeHostRef: 'u',
     },
+    rejectionTracker: 180,
     exportCount: 75,
   },
   'quickjs-ng/0.31.0': {

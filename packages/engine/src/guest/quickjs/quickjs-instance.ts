@@ -8,6 +8,7 @@ import { FuelMeter, type Metering } from '../fuel/metering.ts';
 import { codec } from './native-codec.ts';
 import { nativeExports, quickjsExports, type NativeExports, type QuickJSExports } from './quickjs-exports.ts';
 import { quickjsImports, type ImportHost } from './quickjs-imports.ts';
+import { RejectionTracker } from './rejection-tracker.ts';
 
 /** A thing that the script threw. */
 export interface Thrown {
@@ -35,6 +36,8 @@ export class QuickJSInstance implements ImportHost {
   nowMs = 0;
   /** Counts what it does, the host's calls into it too. */
   readonly meter: FuelMeter;
+  /** Undefined in a build that can't tell of rejections. */
+  readonly tracker: RejectionTracker | undefined;
   #bytes: Buffer;
   #outOfMemory = false;
 
@@ -47,6 +50,7 @@ export class QuickJSInstance implements ImportHost {
     this.meter.attach(instance.exports);
     this.exports = quickjsExports(instance, build);
     this.native = nativeExports(instance, build);
+    this.tracker = RejectionTracker.of(instance, build);
     this.exports.construct();
   }
 

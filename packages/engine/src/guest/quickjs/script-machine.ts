@@ -11,6 +11,7 @@ import { trapFault } from '../trap-fault.ts';
 import { hardening } from './hardening.ts';
 import { codecFunctions } from './native-codec.ts';
 import type { QuickJSInstance, Thrown } from './quickjs-instance.ts';
+import type { Rejection } from './rejection-tracker.ts';
 
 /** The name of the bundle in stack traces. */
 export const scriptName = 'workflow.js';
@@ -26,6 +27,8 @@ export interface ScriptHandles {
   readonly flush: number;
   /** `mvm_bytes`, of a script that takes and gives bytes as they are; else 0. */
   readonly sent: number;
+  /** `mvm_rejected`, of a script that wants to hear of rejections nothing handles; else 0. */
+  readonly rejected: number;
 }
 
 /** What a step is told: `buffers` are the bytes that its text speaks of by their numbers. */
@@ -42,6 +45,7 @@ export interface ScriptLimits {
 
 const thrownSchema: z.ZodType<Thrown> = z.object({ name: z.string(), message: z.string(), stack: z.string() });
 const pointerBytes = 4;
+const valueBytes = 8;
 const compileOnly = 32;
 const missing = { name: '', message: '', stack: '' };
 
@@ -54,6 +58,7 @@ export class ScriptMachine {
     this.instance = instance;
     this.handles = handles;
     this.#limits = limits;
+    if (instance.tracker) instance.tracker.onRejection = (rejection) => this.#tellOf(rejection);
   }
 
   /**
@@ -66,7 +71,7 @@ export class ScriptMachine {
     const runtime = exports.newRuntime();
     exports.setMaxStackSize(runtime, limits.stackBytesMax);
     const context = exports.newContext(runtime, 0);
-    const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0, sent: 0 };
+    const none = { runtime, context, seed: 0, describe: 0, workflows: 0, step: 0, flush: 0, sent: 0, rejected: 0 };
     const bare = new ScriptMachine(instance, none, limits);
     const kept = bare.#checked(bare.#evaluate({ script: hardening, name: 'hardening.js', flags: 0 }));
     const hardened = { ...none, seed: bare.#prop(kept, 'seed'), describe: bare.#prop(kept, 'describe') };
@@ -78,7 +83,10 @@ export class ScriptMachine {
       machine.#requiredFunction(global, name),
     );
     const sent = instance.native && machine.#functionOf(global, 'mvm_bytes');
-    const handles = { workflows: workflows ?? 0, step: step ?? 0, flush: flush ?? 0, sent: sent ?? 0 };
+    const rejected = instance.tracker && machine.#functionOf(global, 'mvm_rejected');
+    if (rejected !== undefined) instance.tracker?.follow(instance.bytes, runtime);
+    const required = { workflows: workflows ?? 0, step: step ?? 0, flush: flush ?? 0 };
+    const handles = { ...required, sent: sent ?? 0, rejected: rejected ?? 0 };
     return new ScriptMachine(instance, { ...hardened, ...handles }, limits);
   }
 
@@ -149,6 +157,22 @@ export class ScriptMachine {
           message: `${thrown.name}: ${thrown.message}`,
           stack: thrown.stack,
         });
+  }
+
+  /** Hands a rejection to the script: the promise and the reason, or the promise alone when something handles it after all. */
+  #tellOf({ promise, reason, isHandled }: Rejection): void {
+    const { instance } = this;
+    const { rejected, context } = this.handles;
+    const place = rejected === 0 ? 0 : instance.exports.malloc(2 * valueBytes);
+    if (place === 0) return;
+    instance.bytes.writeBigInt64LE(promise, place);
+    instance.bytes.writeBigInt64LE(reason, place + valueBytes);
+    const result = this.#callRaw(rejected, isHandled ? [place] : [place, place + valueBytes]);
+    instance.exports.free(place);
+    // What it throws nobody waits for: it has no stack or no memory left.
+    const thrown = instance.exports.resolveException(context, result);
+    if (thrown !== 0) instance.exports.freeValue(context, thrown);
+    instance.exports.freeValue(context, result);
   }
 
   #requiredFunction(global: number, name: string): number {
