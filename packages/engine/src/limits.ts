@@ -120,6 +120,8 @@ export const engineLimits = {
    * takes longer than that.
    */
   preparedHereBytesMax: 2_097_152,
+  /** Tables of a guest. */
+  tablesMax: 16,
   /** Elements of one table of a guest: they lie in the host's memory, not in the guest's. */
   tableElementsMax: 100_000,
   /** Bytes of the module files that an engine keeps loaded. */

@@ -52,14 +52,16 @@ const bulkRules = byNumber([
 ]);
 
 const fullPathMax = 64;
-const longPathShift = 4;
+const longPathDivisor = 16;
+/** The operand of `i32.const`; no counter that isn't below 0 overflows with it. */
+const priceMax = 2 ** 31 - 1;
 
 /**
  * What a region costs whose longest path is so long. Beyond 64 it is a sixteenth: a path that long is mostly that of the largest of many
  * branches, as in an interpreter's loop, of which a turn takes another one.
  */
 export const regionPrice = (path: number): number =>
-  path <= fullPathMax ? path : fullPathMax + ((path - fullPathMax) >> longPathShift);
+  path <= fullPathMax ? path : Math.min(priceMax, fullPathMax + Math.floor((path - fullPathMax) / longPathDivisor));
 
 /** What says which instruction it is. */
 type Kind = Pick<Instruction, 'opcode' | 'operation'>;

@@ -27,6 +27,7 @@ export const codes = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  returnCall: 0x12,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,

@@ -20,7 +20,7 @@ const memorySection = 5;
  */
 export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Promise<WebAssembly.Module> => {
   const bytes = new Uint8Array(file.code);
-  await compile(bytes);
+  await compile(bytes, 'not a valid WebAssembly module');
   const { memory, tables } = scanCore(bytes, file.kind === 'javascript' ? 'core' : file.kind);
   const pagesMax = memoryBytesMax / pageBytes;
   if (memory.minPages > pagesMax)
@@ -34,15 +34,15 @@ export const prepareCore = async (file: ModuleFile, memoryBytesMax: number): Pro
   const capped = tables ? withTableMax(bounded, tables) : bounded;
   const edit = new ModuleEdit(file.kind === 'core' ? exposeState(capped) : capped);
   meter(edit, canonicalizeNaN);
-  return compile(edit.encode());
+  return compile(edit.encode(), 'V8 refuses the module once it counts its fuel');
 };
 
-const compile = async (bytes: Uint8Array): Promise<WebAssembly.Module> => {
+const compile = async (bytes: Uint8Array, otherwise: string): Promise<WebAssembly.Module> => {
   try {
     return await WebAssembly.compile(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw mvmError('MODULE_INVALID', `not a valid WebAssembly module: ${reason}`);
+    throw mvmError('MODULE_INVALID', `${otherwise}: ${reason}`);
   }
 };
 

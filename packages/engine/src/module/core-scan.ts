@@ -4,9 +4,10 @@
  * its own reflection hides limits and sharedness, so this is a scan of our own.
  */
 import { mvmError } from '@mvm-ci/protocol';
-import { checkShape, type ModuleExport, type ModuleImport, type WasmKind } from './guest-shape.ts';
-import { refused, scanInstructions } from './instruction-scan.ts';
-import { readTable, type TableSection } from './table-section.ts';
+import { checkShape, shownName, type ModuleExport, type ModuleImport, type WasmKind } from './guest-shape.ts';
+import { readValueType, refused, scanInstructions } from './instruction-scan.ts';
+import { isOwnName } from './own-names.ts';
+import { readTables, type TableSection } from './table-section.ts';
 import { WasmReader } from './wasm-reader.ts';
 
 /** What the scan found. */
@@ -55,7 +56,17 @@ interface Sections {
 }
 
 const headerBytes = 8;
-const section = { type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7, code: 10, tag: 13 } as const;
+const section = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  code: 10,
+  tag: 13,
+} as const;
 const valueNames: Readonly<Record<number, string>> = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64' };
 const functionForm = 0x60;
 const functionKind = 0;
@@ -107,10 +118,13 @@ const readSection = (sections: Sections, raw: RawSection): void => {
       sections.functions = reader.list((part) => part.u32());
       return;
     case section.table:
-      sections.tables = { from: raw.from, end: raw.end, tables: reader.list(readTable) };
+      sections.tables = readTables(raw);
       return;
     case section.memory:
       sections.memory = readMemory(raw);
+      return;
+    case section.global:
+      reader.list(scanGlobal);
       return;
     case section.export:
       sections.exports = reader.list(readExport);
@@ -128,14 +142,6 @@ const readType = (reader: WasmReader): Signature => {
   const offset = reader.at;
   if (reader.byte() !== functionForm) throw refused('garbage-collected types', offset);
   return { parameters: reader.list(readValueType), results: reader.list(readValueType) };
-};
-
-const readValueType = (reader: WasmReader): number => {
-  const offset = reader.at;
-  const type = reader.byte();
-  // 0x63 and 0x64 begin typed references, which V8 ships with garbage collection.
-  if (type === 0x63 || type === 0x64) throw refused('typed references', offset);
-  return type;
 };
 
 const readImport = (reader: WasmReader): Import => {
@@ -169,7 +175,18 @@ const readMemory = ({ from, end, reader }: RawSection): MemorySection => {
   return { from, end, minPages, maxPages: flags === 1 ? reader.u32() : null };
 };
 
-const readExport = (reader: WasmReader): Export => ({ name: reader.name(), kind: reader.byte(), index: reader.u32() });
+const scanGlobal = (reader: WasmReader): void => {
+  readValueType(reader);
+  reader.pass(1);
+  scanInstructions(reader, { toEnd: true });
+};
+
+const readExport = (reader: WasmReader): Export => {
+  const offset = reader.at;
+  const name = reader.name();
+  if (isOwnName(name)) throw refused(`an export "${shownName(name)}": such names are the engine's own`, offset);
+  return { name, kind: reader.byte(), index: reader.u32() };
+};
 
 const scanFunction = (reader: WasmReader): void => {
   const body = reader.part(reader.u32());
@@ -188,9 +205,13 @@ const namesOf = ({
 }: Sections): { readonly imports: readonly ModuleImport[]; readonly exports: readonly ModuleExport[] } => {
   const imported = imports.flatMap(({ type }) => (type === undefined ? [] : [type]));
   const all = [...imported, ...functions];
+  // Once for each type: a million imports may be of one type with a thousand parameters.
+  const described: (string | undefined)[] = [];
   const signature = (type: number | undefined): string | undefined => {
     const found = types[type ?? -1];
-    return found && describe(found);
+    if (!found || type === undefined) return undefined;
+    described[type] ??= describe(found);
+    return described[type];
   };
   return {
     imports: imports.map(({ module, name, type, offset }) => ({ module, name, signature: signature(type), offset })),

@@ -5,11 +5,11 @@
  *   1. Every mutable global gets an export of the engine's own name.
  *   2. {@link resettableExport} is exported only when nothing else can change: no instruction of the module writes to a
  *      table or drops a segment, and every mutable global holds a number.
- *   3. No module brings such names along.
+ *   3. No module brings such names along: `core-scan.ts` refuses it.
  */
 import { mvmError } from '@mvm-ci/protocol';
-import { refused, scanInstructions, type Instruction } from './instruction-scan.ts';
-import { globalExportPrefix, isOwnName, resettableExport } from './own-names.ts';
+import { scanInstructions, type Instruction } from './instruction-scan.ts';
+import { globalExportPrefix, resettableExport } from './own-names.ts';
 import { externKinds, readSections, sectionBytes, sectionIds, type Section } from './wasm-sections.ts';
 import type { WasmReader } from './wasm-reader.ts';
 import { leb, nameBytes } from './wasm-writer.ts';
@@ -24,33 +24,21 @@ const changingBulk: ReadonlySet<number> = new Set([9, 12, 13, 14, 15, 17]);
  * The same module with the exports above.
  *
  * @param bytes - a module that V8 accepts and `scanCore` let through.
- * @throws {MvmError} `MODULE_INVALID` when it has an export that begins with `mvm:`
+ * @throws {MvmError} `MODULE_INVALID` when it has no exports
  */
 export const exposeState = (bytes: Uint8Array): Uint8Array => {
   const sections = readSections(bytes);
   const exports = sections.find(({ id }) => id === sectionIds.export);
   if (!exports) throw mvmError('MODULE_INVALID', 'a core module must have exports');
-  const count = refuseOwnNames(exports);
+  const reader = exports.reader.rewound();
+  const count = reader.u32();
   const names = addedExports(sections);
-  const content = [...leb(count.value + names.length), ...bytes.subarray(count.end, exports.end), ...names.flat()];
+  const content = [...leb(count + names.length), ...bytes.subarray(reader.at, exports.end), ...names.flat()];
   return Buffer.concat([
     bytes.subarray(0, exports.from),
     sectionBytes(sectionIds.export, Buffer.from(content)),
     bytes.subarray(exports.end),
   ]);
-};
-
-const refuseOwnNames = ({ reader }: Section): { readonly value: number; readonly end: number } => {
-  const value = reader.u32();
-  const end = reader.at;
-  for (let index = 0; index < value; index += 1) {
-    const offset = reader.at;
-    const name = reader.name();
-    if (isOwnName(name)) throw refused(`an export "${name}": such names are the engine's own`, offset);
-    reader.byte();
-    reader.u32();
-  }
-  return { value, end };
 };
 
 const addedExports = (sections: readonly Section[]): readonly (readonly number[])[] => {

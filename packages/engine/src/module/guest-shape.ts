@@ -1,7 +1,10 @@
 /** What a WebAssembly module of each kind must export and may import: the interface between its guest and the engine. */
 import { mvmError, type ModuleKind } from '@mvm-ci/protocol';
+import { engineLimits } from '../limits.ts';
 import { submitImport } from '../guest/flawless/submit-site.ts';
 import { wasiImports } from '../guest/wasi/wasi-imports.ts';
+
+const { shownCharsMax } = engineLimits;
 
 /** Something that a module imports. */
 export interface ModuleImport {
@@ -53,9 +56,14 @@ const refuseImports = ([first, ...more]: readonly ModuleImport[]): void => {
   throw mvmError(
     'MODULE_UNKNOWN_IMPORT',
     `a core module has no imports: this one asks for ${shown(first)}${more.length > 0 ? ` and ${more.length} more` : ''} (at offset ${first.offset})`,
-    { module: first.module, name: first.name, offset: first.offset, count: more.length + 1 },
+    { ...namesIn(first), offset: first.offset, count: more.length + 1 },
   );
 };
+
+const namesIn = ({ module, name }: ModuleImport): Pick<ModuleImport, 'module' | 'name'> => ({
+  module: shownName(module),
+  name: shownName(name),
+});
 
 const checkWasiImport = (one: ModuleImport): void => {
   const signature = wasiImports.get(`${one.module}.${one.name}`);
@@ -63,15 +71,11 @@ const checkWasiImport = (one: ModuleImport): void => {
   const what =
     signature === undefined
       ? 'no function of WASI preview 1 or of mvm'
-      : `a function ${signature} there, and ${one.signature ?? 'no function'} here`;
+      : `a function ${signature} there, and ${shownName(one.signature ?? 'no function')} here`;
   throw mvmError(
     'MODULE_UNKNOWN_IMPORT',
     `the module asks for ${shown(one)} (at offset ${one.offset}), which is ${what}`,
-    {
-      module: one.module,
-      name: one.name,
-      offset: one.offset,
-    },
+    { ...namesIn(one), offset: one.offset },
   );
 };
 
@@ -82,11 +86,11 @@ const checkSubmit = (imports: readonly ModuleImport[]): void => {
       module !== submitImport.module || name !== submitImport.name || signature !== submitImport.signature,
   );
   if (!refused) return;
-  const { module, name, offset, signature = 'no function' } = refused;
+  const { offset, signature = 'no function' } = refused;
   throw mvmError(
     'MODULE_UNKNOWN_IMPORT',
-    `the module asks for ${shown(refused)}, ${signature} (at offset ${offset}): a flawless module has one import, ${shown({ ...refused, ...submitImport })}, a function ${submitImport.signature}`,
-    { module, name, offset },
+    `the module asks for ${shown(refused)}, ${shownName(signature)} (at offset ${offset}): a flawless module has one import, ${shown({ ...refused, ...submitImport })}, a function ${submitImport.signature}`,
+    { ...namesIn(refused), offset },
   );
 };
 
@@ -103,20 +107,27 @@ const workflowExports = (exports: readonly ModuleExport[]): Readonly<Record<stri
   );
 };
 
-const shown = ({ module, name }: ModuleImport): string => `"${module}.${name}"`;
+/** A name as messages show it: it may be as long as the module. */
+export const shownName = (name: string): string =>
+  name.length <= shownCharsMax ? name : `${name.slice(0, shownCharsMax)}…`;
+
+const shown = ({ module, name }: ModuleImport): string => `"${shownName(module)}.${shownName(name)}"`;
 
 const checkExports = (kind: WasmKind, { exports }: ModuleNames, required: Readonly<Record<string, string>>): void => {
-  if (!exports.some((one) => one.name === 'memory' && one.kind === 'memory')) throw missing(kind, 'memory', 'a memory');
+  const byName = new Map(exports.map((one) => [one.name, one]));
+  if (byName.get('memory')?.kind !== 'memory') throw missing(kind, 'memory', 'a memory');
   for (const [name, signature] of Object.entries(required)) {
-    const found = exports.find((one) => one.name === name && one.kind === 'function');
-    if (!found) throw missing(kind, name, `a function ${signature}`);
+    const found = byName.get(name);
+    if (found?.kind !== 'function') throw missing(kind, name, `a function ${signature}`);
     if (found.signature !== signature)
       throw mvmError(
         'MODULE_INVALID',
-        `the export "${name}" must be a function ${signature}, this one is ${found.signature ?? 'unknown'}`,
+        `the export "${shownName(name)}" must be a function ${signature}, this one is ${shownName(found.signature ?? 'unknown')}`,
       );
   }
 };
 
 const missing = (kind: WasmKind, name: string, what: string): Error =>
-  mvmError('MODULE_INVALID', `a ${kind} module must export "${name}", ${what}`, { export: name });
+  mvmError('MODULE_INVALID', `a ${kind} module must export "${shownName(name)}", ${what}`, {
+    export: shownName(name),
+  });

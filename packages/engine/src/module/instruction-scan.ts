@@ -14,6 +14,19 @@ const twoIndexes: Skip = (reader) => {
   reader.skipLeb();
   reader.skipLeb();
 };
+// The types of a reference to something in particular take more bytes, and V8 ships them with garbage collection.
+const typedReferences = [0x63, 0x64];
+/** A value type. @throws {MvmError} `MODULE_INVALID` for a typed reference */
+export const readValueType = (reader: WasmReader): number => {
+  const offset = reader.at;
+  const type = reader.byte();
+  if (typedReferences.includes(type)) throw refused('typed references', offset);
+  return type;
+};
+/** Nothing, a value type, or the number of a function type. */
+const blockType: Skip = (reader) => {
+  if (readValueType(reader) >= 0x80) reader.skipLeb();
+};
 const lane: Skip = (reader) => reader.pass(1);
 const memoryArgument: Skip = (reader) => {
   const alignment = reader.u32();
@@ -32,7 +45,7 @@ const branchTable: Skip = (reader) => {
 /** Opcode ranges, first and last, with their immediates: WebAssembly 2.0 and tail calls. */
 const plain: readonly (readonly [first: number, last: number, skip: Skip])[] = [
   [0x00, 0x01, none],
-  [0x02, 0x04, index],
+  [0x02, 0x04, blockType],
   [0x05, 0x05, none],
   [0x0b, 0x0b, none],
   [0x0c, 0x0d, index],
@@ -43,7 +56,7 @@ const plain: readonly (readonly [first: number, last: number, skip: Skip])[] = [
   [0x12, 0x12, index],
   [0x13, 0x13, twoIndexes],
   [0x1a, 0x1b, none],
-  [0x1c, 0x1c, (reader) => reader.list(index)],
+  [0x1c, 0x1c, (reader) => reader.list(readValueType)],
   [0x20, 0x26, index],
   [0x28, 0x3e, memoryArgument],
   [0x3f, 0x42, index],
@@ -194,8 +207,21 @@ const skipOf = (opcode: number, operation: number, offset: number): Skip => {
   }
 };
 
+/** What V8 accepts beyond that, by opcode. */
+const constructs: readonly (readonly [construct: string, opcodes: readonly number[]])[] = [
+  // try, catch, throw, rethrow, throw_ref, delegate, catch_all, try_table
+  ['exceptions', [0x06, 0x07, 0x08, 0x09, 0x0a, 0x18, 0x19, 0x1f]],
+  // call_ref, return_call_ref, ref.as_non_null, br_on_null, br_on_non_null
+  ['typed references', [0x14, 0x15, 0xd4, 0xd5, 0xd6]],
+  // ref.eq
+  ['garbage-collected objects', [0xd3]],
+];
+
 const unknown = (opcode: number, offset: number): never => {
-  throw refused(`the instruction 0x${opcode.toString(16)}`, offset);
+  const [construct] = constructs.find(([, opcodes]) => opcodes.includes(opcode)) ?? [
+    `the instruction 0x${opcode.toString(16)}`,
+  ];
+  throw refused(construct, offset);
 };
 
 /** The error for a construct that no guest may have. */

@@ -75,10 +75,11 @@ interface Callees {
 const chargeFunction = (body: FunctionEdit, counter: Counter, { leaves, isHost }: Callees): void => {
   const charges = new Charges(body, counter);
   const calleeAt = (from: number): number => body.immediatesAt(from).u32();
-  // A leaf leaves the counter alone.
+  // A leaf leaves the counter alone; the one that is called last doesn't come back here.
   const isCall = (instruction: Instruction): boolean => {
     const { kind } = ruleOf(instruction);
-    return kind === 'indirect' || (kind === 'call' && !leaves.has(calleeAt(instruction.from)));
+    if (kind !== 'call') return kind === 'indirect';
+    return instruction.opcode === codes.returnCall || !leaves.has(calleeAt(instruction.from));
   };
   const [entry, ...loops] = regionsOf(body, {
     costOf: (instruction) => {

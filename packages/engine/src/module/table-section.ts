@@ -1,11 +1,12 @@
 /**
  * The tables of a module. A table lives in the host's memory, outside of the guest's own: so it may start with, and grow
- * to, only so many elements. Beyond that `table.grow` returns -1 inside the guest, on every machine at the same size.
+ * to, only so many elements, and there are only so many tables. Beyond that `table.grow` returns -1 inside the guest, on every machine at the same size.
  */
 import { mvmError } from '@mvm-ci/protocol';
 import { engineLimits } from '../limits.ts';
 import { refused } from './instruction-scan.ts';
 import type { WasmReader } from './wasm-reader.ts';
+import type { Section } from './wasm-sections.ts';
 import { leb } from './wasm-writer.ts';
 
 interface Table {
@@ -28,11 +29,22 @@ const typedReferences = [0x63, 0x64];
 const withInitializer = 0x40;
 
 /**
- * Reads one table of the section.
+ * Reads the section.
  *
- * @throws {MvmError} `MODULE_INVALID` with the construct and its offset, or with the limit and what the table starts with
+ * @throws {MvmError} `MODULE_INVALID` with the construct and its offset, or with a limit and what the module has
  */
-export const readTable = (reader: WasmReader): Table => {
+export const readTables = ({ from, end, reader }: Section): TableSection => {
+  const tables = reader.list(readTable);
+  const limit = engineLimits.tablesMax;
+  if (tables.length <= limit) return { from, end, tables };
+  throw mvmError(
+    'MODULE_INVALID',
+    `a module may have ${limit} tables, this one has ${tables.length} (at offset ${from})`,
+    { limit, received: tables.length, offset: from },
+  );
+};
+
+const readTable = (reader: WasmReader): Table => {
   const offset = reader.at;
   const elementType = reader.byte();
   if (elementType === withInitializer || typedReferences.includes(elementType))

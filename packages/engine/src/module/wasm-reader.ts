@@ -57,7 +57,7 @@ export class WasmReader {
     const length = this.u32();
     const from = this.#at;
     this.pass(length);
-    return new TextDecoder().decode(this.bytes.subarray(from, from + length));
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.bytes.subarray(from, from + length));
   }
 
   /** A reader of the next `bytes` bytes, which this one passes over. */

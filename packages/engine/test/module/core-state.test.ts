@@ -55,11 +55,4 @@ describe('the state of a core module', () => {
     ]);
     assert.deepEqual(addedTo(changed), []);
   });
-
-  it('is refused when the module brings along a name of the engine', () => {
-    assert.throws(() => exposeState(coreWasm({ exports: ['memory', 'mvm:resettable', 'mvm_step'] })), {
-      code: 'MODULE_INVALID',
-      message: /"mvm:resettable": such names are the engine's own \(at offset \d+\)/,
-    });
-  });
 });

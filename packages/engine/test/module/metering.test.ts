@@ -102,6 +102,37 @@ describe('a metered module', () => {
       }
   });
 
+  it('is charged for a loop also when a leaf is called last', () => {
+    const loop = [0x03, 0x40, 0x20, 1, 0x41, 1, 0x6a, 0x22, 1, 0x20, 0, 0x49, 0x0d, 0, 0x0b];
+    // (func $leaf) (func (export "run") (param i32) (local i32) loop, and a call of the leaf)
+    const endingWith = (...call: readonly number[]): Uint8Array => {
+      const run = [1, 1, 0x7f, ...loop, ...call, 0x0b];
+      const types = [1, 10, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 0, 1, 0x7f];
+      const sections = [...types, 3, 3, 2, 1, 0, 7, 7, 1, 3, ...Buffer.from('run'), 0, 1];
+      const code = [2, 4, 0, 0x41, 7, 0x0b, run.length, ...run];
+      return Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections, 10, code.length, ...code]);
+    };
+    const used = [endingWith(0x10, 0), endingWith(0x12, 0)].map((wasm) => {
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(metered(wasm)), {});
+      const fuel = new FuelMeter(testMetering());
+      fuel.attach(exports);
+      const before = fuel.left;
+      assert.ok(isRun(exports['run']));
+      assert.equal(exports['run'](1_000), 7);
+      return before - fuel.left;
+    });
+    assert.deepEqual(used, [7_002, 7_002]);
+  });
+
+  it('is charged for a turn of a loop that is longer than 32 bits count', async () => {
+    // 40,000 times 64,000 instructions.
+    const grow = '(drop (memory.grow (i32.const 0)))'.repeat(40_000);
+    const skipped = body(countTo(`(block $over (br_if $over (i32.const 1)) ${grow})`));
+    assert.ok((await costOf(skipped, 2)) > 2 * 40_000 * 4_000);
+    const more = body(countTo(`(block $over (br_if $over (i32.const 1)) ${grow.repeat(14)})`));
+    assert.ok((await costOf(more, 2)) >= 2 ** 32 - 2, 'the most that a charge can be');
+  });
+
   it('gives no fuel back for a length that no memory has', async () => {
     for (const code of [
       '(memory.fill (i32.const 0) (i32.const 1)',
