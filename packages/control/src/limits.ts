@@ -220,7 +220,7 @@ export const aliveMs = ({ idleHeartbeatMs }: LeasePeriods): number =>
 export const defaultPeriods: LeasePeriods = {
   leaseMs: 2_000,
   heartbeatMs: 500,
-  idleHeartbeatMs: 20_000,
+  idleHeartbeatMs: 60_000,
   bareLeaseMs: 300_000,
   startGraceMs: 10_000,
 };

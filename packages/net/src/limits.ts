@@ -105,10 +105,12 @@ export interface ChannelLimits {
   readonly sendAheadBytes: number;
   /** Control frames that wait to be sent: more means that the other side does not read. */
   readonly controlFramesMax: number;
-  /** Longest silence of ours. Well below the deadline for the next piece of an HTTP body. */
+  /** Longest silence of ours; shorter when the other side bears less. */
   readonly pingMs: number;
-  /** Longest silence of the other side. */
+  /** Longest silence of the other side, which is told of it. */
   readonly silenceMs: number;
+  /** How much of ours the other side bears when it doesn't say: it is of an earlier release. */
+  readonly silenceUnsaidMs: number;
   /** Time for the last frame to leave when the channel is closed. */
   readonly closeMs: number;
 }
@@ -123,11 +125,16 @@ export const channelLimits: ChannelLimits = {
   controlFramesMax: 8_192,
   pingMs: 3_000,
   silenceMs: 10_000,
+  silenceUnsaidMs: 10_000,
   closeMs: 1_000,
 };
 
 /**
- * How a peer stream differs: a thousand idle workers would cost the control plane mostly their pings. Heartbeats, which come sooner,
- * break the silence of most; and who needs to know sooner that the other side is gone has their deadlines.
+ * How a peer stream differs: a thousand idle workers would cost the control plane mostly their pings. What they ask for, which comes
+ * sooner, breaks the silence of most; and who needs to know sooner that the other side is gone has their deadlines.
  */
-export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs'> = { pingMs: 22_000, silenceMs: 30_000 };
+export const peerStreamLimits: Pick<ChannelLimits, 'pingMs' | 'silenceMs' | 'silenceUnsaidMs'> = {
+  pingMs: 65_000,
+  silenceMs: 90_000,
+  silenceUnsaidMs: 30_000,
+};

@@ -45,7 +45,8 @@ const pathText = (connection: NodeConnectionView | null): string => {
 
 const listHelp = `
 STATE is gone when a node's leases ran out in silence, when it waits for jobs and does not answer this command within 1.5 s,
-or when it was not heard of for three idle heartbeats (45 s, unless the control plane has other periods).
+when its connection broke while it waited, or when it was not heard of for two idle heartbeats and 5 s (125 s, unless the
+control plane has other periods).
 PATH is how packets go between the node and the control plane now, with the round trip; CHANGES how often that path was
 seen to be another one since it connected. --json has all paths, and the reasons of bans.
 ${examples('nodes list', 'nodes --json')}`;

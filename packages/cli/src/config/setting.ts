@@ -125,7 +125,7 @@ export const defaults: Partial<Config> = {
   grace: workerLimits.drainGraceMs / 1_000,
   leaseMs: 2_000,
   heartbeatMs: 500,
-  idleHeartbeatMs: 20_000,
+  idleHeartbeatMs: 60_000,
   compactAfter: 60,
   logLevel: 'info',
   clientData: '.mvm-ci/client',

@@ -106,6 +106,7 @@ const claim = operation({
     const able = { kinds, tags: core.nodes.tagsOf(worker, tags), queues };
     const asked = core.drains.orderFor(worker, incarnation);
     if (asked) return value({ jobs: [], leaseMs: core.periods.leaseMs, drain: asked });
+    const askedAt = core.clock.wallMs();
     const claimed = await core.queue.claim({
       worker,
       incarnation,
@@ -116,6 +117,8 @@ const claim = operation({
       ...able,
       signal,
     });
+    // Of a worker that holds jobs, its leases say when it is gone.
+    if (signal.aborted && !core.leases.heldByWorker().has(worker)) core.nodes.noteHangUp(worker, askedAt);
     const drain = core.drains.orderFor(worker, incarnation);
     return value({ ...claimed, ...(drain && { drain }) });
   },

@@ -127,6 +127,12 @@ export class NodeRegistry {
     this.#silent.add(node);
   }
 
+  /** A node gave up what it had asked for at `askedAt`, or its connection broke; it may have come back by another one since. */
+  noteHangUp(node: string, askedAt: number): void {
+    const { seenAt = 0 } = this.#nodes.get(node) ?? {};
+    if (seenAt <= askedAt) this.noteSilence(node);
+  }
+
   /** Holders of `leases` that have been silent for `silentMs` at least: a lease may also run out because no heartbeat named it. */
   unseenFor(leases: readonly { readonly worker: string }[], silentMs: number): readonly string[] {
     const before = this.#parts.clock.wallMs() - silentMs;

@@ -215,6 +215,24 @@ suite('a node', () => {
     await again;
   });
 
+  test('is gone at once when it hangs up while it waits for jobs, unless it has come back another way by then', async () => {
+    await using plane = await twoWorkers();
+    const body = { incarnation: 'i1', capacity: 1, waitMs: 20_000 };
+    const hangUps = [new AbortController(), new AbortController()];
+    const before = plane.clock.pending;
+    const waiting = hangUps.map(({ signal }, index) =>
+      plane.call('POST', '/peer/claim', { body, signal, caller: peer(id(String(index + 1))) }),
+    );
+    while (plane.clock.pending < before + 2) await turn();
+    plane.clock.advance(1);
+    await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [] }, peer(id('2')));
+    for (const hangUp of hangUps) hangUp.abort();
+    await Promise.all(waiting);
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [false, true]);
+    await plane.packed('/peer/heartbeat', { incarnation: 'i1', held: [] }, peer(id('1')));
+    assert.deepEqual(column((await plane.call('GET', '/nodes')).body, 'alive'), [true, true]);
+  });
+
   test('is gone when its leases ran out because it was silent, until it is heard of again', async () => {
     await using plane = await twoWorkers();
     const publish = (job: string) =>

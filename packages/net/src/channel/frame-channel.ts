@@ -1,6 +1,6 @@
 /**
  * Many conversations on one stream of bytes each way (`docs/internals/peer-stream.md`; the rules below are numbered as
- * there). Owns: the duplex, the numbers of conversations, the turns in which their pieces leave, the silence.
+ * there). Owns: the duplex, the numbers of conversations, the turns in which their pieces leave.
  *
  *   1. Nothing is thrown outwards: what the other side breaks ends the channel with a reason (rule 10).
  *   2. One write is under way at a time; what is queued meanwhile leaves in the next (rule 4).
@@ -14,7 +14,7 @@ import {
   type MvmError,
   type OpenConversation,
 } from '@mvm-ci/protocol';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { ByteDuplex } from '../http/byte-duplex.ts';
 import { channelLimits, netLimits, type ChannelLimits } from '../limits.ts';
 import { Budget } from './budget.ts';
@@ -37,6 +37,7 @@ import {
   type Hello,
 } from './frame.ts';
 import { readReason, reasonOf } from './reason.ts';
+import { Silence } from './silence.ts';
 import { ChannelViolation } from './violation.ts';
 
 /** How a channel is opened. */
@@ -87,13 +88,11 @@ class Channel implements FrameChannel {
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #closed = Promise.withResolvers<MvmError | undefined>();
   readonly #control: Frame[] = [];
+  readonly #silence: Silence;
   #hello: Hello | undefined;
   #queuedBytes = 0;
   #isPumping = false;
   #pumping: Promise<void> = Promise.resolve();
-  #lastSentMs: number;
-  #lastHeardMs: number;
-  #timer: Timer | undefined;
   #isEnding = false;
   #isTheirsEnding = false;
   #isOver = false;
@@ -104,13 +103,11 @@ class Channel implements FrameChannel {
     this.#limits = { ...channelLimits, ...options.limits };
     this.#host = this.#makeHost();
     this.#table = new ConversationTable(options.side, this.#limits.conversationsMax);
-    this.#lastSentMs = this.#clock.monotonicMs();
-    this.#lastHeardMs = this.#lastSentMs;
     this.#source = options.duplex.readable.getReader();
-    const { conversationsMax, messageBytesMax } = this.#limits;
-    const hello = helloPayload({ version: channelVersion, conversationsMax, messageBytesMax });
+    const { conversationsMax, messageBytesMax, silenceMs } = this.#limits;
+    const hello = helloPayload({ version: channelVersion, conversationsMax, messageBytesMax, silenceMs });
+    this.#silence = this.#watchSilence();
     this.#say(controlFrame(frameTypes.HELLO, 0, hello));
-    this.#watch();
     this.#reading = this.#readAll();
   }
 
@@ -123,7 +120,7 @@ class Channel implements FrameChannel {
   }
 
   get lastHeardMs(): number {
-    return this.#lastHeardMs;
+    return this.#silence.heardMs;
   }
 
   get conversations(): number {
@@ -225,7 +222,7 @@ class Channel implements FrameChannel {
   }
 
   async #write(frames: readonly Frame[]): Promise<void> {
-    this.#lastSentMs = this.#clock.monotonicMs();
+    this.#silence.noteSent();
     await this.#options.duplex.write(encodeFrames(frames));
   }
 
@@ -257,7 +254,7 @@ class Channel implements FrameChannel {
         const { done, value } = await this.#source.read();
         if (done) break;
         if (this.#isOver) continue;
-        this.#lastHeardMs = this.#clock.monotonicMs();
+        this.#silence.noteHeard();
         this.#take(value);
       }
       this.#finish(lost('the stream that carried the channel has ended'), 'tell');
@@ -303,6 +300,7 @@ class Channel implements FrameChannel {
     if (!hello) throw new ChannelViolation('a channel begins with HELLO');
     this.#hello = hello;
     this.#table.allowOurs(hello.conversationsMax);
+    this.#silence.agree(hello.silenceMs);
     this.#pump();
   }
 
@@ -363,26 +361,21 @@ class Channel implements FrameChannel {
   }
 
   /** Rule 8. */
-  #watch(): void {
-    const { pingMs, silenceMs } = this.#limits;
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#lastHeardMs >= silenceMs) {
+  #watchSilence(): Silence {
+    const { silenceMs } = this.#limits;
+    const lost = (): void => {
       const message = `the other side was silent for ${silenceMs} ms`;
-      return this.#finish(mvmError('CONNECTION_LOST', message, { silenceMs }), 'hang up');
-    }
-    if (nowMs - this.#lastSentMs >= pingMs) {
-      this.#lastSentMs = nowMs;
-      this.#say(controlFrame(frameTypes.PING));
-    }
-    const nextMs = Math.min(this.#lastSentMs + pingMs, this.#lastHeardMs + silenceMs);
-    if (!this.#isOver) this.#timer = this.#clock.after(Math.max(1, nextMs - nowMs), () => this.#watch());
+      this.#finish(mvmError('CONNECTION_LOST', message, { silenceMs }), 'hang up');
+    };
+    const ping = (): void => this.#say(controlFrame(frameTypes.PING));
+    return new Silence({ clock: this.#clock, limits: this.#limits, ping, lost });
   }
 
   /** Ends the channel; `tell` says so to the other side. */
   #finish(error: MvmError | undefined, how: 'tell' | 'hang up'): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#timer?.cancel();
+    this.#silence.stop();
     const last = [...this.#control.splice(0), controlFrame(frameTypes.CLOSE, 0, reasonOf(error))];
     const open = this.#table.all;
     this.#table.clear();

@@ -33,6 +33,8 @@ export interface Hello {
   /** Conversations that the receiver of the hello may have opened at one time. */
   readonly conversationsMax: number;
   readonly messageBytesMax: number;
+  /** How long its sender bears silence, ms; undefined: it is of a release that doesn't say. */
+  readonly silenceMs?: number | undefined;
 }
 
 const nothing = new Uint8Array(0);
@@ -83,15 +85,17 @@ export const readUint32 = (bytes: Uint8Array, offset = 0): number | undefined =>
     : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset);
 
 const magic = Uint8Array.of(0x6d, 0x76, 0x6d, 0x66);
+/** Up to `silenceMs`, which came later. */
 const helloBytesMin = 14;
 
-export const helloPayload = ({ version, conversationsMax, messageBytesMax }: Hello): Uint8Array => {
-  const bytes = new Uint8Array(helloBytesMin);
+export const helloPayload = ({ version, conversationsMax, messageBytesMax, silenceMs }: Hello): Uint8Array => {
+  const bytes = new Uint8Array(silenceMs === undefined ? helloBytesMin : helloBytesMin + 4);
   const view = new DataView(bytes.buffer);
   bytes.set(magic);
   view.setUint16(4, version);
   view.setUint32(6, conversationsMax);
   view.setUint32(10, messageBytesMax);
+  if (silenceMs !== undefined) view.setUint32(helloBytesMin, silenceMs);
   return bytes;
 };
 
@@ -100,7 +104,7 @@ export const readHello = (payload: Uint8Array): Hello | undefined => {
   if (payload.length < helloBytesMin || magic.some((byte, index) => payload[index] !== byte)) return undefined;
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const version = view.getUint16(4);
-  return version === 0
-    ? undefined
-    : { version, conversationsMax: view.getUint32(6), messageBytesMax: view.getUint32(10) };
+  if (version === 0) return undefined;
+  const silenceMs = readUint32(payload, helloBytesMin);
+  return { version, conversationsMax: view.getUint32(6), messageBytesMax: view.getUint32(10), silenceMs };
 };

@@ -109,14 +109,16 @@ export class ServerExchange {
 
   #requestBody(head: RequestHead): ReadableStream<Uint8Array<ArrayBuffer>> {
     const { endlessPaths, requestBodyBytesMax, bodyIdleMs } = this.#context;
-    const bytesMax = endlessPaths.has(head.path) ? Infinity : requestBodyBytesMax;
+    const isEndless = endlessPaths.has(head.path);
+    const bytesMax = isEndless ? Infinity : requestBodyBytesMax;
+    const idleMs = isEndless ? Infinity : bodyIdleMs;
     let received = 0;
     let isAwaited = head.headers.get('expect') === '100-continue';
     return bodyStream({
       next: async () => {
         if (isAwaited) await this.#continue();
         isAwaited = false;
-        const piece = await this.#within(bodyIdleMs, 'the body of a request', this.#piece());
+        const piece = await this.#within(idleMs, 'the body of a request', this.#piece());
         received += piece?.length ?? 0;
         if (received > bytesMax) throw tooLarge(bytesMax);
         return piece;

@@ -29,7 +29,7 @@ export interface ServeHttp3Options {
   readonly handlersPerConnectionMax?: number;
   /** @default netLimits.requestBodyBytesMax */
   readonly requestBodyBytesMax?: number;
-  /** Paths whose request bodies have no limit, since they stay open; who serves them bounds what is kept. @default none */
+  /** Paths whose request bodies have no limit and no deadline, since they stay open; who serves them bounds what is kept, and how long. @default none */
   readonly endlessPaths?: ReadonlySet<string>;
   /** @default netLimits.requestHeadMs */
   readonly requestHeadMs?: number;

@@ -3,7 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { mvmError, MvmError } from '@mvm-ci/protocol';
 import { channelLimits, netLimits, openFrameChannel, systemClock } from '../../src/index.ts';
-import { controlFrame, encodeFrames, frameTypes } from '../../src/channel/frame.ts';
+import {
+  controlFrame,
+  encodeFrames,
+  frameHeadBytes,
+  frameTypes,
+  helloPayload,
+  readHello,
+} from '../../src/channel/frame.ts';
 import { channelPair, converse, duplexPair, echo, hello, listen } from '../fixtures/channels.ts';
 import { FakeClock } from '../fixtures/fake-clock.ts';
 
@@ -276,6 +283,35 @@ describe('a frame channel', () => {
     assert.equal((await told.closed)?.code, 'CONNECTION_LOST');
     assert.match((await client.closed)?.message ?? '', /silent/);
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('speaks sooner when the other side bears less silence, said or not, and says how much it bears itself', async () => {
+    const untold = { version: 1, conversationsMax: 8, messageBytesMax: 1_000 };
+    const limits = { pingMs: 60_000, silenceMs: 90_000, silenceUnsaidMs: 30_000 };
+    for (const [theirs, pingMs] of [
+      [untold, 22_500],
+      [{ ...untold, silenceMs: 20_000 }, 15_000],
+      [{ ...untold, silenceMs: 90_000 }, 60_000],
+    ] as const) {
+      const clock = new FakeClock();
+      const [one, other] = duplexPair();
+      const client = openFrameChannel({ clock, duplex: one, side: 'client', limits });
+      const heard = other.readable.getReader();
+      const { value: said = new Uint8Array() } = await heard.read();
+      assert.equal(readHello(said.subarray(frameHeadBytes))?.silenceMs, limits.silenceMs);
+      void converse(client).conversation.send(text('said once HELLO has come'));
+      await other.write(encodeFrames([controlFrame(frameTypes.HELLO, 0, helloPayload(theirs))]));
+      await heard.read();
+      const next = heard.read();
+      let isSpoken = false;
+      void next.then(() => (isSpoken = true));
+      clock.advance(pingMs - 1);
+      await clock.nextTurn();
+      assert.equal(isSpoken, false);
+      clock.advance(1);
+      assert.deepEqual((await next).value, encodeFrames([controlFrame(frameTypes.PING)]));
+      client.close();
+    }
   });
 
   it('never calls its owner from within a call of the owner', async () => {

@@ -101,6 +101,19 @@ test('a sender that stops in the middle of a body is ended by a deadline', async
   assert.equal(await closedWith(pair.connection), 'H3_GENERAL_PROTOCOL_ERROR');
 });
 
+test('a sender that is silent for longer on a path that stays open is not', async () => {
+  const options = { ...echo, bodyIdleMs: 50, endlessPaths: new Set(['/']) };
+  await using pair = await openRawClient(options);
+  const open = await pair.connection.openBidirectional();
+  await open.send.writeAll(requestHead('POST'));
+  // A second connection's deadline, which began later, is over first.
+  await using other = await openRawClient({ ...echo, bodyIdleMs: 100 });
+  const { send } = await other.connection.openBidirectional();
+  await send.writeAll(requestHead('POST'));
+  assert.equal(await closedWith(other.connection), 'H3_GENERAL_PROTOCOL_ERROR');
+  assert.equal(pair.connection.isClosed, false);
+});
+
 test('a reader that takes nothing of a large response is ended by a deadline', async () => {
   await using pair = await openRawClient({ handler: () => new Response(new Uint8Array(30_000_000)), bodyIdleMs: 200 });
   const stream = await pair.connection.openBidirectional();

@@ -38,7 +38,7 @@ export interface NodeView {
   readonly ticket: string | null;
   readonly joined_at_ms: number;
   readonly seen_at_ms: number;
-  /** Whether it was heard of within three idle heartbeats. */
+  /** Whether it was heard of within two idle heartbeats, and is not known to be gone. */
   readonly alive: boolean;
   readonly banned_at_ms: number | null;
   readonly ban_reason: string | null;
