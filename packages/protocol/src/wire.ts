@@ -45,12 +45,12 @@ export const decodeBody = (body: Uint8Array, type: BodyType): unknown => {
 export const parseAs = <T>(schema: z.ZodType<T>, value: unknown, what: string): T => {
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => ({
-    field: issue.path.join('.'),
-    rule: issue.message,
-    ...receivedPart(issue.input),
-  }));
-  throw mvmError('INVALID_ARGUMENT', `${what}: ${z.prettifyError(parsed.error)}`, { issues });
+  const { issues } = parsed.error;
+  const told = issues.slice(0, issuesToldMax).map(sentence);
+  const more = issues.length > told.length ? [`and ${issues.length - told.length} more`] : [];
+  throw mvmError('INVALID_ARGUMENT', `${what}: ${[...told, ...more].join('; ')}`, {
+    issues: issues.map((issue) => ({ field: fieldOf(issue), rule: issue.message, ...receivedPart(issue.input) })),
+  });
 };
 
 /** The error in a body `{ "error": { code, message, details } }`; a body of another shape becomes `INTERNAL`. */
@@ -67,9 +67,31 @@ const errorBodySchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
 });
 
+/** All of them are in the details. */
+const issuesToldMax = 5;
+
+const fieldOf = (issue: z.core.$ZodIssue): string => issue.path.join('.');
+
+const sentence = (issue: z.core.$ZodIssue): string => {
+  const field = fieldOf(issue);
+  const received = receivedText(issue.input);
+  return `${field === '' ? '' : `${field}: `}${issue.message}${received === undefined ? '' : ` (received ${received})`}`;
+};
+
+// JSON has no text for NaN and the infinities.
+const receivedText = (input: unknown): string | undefined => {
+  if (typeof input === 'number') return String(input);
+  if (typeof input === 'string' && input.length > receivedCharsMax) return `${input.length} characters`;
+  if (Array.isArray(input)) return `${input.length} items`;
+  const { received } = receivedPart(input);
+  return received === undefined ? undefined : JSON.stringify(received);
+};
+
+const receivedCharsMax = 100;
+
 // A long or nested value would drown the rule that it broke.
 const receivedPart = (input: unknown): { received?: unknown } =>
-  typeof input === 'string' && input.length <= 100
+  typeof input === 'string' && input.length <= receivedCharsMax
     ? { received: input }
     : typeof input === 'number' || typeof input === 'boolean' || input === null
       ? { received: input }

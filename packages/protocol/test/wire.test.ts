@@ -10,6 +10,7 @@ import {
   mvmError,
   parseAs,
   publishJobSchema,
+  publishManySchema,
   StaleLeaseError,
   type AppendRequest,
   type BodyType,
@@ -54,9 +55,37 @@ describe('parseAs', () => {
   it('names the field, the rule and the value received', () => {
     assert.throws(() => parseAs(publishJobSchema, { workflow: 'w', attempts_max: 0 }, 'publish'), {
       code: 'INVALID_ARGUMENT',
-      message: /attempts_max/,
+      message: 'publish: attempts_max: Too small: expected number to be >=1 (received 0)',
       details: { issues: [{ field: 'attempts_max', rule: 'Too small: expected number to be >=1', received: 0 }] },
     });
+  });
+
+  it('says of a long value how long it is, and counts what is wrong beyond five fields', () => {
+    const job = { workflow: 'w', job_id: 'x'.repeat(129) };
+    assert.throws(() => parseAs(publishJobSchema, job, 'publish'), {
+      message: /job_id: .* \(received 129 characters\)$/,
+    });
+    const jobs = Array.from({ length: 8 }, () => ({ workflow: 'w', priority: 1.5 }));
+    assert.throws(() => parseAs(publishManySchema, { jobs }, 'publish'), {
+      message: /jobs\.4\.priority: .*received 1\.5\); and 3 more$/,
+    });
+  });
+
+  it('refuses fields of a job that it does not know, instead of publishing the job without them', () => {
+    for (const job of [
+      { payload: 1, delay: 1000 },
+      { workflow: 'w', unique: { key: 'k', ttl: 5 } },
+    ]) {
+      assert.throws(() => parseAs(publishJobSchema, job, 'publish'), {
+        code: 'INVALID_ARGUMENT',
+        message: /Unrecognized key: "(delay|ttl)"/,
+      });
+    }
+  });
+
+  it('refuses an input that a payload job would not keep', () => {
+    const both = { payload: 1, input: 2 };
+    assert.throws(() => parseAs(publishJobSchema, both, 'publish'), { message: /either "input" or "payload"/ });
   });
 
   it('refuses a job with neither workflow nor payload, and one with both', () => {

@@ -63,7 +63,8 @@ const retry = operation({
   run: async ({ core, parameter }) => value(await core.queue.retry(parameter)),
 });
 
-const manySchema = z.object({
+// Strict: a filter that is misspelt would mean every job.
+const manySchema = z.strictObject({
   ...jobFilterShape,
   /** Most jobs of one request; the answer says whether there are more. */
   limit: z.number().int().min(1).max(limits.listRowsMax).default(limits.listRowsMax),

@@ -288,6 +288,16 @@ suite('many jobs, page after page', () => {
     assert.deepEqual(retried, ['a', 'b', 'c']);
   });
 
+  test('are none when a filter is misspelt, instead of all', async () => {
+    await using plane = await openPlane();
+    await publish(plane, { job_id: 'a' });
+    for (const path of ['/queue/cancel-many', '/queue/retry-many']) {
+      const { status, body } = await plane.call('POST', path, { body: { queu: 'crawls' } });
+      assert.deepEqual([status, body.error.code], [400, 'INVALID_ARGUMENT']);
+    }
+    assert.equal((await plane.call('GET', '/queue/status/a')).body.status, 'pending');
+  });
+
   test('are each told once to end, also those that take their time', async () => {
     await using plane = await openPlane();
     for (const id of ['a', 'b']) {

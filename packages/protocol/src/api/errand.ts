@@ -130,7 +130,7 @@ export interface QueryAnswer {
 }
 
 /** Checks {@link QueryJob}. */
-export const queryJobSchema: z.ZodType<QueryJob> = z.object({
+export const queryJobSchema: z.ZodType<QueryJob> = z.strictObject({
   name: z.string().min(1).max(limits.idCharsMax),
   args: z.unknown(),
 });

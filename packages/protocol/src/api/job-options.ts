@@ -72,7 +72,7 @@ export const jobOptionShape: { readonly [K in keyof JobOptions]-?: z.ZodType<Job
   attempt_timeout_ms: duration.optional(),
   timeout_ms: duration.optional(),
   unique: z
-    .object({
+    .strictObject({
       key: text,
       window_ms: duration.optional(),
       policy: z.enum(['ignore', 'reject', 'replace', 'debounce']).optional(),

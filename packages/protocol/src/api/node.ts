@@ -89,7 +89,9 @@ export interface BanRequest {
 }
 
 /** Checks {@link BanRequest}. */
-export const banSchema: z.ZodType<BanRequest> = z.object({ reason: z.string().max(limits.textCharsMax).optional() });
+export const banSchema: z.ZodType<BanRequest> = z.strictObject({
+  reason: z.string().max(limits.textCharsMax).optional(),
+});
 
 /** Body of `POST /nodes/{node}/drain`. */
 export interface DrainRequest {
@@ -98,7 +100,7 @@ export interface DrainRequest {
 }
 
 /** Checks {@link DrainRequest}. */
-export const drainSchema: z.ZodType<DrainRequest> = z.object({
+export const drainSchema: z.ZodType<DrainRequest> = z.strictObject({
   grace_ms: z.number().int().min(0).max(limits.drainGraceMsMax).optional(),
 });
 
@@ -108,4 +110,4 @@ export interface RenameRequest {
 }
 
 /** Checks {@link RenameRequest}. */
-export const renameSchema: z.ZodType<RenameRequest> = z.object({ name: idSchema });
+export const renameSchema: z.ZodType<RenameRequest> = z.strictObject({ name: idSchema });

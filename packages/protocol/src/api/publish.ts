@@ -31,9 +31,9 @@ const handlerNameSchema: z.ZodType<string> = idSchema.refine(
   { message: `a handler's name has at most ${limits.idCharsMax - handlerPrefix.length} characters` },
 );
 
-/** Checks {@link PublishJob}. */
+/** Checks {@link PublishJob}. What it does not know is refused: a misspelt option would be a job without it. */
 export const publishJobSchema: z.ZodType<PublishJob> = z
-  .object({
+  .strictObject({
     job_id: idSchema.optional(),
     workflow: z
       .string()
@@ -45,7 +45,7 @@ export const publishJobSchema: z.ZodType<PublishJob> = z
     payload: z.unknown().optional(),
     attempts_max: z.number().int().min(1).max(limits.attemptsMax).optional(),
     backoff: z
-      .object({ initial_ms: z.number().min(0), factor: z.number().min(1), max_ms: z.number().min(0) })
+      .strictObject({ initial_ms: z.number().min(0), factor: z.number().min(1), max_ms: z.number().min(0) })
       .optional(),
     ...jobOptionShape,
   })
@@ -57,10 +57,13 @@ export const publishJobSchema: z.ZodType<PublishJob> = z
   })
   .refine((job) => [job.workflow, job.handler, job.payload].filter((what) => what !== undefined).length < 2, {
     message: 'a job has either "workflow" and "input", or "handler" and "input", or "payload"',
+  })
+  .refine((job) => job.input === undefined || job.payload === undefined, {
+    message: 'a job has either "input" or "payload", not both',
   });
 
 /** Checks the body of a bulk publish. */
-export const publishManySchema: z.ZodType<{ readonly jobs: readonly PublishJob[] }> = z.object({
+export const publishManySchema: z.ZodType<{ readonly jobs: readonly PublishJob[] }> = z.strictObject({
   jobs: z.array(publishJobSchema).min(1).max(limits.publishJobsMax),
 });
 
@@ -97,7 +100,7 @@ export interface SendMessage {
 }
 
 /** Checks {@link SendMessage}. */
-export const sendMessageSchema: z.ZodType<SendMessage> = z.object({
+export const sendMessageSchema: z.ZodType<SendMessage> = z.strictObject({
   type: z.string().min(1).max(limits.idCharsMax),
   data: z.unknown().optional(),
   message_id: idSchema.optional(),
@@ -131,10 +134,10 @@ export interface MoveRequest {
 }
 
 /** Checks {@link MoveRequest}. */
-export const moveSchema: z.ZodType<MoveRequest> = z.object({ worker: idSchema });
+export const moveSchema: z.ZodType<MoveRequest> = z.strictObject({ worker: idSchema });
 
 /** Checks {@link CancelRequest}. */
-export const cancelSchema: z.ZodType<CancelRequest> = z.object({
+export const cancelSchema: z.ZodType<CancelRequest> = z.strictObject({
   reason: z.string().max(limits.textCharsMax).optional(),
   grace_ms: z.number().int().min(0).max(limits.durationMsMax).optional(),
 });

@@ -44,7 +44,7 @@ export const limitsOfKey = ({ keys, each_key: each }: QueueSettings, key: string
   (keys !== undefined && Object.hasOwn(keys, key) ? keys[key] : undefined) ?? each ?? {};
 
 const count = z.number().int().min(1).max(limits.queueCountMax);
-const rateRule = z.object({ count, per_ms: z.number().int().min(1).max(limits.durationMsMax) });
+const rateRule = z.strictObject({ count, per_ms: z.number().int().min(1).max(limits.durationMsMax) });
 const keyLimits = { concurrency: count.optional(), rate: rateRule.optional() };
 
 /** Checks {@link QueueSettings}. */

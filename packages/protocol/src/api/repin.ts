@@ -35,12 +35,12 @@ export interface RepinAnswer {
 }
 
 /** Checks {@link RepinRequest}. */
-export const repinRequestSchema: z.ZodType<RepinRequest> = z.object({
+export const repinRequestSchema: z.ZodType<RepinRequest> = z.strictObject({
   name: idSchema,
   version: idSchema,
   jobs: z
     .array(
-      z.object({
+      z.strictObject({
         job_id: idSchema,
         attempt: z.number().int().positive(),
         journal_entries: z.number().int().nonnegative(),

@@ -18,7 +18,7 @@ export interface CreateTicket {
 }
 
 /** Checks {@link CreateTicket}. */
-export const createTicketSchema: z.ZodType<CreateTicket> = z.object({
+export const createTicketSchema: z.ZodType<CreateTicket> = z.strictObject({
   name: z.string().min(1).max(limits.idCharsMax).optional(),
   role: z.enum(nodeRoles).optional(),
   tags: z.array(idSchema).max(limits.tagsMax).optional(),
