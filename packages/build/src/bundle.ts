@@ -3,12 +3,12 @@
  * no path of this machine, no time, no random names, so that the same sources have the same hash everywhere.
  */
 import { readFile } from 'node:fs/promises';
-import { builtinModules } from 'node:module';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mvmError, type MvmError } from '@mvm-ci/protocol';
 import { context, type BuildFailure, type BuildOptions, type Message, type Plugin } from 'esbuild';
 import { z } from 'zod';
+import { nodeGlobalsIn, nodeGlobalText, nodePlugin, type NodeGlobal } from './node-modules.ts';
 import type { ScriptSource } from './workflow-folder.ts';
 
 /** A bundled script. */
@@ -23,20 +23,25 @@ const entryName = 'mvm-entry.js';
 const sdkEntry = fileURLToPath(import.meta.resolve('@mvm-ci/sdk'));
 const sdkGuest = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/guest'));
 const sdkExtras = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/extras'));
+const sdkNodeGlobals = fileURLToPath(import.meta.resolve('@mvm-ci/sdk/node-globals'));
 
 /** What `@mvm-ci/sdk/extras` brings, by the words for it. */
 const extraNames = /\b(?:Blob|File|FormData|getReader|blob|subtle|CryptoKey|(?:to|from)(?:Base64|Hex))\b|\.body\b/;
 
+/** What a bundle is given beside the SDK, by what its sources speak of. */
+type Addition = 'extras' | NodeGlobal;
+
 /**
- * Bundles `source`. Sources that speak of what `extras.ts` of the SDK brings are bundled a second time, with it.
+ * Bundles `source`. Sources that speak of what `extras.ts` of the SDK brings, or of globals of Node, are bundled a second time, with them.
  *
  * @throws {MvmError} `BUILD_FAILED` with file, line and column of each error in `details.errors`.
  * @throws {MvmError} `CANCELLED` when `signal` aborts.
  */
 export const bundle = async (source: ScriptSource, signal?: AbortSignal): Promise<Bundle> => {
-  const plain = await bundleWith(optionsFor(source, false), source, signal);
-  if (!(await speaksOfExtras(plain.inputs, source.folder))) return plain.bundle;
-  return (await bundleWith(optionsFor(source, true), source, signal)).bundle;
+  const plain = await bundleWith(optionsFor(source, []), source, signal);
+  const additions = await additionsFor(plain.inputs, source.folder);
+  if (additions.length === 0) return plain.bundle;
+  return (await bundleWith(optionsFor(source, additions), source, signal)).bundle;
 };
 
 interface Bundled {
@@ -70,8 +75,8 @@ const bundleWith = async (
 
 const cancelled = (): MvmError => mvmError('CANCELLED', 'the build was cancelled');
 
-const optionsFor = ({ folder, entry, name }: ScriptSource, hasExtras: boolean): BuildOptions => ({
-  stdin: { contents: entryText(name, hasExtras), resolveDir: folder, sourcefile: entryName, loader: 'js' },
+const optionsFor = ({ folder, entry, name }: ScriptSource, additions: readonly Addition[]): BuildOptions => ({
+  stdin: { contents: entryText(name, additions), resolveDir: folder, sourcefile: entryName, loader: 'js' },
   absWorkingDir: folder,
   outfile: join(folder, 'module.js'),
   write: false,
@@ -83,7 +88,7 @@ const optionsFor = ({ folder, entry, name }: ScriptSource, hasExtras: boolean): 
   // A workflow is more like a page's worker than like Node: packages that have a build for each are given the former.
   mainFields: ['browser', 'module', 'main'],
   conditions: ['mvm', 'browser', 'import'],
-  define: { 'process.env.NODE_ENV': '"production"' },
+  define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
   charset: 'utf8',
   // White space would carry comments with paths; names stay, so that stacks can be read.
   minifyWhitespace: true,
@@ -98,22 +103,26 @@ const optionsFor = ({ folder, entry, name }: ScriptSource, hasExtras: boolean): 
 });
 
 // The SDK is imported first: its prelude must be there before the author's first line runs.
-const entryText = (name: string, hasExtras: boolean): string => `
+const entryText = (name: string, additions: readonly Addition[]): string => `
 import { defineWorkflows } from '@mvm-ci/sdk/guest';
-${hasExtras ? "import '@mvm-ci/sdk/extras';" : ''}
+${additions.map((one) => (one === 'extras' ? "import '@mvm-ci/sdk/extras';" : nodeGlobalText(one))).join('\n')}
 import * as workflows from 'mvm:workflows';
 defineWorkflows(workflows, ${JSON.stringify(name)});
 `;
 
-/** Whether the author's sources, or a package's, have one of the words: that it means something else costs memory alone. */
-const speaksOfExtras = async (inputs: readonly string[], folder: string): Promise<boolean> => {
+/** What the author's sources, or a package's, have words for: that one means something else costs memory alone. */
+const additionsFor = async (inputs: readonly string[], folder: string): Promise<readonly Addition[]> => {
   const paths = inputs
     .map((input) => join(folder, input))
     .filter((path) => !isInSdk(path) && path !== join(folder, entryName));
   // What is left out of a bundle has a name that is no path.
   const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => '')));
-  return texts.some((text) => extraNames.test(text));
+  const found = new Set<Addition>(texts.flatMap((text) => nodeGlobalsIn(text)));
+  if (texts.some((text) => extraNames.test(text))) found.add('extras');
+  return order.filter((addition) => found.has(addition));
 };
+
+const order: readonly Addition[] = ['extras', 'process', 'buffer'];
 
 // Always the builder's SDK, wherever the author's folder lies: it is the guest's half of this system's own contract.
 const resolvePlugin = (entry: string): Plugin => ({
@@ -122,47 +131,10 @@ const resolvePlugin = (entry: string): Plugin => ({
     build.onResolve({ filter: /^@mvm-ci\/sdk$/ }, () => ({ path: sdkEntry }));
     build.onResolve({ filter: /^@mvm-ci\/sdk\/guest$/ }, () => ({ path: sdkGuest }));
     build.onResolve({ filter: /^@mvm-ci\/sdk\/extras$/ }, () => ({ path: sdkExtras }));
+    build.onResolve({ filter: /^@mvm-ci\/sdk\/node-globals$/ }, () => ({ path: sdkNodeGlobals }));
     build.onResolve({ filter: /^mvm:workflows$/ }, () => ({ path: entry }));
   },
 });
-
-const nodePlugin: Plugin = {
-  name: 'mvm-no-node',
-  setup(build) {
-    const names = builtinModules.filter((name) => !name.startsWith('_')).map((name) => name.replaceAll('/', '\\/'));
-    build.onResolve({ filter: new RegExp(`^(node:.*|${names.join('|')})$`) }, async (request) => {
-      if (request.pluginData === skipped) return undefined;
-      const { path, resolveDir, kind, importer } = request;
-      // An npm package may have a built-in module's name ("punycode", "events").
-      const options = { resolveDir, kind, importer, pluginData: skipped };
-      const found = path.startsWith('node:') ? undefined : await build.resolve(path, options);
-      if (found && found.errors.length === 0) return { path: found.path };
-      if (isInPackage(importer)) return { path, namespace: absentNamespace };
-      return { errors: [{ text: `"${path}" is a module of Node, which a workflow can't import (${nodeHint})` }] };
-    });
-    build.onLoad({ filter: /.*/, namespace: absentNamespace }, ({ path }) => ({ contents: absentModule(path) }));
-  },
-};
-
-const nodeHint = 'a workflow has no files, processes or sockets: use fetch and the SDK, or do it in a plain handler';
-const absentNamespace = 'mvm-absent';
-
-const isInPackage = (importer: string): boolean => toPosix(importer).includes('/node_modules/');
-
-/**
- * What a package gets that imports a module of Node: many do so for what a workflow never calls. Whatever is taken out of it throws; names
- * are looked up in its prototype, where esbuild's import of a CommonJS module looks as well.
- */
-const absentModule = (name: string): string => `
-module.exports = Object.create(new Proxy({}, {
-  get(_, part) {
-    if (typeof part === 'symbol' || part === '__esModule' || part === 'then') return undefined;
-    throw new Error('a package uses ' + part + ' of "${name}", a module of Node (${nodeHint})');
-  },
-}));
-`;
-
-const skipped = Symbol('skipped');
 
 const isBuildFailure = (error: unknown): error is BuildFailure =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors);
@@ -189,14 +161,14 @@ const portableMap = (json: string, folder: string): string => {
   const value: unknown = JSON.parse(json);
   const map = mapSchema.parse(value);
   const sources = map.sources.map((source) => portablePath(join(folder, source), folder));
-  // The SDK's sources are this system's own: three quarters of the map, and of no use to an author.
-  const sourcesContent = map.sourcesContent.map((text, index) => (isSdk(sources[index] ?? '') ? null : text));
+  // The SDK's sources, and what stands for Node's modules, are this system's own: three quarters of the map, and of no use to an author.
+  const sourcesContent = map.sourcesContent.map((text, index) => (isOurs(sources[index] ?? '') ? null : text));
   return JSON.stringify({ ...map, sources, sourcesContent });
 };
 
 const isInSdk = (path: string): boolean => !relative(dirname(sdkEntry), path).startsWith('..');
 
-const isSdk = (source: string): boolean => source.startsWith('@mvm-ci/sdk/');
+const isOurs = (source: string): boolean => source.startsWith('@mvm-ci/sdk/') || source.startsWith('mvm-node');
 
 /** A source's name for people: relative to the folder, or what it is called in its package. */
 const portablePath = (path: string, folder: string): string => {
