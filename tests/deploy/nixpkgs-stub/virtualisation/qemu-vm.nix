@@ -1,0 +1,7 @@
+{ lib, ... }:
+{
+  options.virtualisation = lib.mkOption {
+    type = lib.types.anything;
+    default = { };
+  };
+}
