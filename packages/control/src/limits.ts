@@ -145,6 +145,12 @@ export const controlLimits = {
   errandsWaitingMax: 1_000,
   /** How long an errand waits for one. */
   errandTakeMs: 3_000,
+  /** How often an idle worker is called for an errand that nobody has taken: whoever was called before may be dead. */
+  errandCallMs: 1_000,
+  /** How long whoever took a query has for it before it is offered once more. */
+  queryAgainMs: 5_000,
+  /** The same for a replay. */
+  replayAgainMs: 15_000,
   /** How long a query waits for a worker before an engine in the control plane's own process is told of it. */
   queryLeftMs: 300,
   /** How long the worker that took one has for it. */

@@ -6,6 +6,8 @@
  *   2. A worker takes errands when its waiting claim was answered with nothing but the word that there are some: then it is idle.
  *   3. Somebody waits for the answer to a query: these go first, and holders of jobs learn of them with their heartbeats. When no worker
  *      has taken one for `queryLeftMs`, the engine in this process is told, if there is one.
+ *   4. Whoever is called, or has taken an errand, may be dead: others are called every `errandCallMs`, and what was taken is offered
+ *      once more after `queryAgainMs` or `replayAgainMs`. The first outcome counts.
  */
 import {
   errorFromRecord,
@@ -24,6 +26,9 @@ interface Posted {
   readonly errand: Errand;
   readonly settle: PromiseWithResolvers<ErrandOutcome>;
   timer: Timer;
+  /** Runs until others are called, or may take it too. */
+  patience: Timer;
+  isOfferedAgain: boolean;
 }
 
 /** What the board needs. */
@@ -82,7 +87,8 @@ export class ErrandBoard {
     const giveUp = (why: string): void => this.#fail(errand.id, why);
     const timer = clock.after(controlLimits.errandTakeMs, () => giveUp(untakenReason(what)));
     const left = what.query && clock.after(controlLimits.queryLeftMs, callEngine);
-    const posted: Posted = { errand, settle: Promise.withResolvers(), timer };
+    const patience = this.#callLater(errand.id);
+    const posted: Posted = { errand, settle: Promise.withResolvers(), timer, patience, isOfferedAgain: false };
     this.#open.set(errand.id, posted);
     const leave = (): void => giveUp('nobody waits for it any more');
     signal.addEventListener('abort', leave, { once: true });
@@ -92,8 +98,18 @@ export class ErrandBoard {
     } finally {
       signal.removeEventListener('abort', leave);
       posted.timer.cancel();
+      posted.patience.cancel();
       left?.cancel();
     }
+  }
+
+  #callLater(id: string): Timer {
+    return this.#parts.clock.after(controlLimits.errandCallMs, () => {
+      const posted = this.#open.get(id);
+      if (!posted) return;
+      posted.patience = this.#callLater(id);
+      this.#parts.callWorker();
+    });
   }
 
   /** An errand that a worker has taken. @throws INVALID_TRANSITION when nobody waits for its outcome any more */
@@ -119,13 +135,29 @@ export class ErrandBoard {
     posted.timer = this.#parts.clock.after(controlLimits.errandMs, () =>
       this.#fail(id, 'the worker that took it says nothing'),
     );
+    posted.patience.cancel();
+    const { queryAgainMs, replayAgainMs } = controlLimits;
+    const againMs = posted.errand.query ? queryAgainMs : replayAgainMs;
+    if (!posted.isOfferedAgain) posted.patience = this.#parts.clock.after(againMs, () => this.#offerAgain(posted));
     return posted.errand;
+  }
+
+  /** Rule 4. Whoever has it already may still answer. */
+  #offerAgain(posted: Posted): void {
+    const { callWorker, callEngine } = this.#parts;
+    const { id, query } = posted.errand;
+    posted.isOfferedAgain = true;
+    this.#open.set(id, posted);
+    posted.patience = this.#callLater(id);
+    callWorker();
+    if (query) callEngine();
   }
 
   /** A worker says what came of an errand; one that nobody waits for any more means nothing. */
   settle(id: string, outcome: ErrandOutcome): void {
     const posted = this.#taken.get(id);
     this.#taken.delete(id);
+    this.#open.delete(id);
     if (!posted) return;
     if ('error' in outcome) posted.settle.reject(errorFromRecord(outcome.error));
     else posted.settle.resolve(outcome);

@@ -72,6 +72,61 @@ suite('errands', () => {
     assert.equal(clock.pending, 0);
   });
 
+  test('that nobody takes are told to one worker after another: the first may be dead', async () => {
+    const { board, clock, calls, signal } = open();
+    const asked = board.ask(what, signal);
+    clock.advance(controlLimits.errandCallMs);
+    clock.advance(controlLimits.errandCallMs);
+    assert.equal(calls(), 3);
+    const errand = board.take();
+    clock.advance(controlLimits.errandCallMs);
+    assert.equal(calls(), 3);
+    board.settle(errand?.id ?? '', { verdict });
+    await asked;
+    assert.equal(clock.pending, 0);
+  });
+
+  test('that ask a workflow are offered once more when whoever took one says nothing, and the first answer counts', async () => {
+    const { board, clock, calls, engineCalls, signal } = open();
+    const query = { name: 'total', args: 'null' };
+    const asked = board.query({ ...what, query }, signal);
+    const first = board.take();
+    assert.equal(board.hasOpenQuery, false);
+    clock.advance(controlLimits.queryAgainMs);
+    assert.deepEqual([board.hasOpenQuery, calls(), engineCalls()], [true, 2, 2]);
+    assert.equal(board.take()?.id, first?.id);
+    clock.advance(controlLimits.queryAgainMs);
+    assert.equal(board.hasOpenQuery, false, 'a third worker would be one too many');
+    board.settle(first?.id ?? '', { answer: '7' });
+    board.settle(first?.id ?? '', { answer: '8' });
+    assert.equal(await asked, '7');
+    assert.equal(clock.pending, 0);
+  });
+
+  test('that replay a journal are offered once more too, later, and to no engine in this process', async () => {
+    const { board, clock, engineCalls, signal } = open();
+    const asked = board.ask(what, signal);
+    board.take();
+    clock.advance(controlLimits.replayAgainMs - 1);
+    assert.equal(board.hasOpen, false);
+    clock.advance(1);
+    assert.deepEqual([board.hasOpen, engineCalls()], [true, 0]);
+    board.settle(board.take()?.id ?? '', { verdict });
+    assert.deepEqual(await asked, verdict);
+    assert.equal(clock.pending, 0);
+  });
+
+  test('that were offered once more are taken by nobody when the first one answers', async () => {
+    const { board, clock, signal } = open();
+    const asked = board.query({ ...what, query: { name: 'total', args: 'null' } }, signal);
+    const first = board.take();
+    clock.advance(controlLimits.queryAgainMs);
+    board.settle(first?.id ?? '', { answer: '7' });
+    assert.equal(await asked, '7');
+    assert.equal(board.take(), undefined);
+    assert.equal(clock.pending, 0);
+  });
+
   test('that ask a workflow are told to the engine in this process when no worker has taken one for a while', async () => {
     const { board, clock, engineCalls, signal } = open();
     const replayed = board.ask(what, signal);
