@@ -63,11 +63,14 @@ const upload = async (
     offset += bytes.length;
     return sendPart(options, part, ending);
   };
+  // The last part says that it is the last: a body of one part is one message, which a new process of the control plane takes as well.
+  let last: Uint8Array = new Uint8Array(0);
   for await (const bytes of inParts(source, limits.blobPartBytesMax)) {
+    if (last.length > 0) await send(last);
     hash.update(bytes);
-    await send(bytes);
+    last = bytes;
   }
-  const { blob } = await send(new Uint8Array(0), hash.digest());
+  const { blob } = await send(last, hash.digest());
   if (blob) return blob;
   throw mvmError('INTERNAL', 'the control plane took the last part of a blob for another one');
 };
