@@ -285,13 +285,16 @@ export class JobQueue {
     if (facts === null) throw jobNotFound(job);
     const { row } = facts;
     const at = clock.wallMs();
-    const leftMs = leases.leftMs(row.worker ?? '', { job, epoch: row.epoch });
+    const exactMs = leases.leftMs(row.worker ?? '', { job, epoch: row.epoch });
+    const leftMs = exactMs === undefined ? undefined : Math.round(exactMs);
+    // What is left of the grace of a start says nothing of the holder.
+    const isSilent = row.bare || (leftMs ?? 0) > leaseMs;
     const isRead = row.state === 'waiting' && row.journalEntries <= controlLimits.whyEntriesMax;
     const holding = leases.heldByWorker();
     const waiting = claims.waitingWorkers();
     return whyView(facts, {
       at,
-      lease: leftMs === undefined ? null : { until: at + leftMs, heardAt: row.bare ? null : at + leftMs - leaseMs },
+      lease: leftMs === undefined ? null : { until: at + leftMs, heardAt: isSilent ? null : at + leftMs - leaseMs },
       workers: this.#abilities.current(controlLimits.abilityMs, (worker) => holding.has(worker)),
       isWaiting: (worker) => waiting.has(worker),
       entries: isRead ? (await this.#parts.journals.entries(job, null)).entries : null,

@@ -364,6 +364,19 @@ suite('why', () => {
     assert.deepEqual(await codes(plane, 'm'), ['workers-busy', 'in-line']);
   });
 
+  test('does not say when a holder was heard of that was not since the start', async () => {
+    await using plane = await openPlane();
+    await publish(plane, { job_id: 'a' });
+    await claim(plane);
+    const [before] = (await why(plane, 'a')).reasons;
+    assert.match(before?.text ?? '', /was last heard of 0 ms ago/);
+    await plane.restart();
+    const [held] = (await why(plane, 'a')).reasons;
+    assert.ok(held);
+    assert.equal(held.details['heard_at'], null, held.text);
+    assert.equal(held.details['lease_until'], plane.clock.wallMs() + plane.core.periods.startGraceMs);
+  });
+
   test('says who holds a job, until when, and what comes after its failure and its end', async () => {
     await using plane = await openPlane();
     await publish(plane, { job_id: 'a', attempts_max: 2 });
