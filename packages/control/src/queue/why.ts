@@ -83,8 +83,8 @@ const held = ({ row }: WhyFacts, { lease, at }: WhyContext): readonly Reason[] =
 
 const waits = (facts: WhyFacts, { entries }: WhyContext): readonly Reason[] => {
   const { row, children } = facts;
-  const asleep = `it sleeps until ${timeText(row.runAt)}`;
-  const sleep = row.runAt < neverMs ? [reason('sleeping', asleep, { until: row.runAt })] : [];
+  const sleep =
+    row.runAt < neverMs ? [reason('sleeping', `it sleeps until ${timeText(row.runAt)}`, { until: row.runAt })] : [];
   const receives = entries === null ? null : outstanding(entries).filter((intent) => intent.type === 'receive');
   const types = receives?.flatMap((intent) => intent.types ?? ['any']) ?? [];
   const message =

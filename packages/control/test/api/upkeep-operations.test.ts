@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
 import { z } from 'zod';
-import { column, moduleFile, TestPlane } from './test-plane.ts';
+import { column, firstBatch, moduleFile, startedEntry, TestPlane } from './test-plane.ts';
 
 const publish = (plane: TestPlane, body: object): ReturnType<TestPlane['call']> =>
   plane.call('POST', '/queue/publish', { body: { workflow: 'crawler', ...body } });
@@ -362,6 +362,28 @@ suite('why', () => {
     assert.match(lacking.text, /w1 has no handler "resize"/);
     await plane.call('POST', '/queue/publish', { body: { job_id: 'm', handler: 'mail' } });
     assert.deepEqual(await codes(plane, 'm'), ['workers-busy', 'in-line']);
+  });
+
+  test('says of a job that waits what for: a message, with or without a time until when', async () => {
+    await using plane = await openPlane();
+    for (const [job, wakeAt] of [
+      ['a', null],
+      ['b', plane.clock.wallMs() + 5_000],
+    ] as const) {
+      await publish(plane, { job_id: job });
+      await claim(plane);
+      const batch = firstBatch(job, [
+        startedEntry(job),
+        { kind: 'intents', intents: [{ type: 'receive', call: 1, types: ['approved'] }] },
+      ]);
+      const outcome = { type: 'suspended', wakeAt, seen: 0 };
+      const finishes = [{ job, epoch: 1, attempt: 1, append: batch, outcome }];
+      const { body } = await plane.packed('/peer/finish', { worker: 'w1', finishes });
+      assert.deepEqual(body.results, [{ ok: true }]);
+    }
+    assert.deepEqual(await codes(plane, 'a'), ['waits-for-message']);
+    assert.match((await why(plane, 'a')).reasons[0]?.text ?? '', /a message of type approved/);
+    assert.deepEqual(await codes(plane, 'b'), ['sleeping', 'waits-for-message']);
   });
 
   test('does not say when a holder was heard of that was not since the start', async () => {
