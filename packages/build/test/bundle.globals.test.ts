@@ -87,6 +87,33 @@ describe('the globals of a workflow', () => {
     assert.deepEqual(missing, []);
   });
 
+  it('do what they do in Node, where packages look', async () => {
+    const source = `
+      const nameOf = (run) => { try { run(); return 'nothing'; } catch (error) { return error.name; } };
+      const target = new EventTarget();
+      const heard = [];
+      target.addEventListener('a', (event) => heard.push(event.detail, event.bubbles));
+      target.dispatchEvent(new CustomEvent('a', { detail: 5 }));
+      const tags = [new AbortController().signal, new Request('http://a/'), new Response(), new Headers(), new URL('http://a/')];
+      const away = Response.redirect('http://a/b');
+      return [
+        heard, new CustomEvent('a').detail, nameOf(() => target.dispatchEvent({ type: 'a' })), AbortSignal.abort().reason.message,
+        tags.map((one) => Object.prototype.toString.call(one)), [away.status, away.headers.get('location')],
+        nameOf(() => Response.redirect('http://a/', 200)), nameOf(() => new Response('x', { status: 204 })), new Response(null, { status: 204 }).status,
+      ];`;
+    assert.deepEqual(await resultOf(source), [
+      [5, false],
+      null,
+      'TypeError',
+      'This operation was aborted',
+      ['AbortSignal', 'Request', 'Response', 'Headers', 'URL'].map((name) => `[object ${name}]`),
+      [302, 'http://a/b'],
+      'RangeError',
+      'TypeError',
+      204,
+    ]);
+  });
+
   it('let a workflow dispose of what it uses, in the reverse order, also when it throws', async () => {
     const result = await resultOf(`
       const order: string[] = [];

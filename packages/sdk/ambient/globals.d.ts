@@ -15,13 +15,28 @@ interface Event {
   readonly type: string;
   readonly target: EventTarget | null;
   readonly currentTarget: EventTarget | null;
+  readonly bubbles: boolean;
   readonly cancelable: boolean;
   readonly defaultPrevented: boolean;
   preventDefault(): void;
   stopPropagation(): void;
   stopImmediatePropagation(): void;
 }
-declare const Event: { prototype: Event; new (type: string, options?: { cancelable?: boolean }): Event };
+declare const Event: {
+  prototype: Event;
+  new (type: string, options?: { bubbles?: boolean; cancelable?: boolean }): Event;
+};
+
+interface CustomEvent<Detail = unknown> extends Event {
+  readonly detail: Detail;
+}
+declare const CustomEvent: {
+  prototype: CustomEvent;
+  new <Detail>(
+    type: string,
+    options?: { bubbles?: boolean; cancelable?: boolean; detail?: Detail },
+  ): CustomEvent<Detail>;
+};
 
 interface EventTarget {
   addEventListener(
@@ -215,6 +230,7 @@ declare const Response: {
   prototype: Response;
   new (body?: BodyInit | null, init?: ResponseInit): Response;
   json(data: unknown, init?: ResponseInit): Response;
+  redirect(url: string | URL, status?: number): Response;
 };
 
 /** A durable effect: its answer is in the job's journal. */

@@ -55,6 +55,10 @@ export class Request extends BodyReader {
     this.#bodyBlob = bodyBlob;
   }
 
+  get [Symbol.toStringTag](): string {
+    return 'Request';
+  }
+
   /** The same request, to be sent or read by itself. */
   clone(): Request {
     return new Request(this);
@@ -96,7 +100,10 @@ export const plainEffect = (url: string): FetchEffect => ({
   key: null,
 });
 
-type Settings = Omit<Request, keyof BodyReader | 'url' | 'clone' | 'toEffect' | 'headers'> & {
+type Settings = Omit<
+  Request,
+  keyof BodyReader | 'url' | 'clone' | typeof Symbol.toStringTag | 'toEffect' | 'headers'
+> & {
   readonly headers: HeadersSource | null;
 };
 

@@ -11,6 +11,10 @@ export interface ResponseOptions {
   readonly headers?: HeadersSource | undefined;
 }
 
+/** Fetch standard, section 2.2.3. */
+const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
 /** A body that crosses the constructor as it is. */
 class Carried {
   readonly contentType = null;
@@ -31,13 +35,15 @@ export class Response extends BodyReader {
   #isRedirected = false;
   #blobRef: BlobRef | null = null;
 
-  /** @throws {RangeError} when the status isn't between 200 and 599. */
+  /** @throws {RangeError} when the status isn't between 200 and 599 @throws {TypeError} when it has a body and may have none */
   constructor(source?: BodySource | Carried, { status = 200, statusText = '', headers }: ResponseOptions = {}) {
     const { body, contentType } = source instanceof Carried ? source : bodyFrom(source);
     super(body);
     if (!Number.isInteger(status) || status < 200 || status > 599) {
       throw new RangeError(`a response's status is between 200 and 599: received ${status}`);
     }
+    if (source !== null && source !== undefined && !(source instanceof Carried) && bodilessStatuses.has(status))
+      throw new TypeError(`a response with status ${status} has no body`);
     this.status = status;
     this.statusText = statusText;
     this.headers = new Headers(headers);
@@ -58,6 +64,17 @@ export class Response extends BodyReader {
     const response = new Response(JSON.stringify(value), options);
     if (!new Headers(options.headers).has('content-type')) response.headers.set('content-type', 'application/json');
     return response;
+  }
+
+  /** A response that leads to `url`. @throws {TypeError} for no URL @throws {RangeError} for a status that leads nowhere */
+  static redirect(url: string | URL, status = 302): Response {
+    if (!redirectStatuses.has(status))
+      throw new RangeError(`a redirect has one of ${[...redirectStatuses].join(', ')}: received ${status}`);
+    return new Response(null, { status, headers: { location: new URL(url).href } });
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Response';
   }
 
   get ok(): boolean {

@@ -30,6 +30,11 @@ export class AbortSignal extends EventTarget {
     return this.#reason;
   }
 
+  // Packages tell a signal by it.
+  get [Symbol.toStringTag](): string {
+    return 'AbortSignal';
+  }
+
   throwIfAborted(): void {
     if (this.#isAborted) throw this.#reason;
   }
@@ -62,7 +67,7 @@ export class AbortSignal extends EventTarget {
     abortSignal = (signal, reason) => {
       if (signal.#isAborted) return;
       signal.#isAborted = true;
-      signal.#reason = reason === undefined ? new DOMException('the operation was aborted', 'AbortError') : reason;
+      signal.#reason = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
       if (signal.onabort) signal.addEventListener('abort', signal.onabort, { once: true });
       signal.dispatchEvent(new Event('abort'));
     };

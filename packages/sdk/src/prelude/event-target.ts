@@ -1,15 +1,24 @@
 /** `Event` and `EventTarget` (DOM standard, sections 2.2 and 2.7) without a tree: no capture, no bubbling. */
 
 /** See the DOM standard. */
+interface EventOptions {
+  /** Kept for those that read it: there is no tree. */
+  readonly bubbles?: boolean;
+  readonly cancelable?: boolean;
+}
+
+/** See the DOM standard. */
 export class Event {
   readonly type: string;
+  readonly bubbles: boolean;
   readonly cancelable: boolean;
   target: EventTarget | null = null;
   #isPrevented = false;
   #isStopped = false;
 
-  constructor(type: string, { cancelable = false }: { cancelable?: boolean } = {}) {
+  constructor(type: string, { bubbles = false, cancelable = false }: EventOptions = {}) {
     this.type = type;
+    this.bubbles = bubbles;
     this.cancelable = cancelable;
   }
 
@@ -34,6 +43,16 @@ export class Event {
 
   stopImmediatePropagation(): void {
     this.#isStopped = true;
+  }
+}
+
+/** An event with something to say (DOM standard, section 2.4). */
+export class CustomEvent extends Event {
+  readonly detail: unknown;
+
+  constructor(type: string, { detail = null, ...options }: EventOptions & { readonly detail?: unknown } = {}) {
+    super(type, options);
+    this.detail = detail;
   }
 }
 
@@ -73,8 +92,12 @@ export class EventTarget {
     if (listener) this.#listeners.get(type)?.delete(listener);
   }
 
-  /** @returns false when a listener prevented the default. */
+  /**
+   * @returns false when a listener prevented the default.
+   * @throws {TypeError} when `event` is none
+   */
   dispatchEvent(event: Event): boolean {
+    if (!(event instanceof Event)) throw new TypeError(`dispatchEvent takes an Event: received ${typeof event}`);
     event.target = this;
     const listeners = this.#listeners.get(event.type);
     for (const [listener, once] of listeners ? [...listeners] : []) {

@@ -1,14 +1,15 @@
 /** Text for a log line: values as an author expects `console.log` to write them, the same on every machine. */
+import { jsonText } from '../json-text.ts';
 
 const depthMax = 4;
 const itemsMax = 100;
 
-/** `values` as one line: strings as they are, `%s %d %i %f %j %o %O %%` in the first one filled in. */
+/** `values` as one line: strings as they are, `%s %d %i %f %j %o %O %c %%` in the first one filled in. */
 export const format = (values: readonly unknown[]): string => {
   const [first, ...rest] = values;
   if (typeof first !== 'string') return values.map(show).join(' ');
   let used = 0;
-  const head = first.replace(/%[sdifjoO%]/g, (directive) => {
+  const head = first.replace(/%[sdifjoOc%]/g, (directive) => {
     if (directive === '%%') return '%';
     if (used >= rest.length) return directive;
     used += 1;
@@ -28,8 +29,21 @@ const fill = (directive: string, value: unknown): string => {
       return String(Number.parseInt(String(value), 10));
     case '%f':
       return String(Number.parseFloat(String(value)));
+    case '%j':
+      return jsonOf(value);
+    case '%c':
+      // The style of a browser's console.
+      return '';
     default:
       return show(value);
+  }
+};
+
+const jsonOf = (value: unknown): string => {
+  try {
+    return jsonText(value, 'it') ?? 'undefined';
+  } catch {
+    return inspect(value);
   }
 };
 
@@ -73,9 +87,25 @@ const inspectObject = (value: object, above: readonly object[]): string => {
 };
 
 const inspectPlain = (value: object, inner: (part: unknown) => string): string => {
-  const name = value.constructor?.name ?? '';
+  const name = nameOf(value);
+  if (name === 'URL' && 'href' in value) return `URL { href: ${inner(value.href)} }`;
+  if (name === 'Headers' || name === 'URLSearchParams') return `${name} ${pairsOf(value, inner)}`;
   const parts = Object.entries(value).map(([key, part]) => `${keyText(key)}: ${inner(part)}`);
   return `${name === 'Object' || name === '' ? '' : `${name} `}${bracket('{ ', parts, ' }')}`;
+};
+
+/** What it calls itself, else what made it: the bundler renames a class that takes the place of a global. */
+const nameOf = (value: object): string => {
+  const tag: unknown = Reflect.get(value, Symbol.toStringTag);
+  return typeof tag === 'string' ? tag : (value.constructor?.name ?? '');
+};
+
+const isIterable = (value: object): value is Iterable<unknown> => Symbol.iterator in value;
+
+const pairsOf = (value: object, inner: (part: unknown) => string): string => {
+  const pairs = isIterable(value) ? [...value] : [];
+  const texts = pairs.map((pair) => (Array.isArray(pair) ? `${inner(pair[0])} => ${inner(pair[1])}` : inner(pair)));
+  return bracket('{ ', texts, ' }');
 };
 
 const keyText = (key: string): string =>

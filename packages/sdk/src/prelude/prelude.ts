@@ -17,7 +17,7 @@ import { AbortController, AbortSignal, useTimer } from './abort.ts';
 import { atob, btoa } from './base64.ts';
 import { installDate, makePerformance } from './clock.ts';
 import { makeConsole, type WriteLine } from './console.ts';
-import { Event, EventTarget, reportListenerErrors } from './event-target.ts';
+import { CustomEvent, Event, EventTarget, reportListenerErrors } from './event-target.ts';
 import { inspect } from './inspect.ts';
 import { Randomness } from './random.ts';
 import { structuredClone } from './structured-clone.ts';
@@ -58,6 +58,7 @@ export const installPrelude = (machine: StepMachine): void => {
     AbortController,
     AbortSignal,
     Event,
+    CustomEvent,
     EventTarget,
     TextDecoder,
     TextEncoder,

@@ -23,6 +23,9 @@ describe('inspect', () => {
       [/a/g, '/a/g'],
       [new Date(0), '1970-01-01T00:00:00.000Z'],
       [Uint8Array.of(1, 2), 'Uint8Array(2) [1, 2]'],
+      [new URL('http://a/b?c'), 'URL { href: "http://a/b?c" }'],
+      [new Headers({ A: '1' }), 'Headers { "a" => "1" }'],
+      [new URLSearchParams('a=1&a=2'), 'URLSearchParams { "a" => "1", "a" => "2" }'],
       [function named() {}, '[Function: named]'],
       [Array.from({ length: 102 }, () => 0), `[${'0, '.repeat(100)}… 2 more]`],
     ];
@@ -44,6 +47,8 @@ describe('inspect', () => {
   it('fills in directives, and adds what is left', () => {
     assert.equal(format(['%s is %d%% of %i', 'x', '4.5', '7.9', { more: true }]), 'x is 4.5% of 7 { more: true }');
     assert.equal(format(['%s %s', 'one']), 'one %s');
+    assert.equal(format(['%j %cred', { a: ["it's"] }, 'color: red']), '{"a":["it\'s"]} red');
+    assert.equal(format(['%j', 5n]), '5n');
     assert.equal(format([1, 'a', null]), '1 a null');
     assert.equal(format([]), '');
   });
