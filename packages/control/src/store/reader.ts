@@ -54,7 +54,7 @@ export class Reader {
       case 'counters':
         return { type: 'counters', counters: storedCounters(this.#db) };
       case 'journal':
-        return { type: 'journal', journal: this.#journal(query) };
+        return { type: 'journal', journal: this.#atOnce(() => this.#journal(query)) };
       case 'snapshot':
         return { type: 'snapshot', snapshot: this.#snapshot(query) };
       case 'inbox':
@@ -98,6 +98,16 @@ export class Reader {
         };
       case 'leases':
         return { type: 'leases', leases: this.#leases() };
+    }
+  }
+
+  /** Reads as of one moment: between two statements the job may go on, and its count would not be that of its batches. */
+  #atOnce<T>(read: () => T): T {
+    this.#db.exec('SAVEPOINT reading');
+    try {
+      return read();
+    } finally {
+      this.#db.exec('RELEASE reading');
     }
   }
 
