@@ -27,6 +27,11 @@ const bin = (path: string): string => `${root}node_modules/${path}`;
 const steps: readonly Step[] = [
   { name: 'tidy', command: [node, '--test', '--test-reporter=spec', 'tests/tidy/**/*.test.ts'] },
   { name: 'types', command: [node, bin('typescript/bin/tsc'), '-p', '.', '--pretty', 'false'] },
+  // A page has another environment than a process: other globals, and JSX.
+  {
+    name: 'page types',
+    command: [node, bin('typescript/bin/tsc'), '-p', 'packages/dashboard', '--pretty', 'false'],
+  },
   { name: 'lint', command: [node, bin('oxlint/bin/oxlint'), '--quiet'] },
   { name: 'unused', command: [node, bin('knip/bin/knip.js'), '--no-progress'] },
   // Strict looks at shipped code alone: each package must name in its own package.json what it imports, and no more.

@@ -9,6 +9,7 @@ import { createClient, type Client } from '@mvm-ci/client';
 import { isFinal, type JobView } from '@mvm-ci/protocol';
 import { Cluster, EffectAudit, startSite, type EffectVerdict, type EngineOption, type Site } from '@mvm-ci/testkit';
 import pc from 'picocolors';
+import { buildDashboard } from '../build/dashboard.ts';
 import { Board } from './board.ts';
 import { runCli } from './command.ts';
 import { JobWatch } from './job-watch.ts';
@@ -54,6 +55,7 @@ interface Stage {
 /** Runs the demo. @returns the exit code: 0 when the checks hold */
 export const runDemo = async (options: DemoOptions, signal: AbortSignal): Promise<number> => {
   const board = new Board(options.json ? process.stderr : process.stdout);
+  await prepareDashboard(board);
   await using site = await startSite({ slowMs: 400 });
   await using cluster = await startCluster(options, board);
   const client = createClient({ url: cluster.url });
@@ -65,6 +67,15 @@ export const runDemo = async (options: DemoOptions, signal: AbortSignal): Promis
   if (options.keep) await keepUp(stage);
   else await end(stage);
   return summary.problems.length === 0 ? 0 : 1;
+};
+
+/** The demo goes on without it. */
+const prepareDashboard = async (board: Board): Promise<void> => {
+  try {
+    if (await buildDashboard()) board.say(pc.dim('The dashboard is built.'));
+  } catch (error) {
+    board.say(pc.yellow(`The dashboard can't be built: ${String(error)}`));
+  }
 };
 
 const startCluster = async ({ engine, workers, http }: DemoOptions, board: Board): Promise<Cluster> => {
@@ -213,7 +224,7 @@ const report = (
 
 const keepUp = async ({ board, cluster, signal }: Stage): Promise<void> => {
   const url = cluster.url === 'http://127.0.0.1:3020' ? '' : ` --url ${cluster.url}`;
-  board.say(`\nThe cluster stays up, until Ctrl-C. Look around:`);
+  board.say(`\nThe cluster stays up, until Ctrl-C. Look around:\n  ${cluster.url}/dashboard/  in a browser`);
   for (const verb of ['list', 'stats', 'status ID', 'journal ID', 'logs ID']) board.say(`  npx mvm-ci ${verb}${url}`);
   board.say(`  curl ${cluster.url}/queue/stats`);
   board.say(`One more worker:\n  npx worker --ticket "$(cat ${cluster.data}/endpoint.ticket)"`);
@@ -222,7 +233,9 @@ const keepUp = async ({ board, cluster, signal }: Stage): Promise<void> => {
 };
 
 const end = async ({ board, cluster }: Stage): Promise<void> => {
-  board.say(`\nTo look around in the running cluster: npm run demo -- --keep`);
+  board.say(
+    `\nTo look around in the running cluster, with its dashboard (${cluster.url}/dashboard/): npm run demo -- --keep`,
+  );
   board.say('Its API is described in docs/reference/http-api.md, its commands in docs/reference/cli.md.');
   await cluster.stop();
 };

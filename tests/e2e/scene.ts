@@ -30,7 +30,8 @@ export type ModuleName =
   | 'family'
   | 'blobs'
   | 'changed-v1'
-  | 'changed-v2';
+  | 'changed-v2'
+  | 'watched';
 
 const folders: Readonly<Record<ModuleName, string>> = {
   crawler: '../../examples/01-crawler',
@@ -50,6 +51,7 @@ const folders: Readonly<Record<ModuleName, string>> = {
   blobs: 'fixtures/blobs',
   'changed-v1': 'fixtures/changed-v1',
   'changed-v2': 'fixtures/changed-v2',
+  watched: 'fixtures/watched',
 };
 
 const folderOf = (name: ModuleName): string => fileURLToPath(new URL(folders[name], import.meta.url));

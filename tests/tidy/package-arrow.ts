@@ -10,7 +10,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   sdk: [],
   build: ['protocol', 'sdk'],
   client: ['protocol'],
-  cli: ['protocol', 'net', 'engine', 'control', 'worker', 'flawless', 'sdk', 'build', 'client', 'testkit'],
+  cli: ['protocol', 'net', 'engine', 'control', 'dashboard', 'worker', 'flawless', 'sdk', 'build', 'client', 'testkit'],
   dashboard: ['protocol'],
   testkit: ['protocol', 'engine', 'build'],
 };

@@ -5,6 +5,7 @@ import { isLoopback, listenHttp, openHttpAgents, operatorGate, type HttpAgents, 
 import { mvmError } from '@mvm-ci/protocol';
 import { archiveFolder } from './adapters/archive-folder.ts';
 import { blobFolder } from './adapters/blob-folder.ts';
+import { dashboardPages } from './adapters/dashboard-pages.ts';
 import { DataFolder } from './adapters/data-folder.ts';
 import { webhookPost } from './adapters/webhook-post.ts';
 import { listenPeers, type PeerListener, type PeerListenerOptions } from './adapters/peer-listener.ts';
@@ -36,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly http?: { readonly host?: string | undefined; readonly port?: number | undefined } | undefined;
   /** The operator's bearer token. @default none on loopback, else one that is kept in `<data>/operator.token` */
   readonly token?: string | undefined;
+  /** Folder of the dashboard's built files, which are served under `/dashboard/`. @default none is served */
+  readonly dashboard?: string | undefined;
   /** The peer plane. @default all interfaces, no relay, no discovery */
   readonly peer?: Pick<PeerListenerOptions, 'bind' | 'relay' | 'discovery' | 'advertise'> | undefined;
   /** @default defaultPeriods */
@@ -170,8 +173,11 @@ const openHttp = (
 ): Promise<HttpListener> => {
   const { host = defaultHost, port = defaultPort } = options.http ?? {};
   const gate = operatorGate({ host, token });
+  const pages = dashboardPages(options.dashboard);
   const fetch = async (request: Request): Promise<Response> => {
     try {
+      const page = await pages(request);
+      if (page) return page;
       gate(request);
     } catch (error) {
       return errorResponse(error, answerType(request));

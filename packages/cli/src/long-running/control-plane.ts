@@ -2,6 +2,7 @@ import { startControlPlane, type ControlPlane } from '@mvm-ci/control';
 import { admitModule } from '@mvm-ci/engine';
 import { systemClock } from '@mvm-ci/net';
 import type { LendEngine, Logger, Tracer } from '@mvm-ci/protocol';
+import { fileURLToPath } from 'node:url';
 import { pathFrom, type CommandContext } from '../command-context.ts';
 import { defaultDataFolder } from '../config/setting.ts';
 import { answerInterrupts } from '../interrupt.ts';
@@ -67,6 +68,7 @@ const open = ({ config, host }: CommandContext, parts: PlaneParts): Promise<Cont
     admit: (file) => admitModule(file),
     http: socketAddress(config.http),
     token: config.token,
+    dashboard: dashboardFolder(),
     peer: { ...peerOptions(config), advertise: config.advertise },
     periods: { leaseMs, heartbeatMs, idleHeartbeatMs },
     retention: { completed: config.keepCompleted, failed: config.keepFailed, cancelled: config.keepCancelled },
@@ -78,6 +80,10 @@ const open = ({ config, host }: CommandContext, parts: PlaneParts): Promise<Cont
   });
 };
 
+/** Where the dashboard's files are, once they are built. */
+const dashboardFolder = (): string =>
+  fileURLToPath(new URL('dist', import.meta.resolve('@mvm-ci/dashboard/package.json')));
+
 const showReady = ({ terminal, host }: CommandContext, plane: ControlPlane, flawless: string | null): void => {
   const { httpUrl, node, cluster, ticket, ticketPath } = plane;
   const named = { ready: 'control-plane', http: httpUrl, flawless, node, cluster, ticket, ticketFile: ticketPath };
@@ -85,6 +91,7 @@ const showReady = ({ terminal, host }: CommandContext, plane: ControlPlane, flaw
     [
       terminal.facts([
         ['HTTP API', httpUrl],
+        ['dashboard', `${httpUrl}/dashboard/`],
         ['engine server', flawless ?? 'none'],
         ['node', node],
         ['ticket', ticket],
