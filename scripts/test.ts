@@ -1,5 +1,5 @@
 /**
- * `npm test [-- PATH…]`: the checks, then every test file but those of containers. With paths, only the test files under them
+ * `npm test [-- PATH…]`: the checks, then every test file but those of containers and microVMs. With paths, only the test files under them
  * and no checks.
  *
  * Files run two at a time, those in tests/e2e (clusters of real processes) one at a time. The last lines are the totals
@@ -24,16 +24,18 @@ const fileKillMs = fileTimeoutMs + 15_000;
 /** The checks that are not test files themselves: tests/tidy is among the files. */
 const checks = ['types', 'lint', 'unused', 'dependencies', 'format'];
 
-/** They need a Docker engine: `npm run test:containers` runs them. */
-const containerTests = resolve(root, 'tests/containers');
+/** They need a Docker engine or QEMU: `npm run test:containers` and `npm run test:microvm` run them. */
+const testsApart = ['tests/containers', 'tests/microvm'].map((path) => resolve(root, path));
 
 const isUnder = (file: string, path: string): boolean => file === path || file.startsWith(path + sep);
+
+const isApart = (file: string): boolean => testsApart.some((path) => isUnder(file, path));
 
 const findFiles = (filters: readonly string[]): readonly string[] => {
   const paths = filters.map((filter) => resolve(filter));
   const files = globSync(testGlobs, { cwd: root, exclude: ['**/node_modules/**'] }).map((file) => resolve(root, file));
   const isChosen = (file: string): boolean =>
-    paths.length === 0 ? !isUnder(file, containerTests) : paths.some((path) => isUnder(file, path));
+    paths.length === 0 ? !isApart(file) : paths.some((path) => isUnder(file, path));
   return files.filter(isChosen).toSorted();
 };
 
@@ -89,8 +91,7 @@ const main = async (filters: readonly string[]): Promise<boolean> => {
     filters.length > 0 ||
     spawnSync(process.execPath, [resolve(root, 'scripts/check.ts'), ...checks], { stdio: 'inherit' }).status === 0;
 
-  const isCluster = (file: string): boolean =>
-    isUnder(file, resolve(root, 'tests/e2e')) || isUnder(file, containerTests);
+  const isCluster = (file: string): boolean => isUnder(file, resolve(root, 'tests/e2e')) || isApart(file);
   const parts = [
     await runFiles(
       files.filter((file) => !isCluster(file)),
