@@ -87,8 +87,9 @@ const waits = (facts: WhyFacts, { entries }: WhyContext): readonly Reason[] => {
     row.runAt < neverMs ? [reason('sleeping', `it sleeps until ${timeText(row.runAt)}`, { until: row.runAt })] : [];
   const receives = entries === null ? null : outstanding(entries).filter((intent) => intent.type === 'receive');
   const types = receives?.flatMap((intent) => intent.types ?? ['any']) ?? [];
+  const isUnsaid = sleep.length === 0 && children.length === 0;
   const message =
-    receives === null || receives.length > 0
+    receives === null || receives.length > 0 || isUnsaid
       ? [
           reason(
             'waits-for-message',

@@ -335,6 +335,18 @@ suite('why', () => {
     assert.deepEqual((await codes(plane, 'c')).slice(0, 2), ['paused', 'limit-full']);
   });
 
+  test('says that a job waits for a message when no time will wake it, and when it sleeps', async () => {
+    await using plane = await openPlane();
+    await publish(plane, { job_id: 'a' });
+    await claim(plane);
+    await finish(plane, 'a', { type: 'suspended', wakeAt: null, seen: 0 });
+    assert.deepEqual(await codes(plane, 'a'), ['waits-for-message']);
+    await publish(plane, { job_id: 'b' });
+    await claim(plane);
+    await finish(plane, 'b', { type: 'suspended', wakeAt: plane.clock.wallMs() + 60_000, seen: 0 });
+    assert.deepEqual(await codes(plane, 'b'), ['sleeping']);
+  });
+
   test('names the workers that lack a tag, and how many jobs come before', async () => {
     await using plane = await openPlane();
     await claim(plane, { tags: ['eu'] });
