@@ -72,8 +72,10 @@ const textOf = async (host: Host, file: string): Promise<string> => {
   try {
     const { size } = statSync(path);
     if (size > limits.inputBytesMax) throw tooLarge(size, file);
-    return readFileSync(path, 'utf8');
+    // A byte order mark, which some editors write, is left out; what is no UTF-8 is refused instead of being replaced.
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
+    if (error instanceof TypeError) throw new ArgumentError('INVALID_JSON', `${file} is not JSON: it is not UTF-8`);
     if (error instanceof Error && 'syscall' in error)
       throw new ArgumentError('INVALID_ARGUMENT', `--input-file ${file} can't be read: ${error.message}`);
     throw error;

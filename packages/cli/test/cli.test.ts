@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { binaries, CliProcess } from './fixtures/cli-process.ts';
 import { runCommand } from './fixtures/fake-host.ts';
@@ -215,6 +218,22 @@ describe('runCli', { concurrency: true }, () => {
     const file = await runCommand(['publish', 'w', '--input-file', 'missing', '--url', nowhere]);
     assert.equal(file.code, 2);
     assert.match(file.stderr, /^error INVALID_ARGUMENT: --input-file missing can't be read/);
+  });
+
+  it('reads an input file with a byte order mark, and refuses one that is no UTF-8 instead of mending it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mvm-ci-input-'));
+    const codeOf = async (bytes: readonly number[]): Promise<string | undefined> => {
+      const file = join(folder, 'input.json');
+      await writeFile(file, new Uint8Array(bytes));
+      const { stderr } = await runCommand(['publish', 'w', '--input-file', file, '--url', nowhere]);
+      return /^error (\w+)/.exec(stderr)?.[1];
+    };
+    try {
+      assert.equal(await codeOf([0xef, 0xbb, 0xbf, 0x7b, 0x7d]), 'CONNECTION_LOST');
+      assert.equal(await codeOf([0x22, 0xff, 0x22]), 'INVALID_JSON');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('says that the table of a journal is cut, and how to see all', async () => {
