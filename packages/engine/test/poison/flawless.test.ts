@@ -74,6 +74,34 @@ describePoison('a poisonous flawless module', {
     module: raw({ main: '', more: '(func $on (loop $on (br $on))) (start $on)' }),
     code: tooLong,
   },
+  'a start function that asks the host': {
+    module: raw({
+      main: '',
+      more: String.raw`(data (i32.const 0) "\22TimeNow\22")
+        (func $ask (drop (call $submit (i32.const 0) (i32.const 9) (i32.const 1024) (i32.const 1028)))) (start $ask)`,
+    }),
+    result: null,
+  },
+  'a start function that asks the host, and then sleeps': {
+    module: raw({
+      main: '',
+      more: String.raw`(data (i32.const 0) "\22TimeNow\22{\22Sleep\22:{\22secs\22:0,\22nanos\22:1}}")
+        (func $ask (drop (call $submit (i32.const 0) (i32.const 9) (i32.const 1024) (i32.const 1028)))
+          (drop (call $submit (i32.const 9) (i32.const 30) (i32.const 1024) (i32.const 1028)))) (start $ask)`,
+    }),
+    ...protocol,
+    message: /waits where it can not/,
+  },
+  'commands of eight megabytes without an end': {
+    module: raw({
+      pages: 200,
+      main: `(memory.fill (i32.const 65536) (i32.const 32) (i32.const 8000000))
+        (i64.store (i32.const 65536) (i64.const 0x776f4e656d695422)) (i32.store8 (i32.const 65544) (i32.const 34))
+        (loop $on (drop (call $submit (i32.const 65536) (i32.const 8000000) (i32.const 1024) (i32.const 1028))) (br $on))`,
+    }),
+    code: tooLong,
+    message: /^a step of the workflow did not end within 2000 ms$/,
+  },
   'memory grown to the limit and written': {
     module: ending(`(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
       (memory.fill (i32.const 0) (i32.const 255) (i32.shl (memory.size) (i32.const 16))) unreachable`),

@@ -160,6 +160,22 @@ describePoison('a poisonous wasi program', {
     module: main(answered('(call $random_get (i32.const 0) (i32.const -1))')),
     ...status(errno.fault),
   },
+  'random bytes without an end': {
+    module: main(`${grown} (loop $on (drop (call $random_get (i32.const 65536) (i32.const 58000000))) (br $on))`),
+    code: tooLong,
+    message: /^a step of the workflow did not end within 2000 ms$/,
+  },
+  'nothing written without an end, a thousand times at once': {
+    module: main(
+      '(loop $on (drop (call $fd_write (i32.const 1) (i32.const 16384) (i32.const 1024) (i32.const 8))) (br $on))',
+    ),
+    code: tooLong,
+  },
+  'a poll that has no place for its events': {
+    module: main(`(i64.store (i32.const 88) (i64.const 1000000)) (i32.store (i32.const 80) (i32.const 1))
+      ${answered('(call $poll_oneoff (i32.const 64) (i32.const -8) (i32.const 1) (i32.const 60))')}`),
+    ...status(errno.fault),
+  },
   'a poll of garbage': {
     module: main(`(memory.fill (i32.const 1024) (i32.const 255) (i32.const 4096))
       ${answered('(call $poll_oneoff (i32.const 1024) (i32.const 1024) (i32.const 80) (i32.const 1024))')}`),

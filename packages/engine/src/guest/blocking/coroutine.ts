@@ -108,6 +108,11 @@ export class Coroutine implements Guest {
     return this.#host.meter;
   }
 
+  /** The host moves so many bytes for the guest. @throws {GuestFault} when the guest may not go on */
+  work(bytes: number): void {
+    this.#host.meter.charge(bytes >>> 3);
+  }
+
   /** The activation's time, Unix ms. */
   get now(): number {
     return this.#now;
@@ -216,6 +221,8 @@ export class Coroutine implements Guest {
 
   /** Runs a start function, or what a host function calls: it can't wait, and computes within one turn (6). */
   undivided<T>(code: () => T): T {
+    // A start function may ask for something, and be answered into what its allocator gives.
+    if (this.#isUndivided) return code();
     this.#isUndivided = true;
     this.#host.meter.takeTurns(undefined);
     try {

@@ -113,10 +113,10 @@ export class CommandDesk {
 
   #log(lines: FlawlessLog): string {
     for (const [tag, level] of logLevels) {
-      const text = lines[tag]?.slice(0, engineLimits.logCharsMax);
+      const text = cut(lines[tag]);
       if (text !== undefined) this.#calls.note({ type: 'log', level, text });
     }
-    this.#lastError = lines.Error?.slice(0, engineLimits.logCharsMax) ?? this.#lastError;
+    this.#lastError = cut(lines.Error) ?? this.#lastError;
     return unit;
   }
 
@@ -134,6 +134,9 @@ export class CommandDesk {
     return `{"Value":{${JSON.stringify(type)}:${randomValue(type, this.#random)}}}`;
   }
 }
+
+/** A pair of surrogates may have been parted. */
+const cut = (line: string | undefined): string | undefined => line?.slice(0, engineLimits.logCharsMax).toWellFormed();
 
 const systemTime = (now: number): unknown => ({
   secs_since_epoch: Math.floor(now / 1_000),

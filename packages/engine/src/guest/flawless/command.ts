@@ -42,7 +42,8 @@ export type FlawlessCommand =
   | { readonly name: 'StartWorkflow'; readonly value: readonly [name: string, input: string] };
 
 const count = z.number().int().nonnegative();
-const text = z.string();
+// As it is in the journal, which a replay compares with.
+const text = z.string().transform((value) => value.toWellFormed());
 const duration: z.ZodType<FlawlessDuration> = z.object({ secs: count, nanos: count.max(999_999_999) });
 const request: z.ZodType<FlawlessRequest> = z.object({
   config: z

@@ -45,17 +45,19 @@ class FlawlessProgram implements Program {
   }
 
   #instantiate(desk: CommandDesk, calls: Coroutine): WebAssembly.Exports {
-    const memory = new GuestMemory();
+    const memory = new GuestMemory((bytes) => calls.work(bytes));
     let allocate: SubmitSite['allocate'] = () => 0;
     // A host function calls it, within a command or when the answer is there.
     const site: SubmitSite = { memory, allocate: (bytes) => calls.undivided(() => allocate(bytes)) };
     const submit = suspendingCall(4, submitTo(desk, site));
-    const exports = calls.undivided(() => instantiate(this.#module, submit, calls));
+    const exports = instantiate(this.#module, submit);
     const { memory: linear, 'wasabi::alloc': alloc } = exports;
     if (!(linear instanceof WebAssembly.Memory) || !isAllocator(alloc))
       throw invalid('memory or wasabi::alloc is missing');
+    // A start function may call the host.
     memory.bind(linear);
     allocate = alloc;
+    calls.undivided(() => begin(exports, calls));
     return exports;
   }
 }
@@ -82,12 +84,19 @@ const submitTo =
       : giveAnswer(site, output, parameters);
   };
 
-const instantiate = (module: WebAssembly.Module, submit: unknown, calls: Coroutine): WebAssembly.Exports => {
+const instantiate = (module: WebAssembly.Module, submit: unknown): WebAssembly.Exports => {
   const imports = { [submitImport.module]: { [submitImport.name]: submit } };
   try {
-    const { exports } = new WebAssembly.Instance(module, imports);
+    return new WebAssembly.Instance(module, imports).exports;
+  } catch (error) {
+    throw startFault(error);
+  }
+};
+
+/** Counts from now on, and runs the start function. */
+const begin = (exports: WebAssembly.Exports, calls: Coroutine): void => {
+  try {
     calls.meter.attach(exports);
-    return exports;
   } catch (error) {
     throw startFault(error);
   }

@@ -10,6 +10,8 @@ const fileTypes = { stream: 0, directory: 3, file: 4 } as const;
 const appendFlag = 1;
 /** append, dsync, nonblock, rsync, sync: all but the first change nothing here. */
 const flagsMask = 0x1f;
+/** `noreuse`, the last one; all are only heard. */
+const adviceMax = 5;
 const origins = { set: 0, current: 1, end: 2 } as const;
 const offsetMax = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -36,9 +38,10 @@ const contentCalls = ({ memory, table, now }: FileState): WasiCalls => ({
   fd_allocate: (fd: number, offset: bigint, length: bigint): void => {
     const { node } = writable(table.file(fd));
     const end = fileOffset(offset) + fileOffset(length);
-    if (end > node.size) node.resize(end);
+    if (end > node.size) node.resize(end, now());
   },
-  fd_filestat_set_size: (fd: number, size: bigint): void => writable(table.file(fd)).node.resize(fileOffset(size)),
+  fd_filestat_set_size: (fd: number, size: bigint): void =>
+    writable(table.file(fd)).node.resize(fileOffset(size), now()),
   fd_pread: (...[fd, list, count, offset, read]: readonly [number, number, number, bigint, number]): void => {
     const file = readable(table.file(fd));
     memory.setU32(read, readInto(file, memory.vectors(list, count), fileOffset(offset)));
@@ -71,7 +74,10 @@ const contentCalls = ({ memory, table, now }: FileState): WasiCalls => ({
 
 /** What is known of them. */
 const descriptorCalls = ({ memory, table, now }: FileState): WasiCalls => ({
-  fd_advise: (fd: number): void => void table.file(fd),
+  fd_advise: (...[fd, , , advice]: readonly [number, bigint, bigint, number]): void => {
+    table.file(fd);
+    if (advice >>> 0 > adviceMax) throw new WasiError('inval');
+  },
   fd_close: (fd: number): void => table.close(fd),
   fd_datasync: (fd: number): void => void table.get(fd),
   fd_sync: (fd: number): void => void table.get(fd),
@@ -166,11 +172,9 @@ const writeFrom = (
 ): number => {
   let at = from;
   for (const source of vectors) {
-    node.write(source, at);
+    node.write(source, at, now);
     at += source.length;
   }
-  node.times.modified = now;
-  node.times.changed = now;
   return at - from;
 };
 

@@ -5,16 +5,20 @@ import { WasiError } from './errno.ts';
 export class FileBudget {
   #bytes: number;
   #nodes: number;
+  readonly #onWork: (bytes: number) => void;
 
-  constructor({ bytes, nodes }: { readonly bytes: number; readonly nodes: number }) {
+  /** @param onWork - told how many bytes are about to be filled or cut off. */
+  constructor({ bytes, nodes }: { readonly bytes: number; readonly nodes: number }, onWork: (bytes: number) => void) {
     this.#bytes = bytes;
     this.#nodes = nodes;
+    this.#onWork = onWork;
   }
 
   /** Takes (or, when negative, gives back) bytes. @throws {WasiError} `nospc` */
   takeBytes(bytes: number): void {
     if (bytes > this.#bytes) throw new WasiError('nospc');
     this.#bytes -= bytes;
+    this.#onWork(Math.abs(bytes));
   }
 
   /** @throws {WasiError} `nospc` */
@@ -71,17 +75,28 @@ export class FileNode {
   }
 
   /** Writes all of `source` at offset `at`; a gap before it becomes zeroes. @throws {WasiError} `nospc` */
-  write(source: Uint8Array, at: number): void {
+  write(source: Uint8Array, at: number, now: bigint): void {
     const end = at + source.length;
-    if (source.length > 0 && end > this.#size) this.resize(end);
+    if (source.length > 0 && end > this.#size) this.#resize(end);
     this.#content.set(source, at);
+    this.#touch(now);
   }
 
   /** Cuts the file, or fills it up with zeroes. @throws {WasiError} `nospc` */
-  resize(size: number): void {
+  resize(size: number, now: bigint): void {
+    this.#resize(size);
+    this.#touch(now);
+  }
+
+  #touch(now: bigint): void {
+    this.times.modified = now;
+    this.times.changed = now;
+  }
+
+  #resize(size: number): void {
     this.#budget.takeBytes(size - this.#size);
     if (size > this.#content.length) this.#grow(size);
-    else if (size < this.#size) this.#content.fill(0, size, this.#size);
+    else if (size < this.#size) this.#cut(size);
     this.#size = size;
   }
 
@@ -106,10 +121,15 @@ export class FileNode {
     this.#content = larger;
   }
 
+  /** What was given back to the budget is not kept: each of many files could be as large as all of them may be. */
+  #cut(size: number): void {
+    if (size < this.#content.length / 2) this.#content = this.#content.slice(0, size);
+    else this.#content.fill(0, size, this.#size);
+  }
+
   #freeIfUnused(): void {
     if (this.#isLinked || this.#opens > 0) return;
-    this.resize(0);
-    this.#content = new Uint8Array(0);
+    this.#resize(0);
     this.#budget.giveNode();
   }
 }

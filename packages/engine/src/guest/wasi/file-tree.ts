@@ -20,10 +20,12 @@ interface Place {
 
 export class FileTree {
   readonly root: DirectoryNode;
-  readonly #budget = new FileBudget({ bytes: engineLimits.fileBytesMax, nodes: engineLimits.filesMax });
+  readonly #budget: FileBudget;
   #nextInode = 1;
 
-  constructor(now: bigint) {
+  /** @param onWork - told how many bytes of a file are about to be filled or cut off. @default nothing */
+  constructor(now: bigint, onWork: (bytes: number) => void = () => undefined) {
+    this.#budget = new FileBudget({ bytes: engineLimits.fileBytesMax, nodes: engineLimits.filesMax }, onWork);
     this.root = new DirectoryNode(this.#inode(), undefined, now);
     this.makeDirectory(this.root, 'tmp', now);
   }

@@ -6,6 +6,12 @@ import { WasiError } from './errno.ts';
 export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
   #bytes: Buffer = Buffer.alloc(0);
+  readonly #onWork: (bytes: number) => void;
+
+  /** @param onWork - told how many bytes a call is about to read or write. @default nothing */
+  constructor(onWork: (bytes: number) => void = () => undefined) {
+    this.#onWork = onWork;
+  }
 
   /** Host functions exist before the memory that they work on: until then every place lies outside of it. */
   bind(memory: WebAssembly.Memory): void {
@@ -15,15 +21,18 @@ export class GuestMemory {
   /** The bytes themselves, not a copy: valid until the guest runs again. */
   slice(place: number, length: number): Uint8Array {
     const from = place >>> 0;
-    return this.#within(from, length >>> 0).subarray(from, from + (length >>> 0));
+    const bytes = this.#within(from, length >>> 0);
+    this.#onWork(length >>> 0);
+    return bytes.subarray(from, from + (length >>> 0));
   }
 
   /** UTF-8 text. @throws {WasiError} `ilseq` when it isn't UTF-8 */
   text(place: number, length: number): string {
+    const bytes = this.slice(place, length);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.slice(place, length));
-    } catch (error) {
-      throw error instanceof WasiError ? error : new WasiError('ilseq');
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw new WasiError('ilseq');
     }
   }
 
@@ -44,7 +53,9 @@ export class GuestMemory {
   }
 
   write(place: number, bytes: Uint8Array): void {
-    this.#within(place >>> 0, bytes.length).set(bytes, place >>> 0);
+    const target = this.#within(place >>> 0, bytes.length);
+    this.#onWork(bytes.length);
+    target.set(bytes, place >>> 0);
   }
 
   setU32(place: number, value: number): void {

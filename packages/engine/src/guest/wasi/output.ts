@@ -6,11 +6,12 @@ import { GuestFault } from '../guest.ts';
 
 /** Collects stdout. */
 export class ResultText {
-  readonly #chunks: Uint8Array[] = [];
+  #text: Buffer = Buffer.alloc(0);
   #bytes = 0;
 
   /** @throws {GuestFault} `LIMIT_EXCEEDED` when it becomes more than a result may be */
   write(bytes: Uint8Array): void {
+    const from = this.#bytes;
     this.#bytes += bytes.length;
     if (this.#bytes > limits.resultBytesMax)
       throw new GuestFault({
@@ -18,12 +19,14 @@ export class ResultText {
         message: `a program may write ${limits.resultBytesMax} bytes to its standard output, which is its result`,
         details: { what: 'bytes of standard output', limit: limits.resultBytesMax, received: this.#bytes },
       });
-    this.#chunks.push(new Uint8Array(bytes));
+    // Not a list of what was written: programs write byte by byte, or nothing at all.
+    if (this.#bytes > this.#text.length) this.#text = Buffer.concat([this.#text], 2 * this.#bytes);
+    this.#text.set(bytes, from);
   }
 
   /** The result as canonical JSON: null when nothing was written, the text as a string when it isn't JSON. */
   get json(): string {
-    const text = Buffer.concat(this.#chunks).toString('utf8');
+    const text = this.#text.toString('utf8', 0, this.#bytes);
     if (text.trim() === '') return 'null';
     try {
       return JSON.stringify(JSON.parse(text));

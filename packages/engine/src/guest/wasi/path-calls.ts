@@ -87,13 +87,13 @@ const openNode = ({ tree, start, path, now }: Opening, flags: number): Node => {
     ? tree.create(start, path, { exclusive: has(creation.exclusive), now })
     : tree.find(start, path);
   if (has(creation.directory) && node.type !== 'directory') throw new WasiError('notdir');
-  if (has(creation.truncate)) truncate(node);
+  if (has(creation.truncate)) truncate(node, now);
   return node;
 };
 
-const truncate = (node: Node): void => {
+const truncate = (node: Node, now: bigint): void => {
   if (node.type === 'directory') throw new WasiError('isdir');
-  node.resize(0);
+  node.resize(0, now);
 };
 
 interface Granted {

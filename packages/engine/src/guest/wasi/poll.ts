@@ -30,7 +30,7 @@ type Poll = (...[list, events, count, written]: readonly [number, number, number
 export const pollOneoff =
   (state: PollState): Poll =>
   (...[list, events, count, written]) => {
-    try {
+    return answering(() => {
       const subscriptions = readSubscriptions(state, list, count);
       const ready = subscriptions.filter((one) => one.leftNs <= 0n || one.errno !== errno.success);
       const answer = (due: readonly Subscription[]): number => answerPoll(state, due, { events, written });
@@ -38,12 +38,18 @@ export const pollOneoff =
       const shortest = subscriptions.reduce((least, { leftNs }) => (leftNs < least ? leftNs : least), longestNs);
       const slept = state.calls.take(state.calls.ask({ type: 'sleep', ms: sleepMs(shortest) }));
       const due = subscriptions.filter(({ leftNs }) => leftNs <= shortest);
-      return slept instanceof Promise ? slept.then(() => answer(due)) : answer(due);
-    } catch (error) {
-      if (error instanceof WasiError) return error.errno;
-      throw error;
-    }
+      return slept instanceof Promise ? slept.then(() => answering(() => answer(due))) : answer(due);
+    });
   };
+
+const answering = <T>(poll: () => T): T | number => {
+  try {
+    return poll();
+  } catch (error) {
+    if (error instanceof WasiError) return error.errno;
+    throw error;
+  }
+};
 
 const longestNs = BigInt(engineLimits.sleepMsMax) * nsPerMs;
 

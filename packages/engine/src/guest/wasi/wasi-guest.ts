@@ -74,7 +74,7 @@ class WasiProgram implements Program {
   }
 
   #instantiate(start: StartEvent, calls: Coroutine, log: LogLines): () => Promise<unknown> {
-    const memory = new GuestMemory();
+    const memory = new GuestMemory((bytes) => calls.work(bytes));
     const input = inputOf(start.input, this.#code.isText);
     const parts = { start, input, calls, log, memory, result: this.#result };
     const imports = hostFunctions(parts);
@@ -103,7 +103,7 @@ interface HostParts {
 const hostFunctions = ({ start, input, calls, log, result, memory }: HostParts): WebAssembly.Imports => {
   const now = (): bigint => BigInt(calls.now) * nsPerMs;
   const startedAt = now();
-  const tree = new FileTree(startedAt);
+  const tree = new FileTree(startedAt, (bytes) => calls.work(bytes));
   const table = new DescriptorTable([
     inputStream(Buffer.from(input)),
     outputStream((bytes) => result.write(bytes)),
@@ -172,6 +172,6 @@ const exitedWith = (code: number, lastLine: string): Intent => ({
   type: 'fail',
   code: 'PROGRAM_FAILED',
   name: '',
-  message: `the program exited with status ${code}${lastLine === '' ? '' : `: ${lastLine.trim().slice(0, shownCharsMax)}`}`,
+  message: `the program exited with status ${code}${lastLine === '' ? '' : `: ${lastLine.trim().slice(0, shownCharsMax).toWellFormed()}`}`,
   stack: '',
 });

@@ -164,6 +164,14 @@ describe('a flawless guest', () => {
     assert.notDeepEqual((await run({ commands })).answers, first.answers);
   });
 
+  it('asks for text as the journal keeps it: without halves of characters', async () => {
+    const lines = [`${'x'.repeat(16_383)}😀`, 'a\uD800b'];
+    const { asked } = await run({ commands: lines.map((Info) => ({ Log: { Info } })) });
+    const logged = asked.flatMap((intent) => (intent.type === 'log' ? [intent.text] : []));
+    assert.ok(logged.includes(`${'x'.repeat(16_383)}\uFFFD`) && logged.includes('a\uFFFDb'));
+    assert.ok(logged.every((text) => text.isWellFormed()));
+  });
+
   it('says to who replays what is no part of the workflow', async () => {
     const { asked, answers } = await run({ commands: [{ ReplayDebug: 'look here' }] });
     assert.deepEqual(answers, ['Unit']);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { engineLimits } from '../../../src/limits.ts';
 import { errno } from '../../../src/guest/wasi/errno.ts';
 import { rights } from '../../../src/guest/wasi/stat.ts';
@@ -19,6 +21,14 @@ const sizeOf = (files: WasiFiles, fd: number): bigint => {
   assert.equal(files.call('fd_filestat_get', fd, 1_024), 0);
   return files.memory.u64(1_024 + 32);
 };
+
+const collect = ((): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
+
+/** What arrays hold outside of the heap. */
+const heldBytes = (): number => process.memoryUsage().arrayBuffers;
 
 describe('the files of a wasi guest', () => {
   it('are read where they were written, from any position', () => {
@@ -179,6 +189,28 @@ describe('the files of a wasi guest', () => {
     assert.equal(files.call('fd_filestat_set_times', fd, 0n, 0n, 1 | 2), errno.inval);
   });
 
+  it('are modified when they are cut or filled up, and hear only advice that there is', () => {
+    const files = new WasiFiles();
+    const fd = files.open('a', create);
+    const modified = (): bigint => {
+      assert.equal(files.call('fd_filestat_get', fd, 1_024), 0);
+      return files.memory.u64(1_024 + 48);
+    };
+    const changes = [
+      (): number => files.call('fd_filestat_set_size', fd, 5n),
+      (): number => files.call('fd_allocate', fd, 0n, 9n),
+      (): number => files.open('a', truncate),
+    ];
+    for (const change of changes) {
+      files.now += 1_000n;
+      assert.ok(change() >= 0);
+      assert.equal(modified(), files.now);
+    }
+    assert.equal(files.call('fd_advise', fd, 0n, 0n, 5), 0);
+    assert.equal(files.call('fd_advise', fd, 0n, 0n, 6), errno.inval);
+    assert.equal(files.call('fd_advise', 99, 0n, 0n, 0), errno.badf);
+  });
+
   it('are limited in bytes and number, and what is removed makes room', () => {
     const files = new WasiFiles();
     const { fileBytesMax, filesMax, openFilesMax } = engineLimits;
@@ -202,6 +234,23 @@ describe('the files of a wasi guest', () => {
     assert.equal(files.open('more'), -errno.mfile);
     assert.equal(files.open('x'.repeat(256), create), -errno.nametoolong);
     assert.equal(files.open('d/'.repeat(3_000)), -errno.nametoolong);
+  });
+
+  it('keep nothing in the host of what was given back', () => {
+    const files = new WasiFiles();
+    const { fileBytesMax } = engineLimits;
+    const before = heldBytes();
+    for (let index = 0; index < 24; index += 1) {
+      const fd = files.open(`f${index}`, 1);
+      assert.equal(files.call('fd_allocate', fd, 0n, BigInt(fileBytesMax)), 0);
+      assert.equal(files.call('fd_filestat_set_size', fd, 1n), 0);
+      assert.equal(files.call('fd_filestat_set_size', fd, 100n), 0);
+      assert.equal(files.call('fd_filestat_set_size', fd, 0n), 0);
+    }
+    // What was collected is freed in the background.
+    for (let tries = 0; tries < 100 && heldBytes() - before >= fileBytesMax; tries += 1) collect();
+    assert.ok(heldBytes() - before < fileBytesMax, `${heldBytes() - before} bytes`);
+    assert.equal(files.open('f1'), 28, 'which are still there');
   });
 
   it('answer a place outside of memory and a name that is not UTF-8 with an error', () => {
