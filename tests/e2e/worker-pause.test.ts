@@ -22,8 +22,9 @@ describe('a worker paused past its lease', () => {
     const audit = new EffectAudit();
     const pausedAtMs = Date.now();
     paused.signal('SIGSTOP');
-    const other = await scene.cluster.addWorker();
+    // At once: on a busy machine its leases run out before another worker has started.
     const held = await scene.heldBy(paused);
+    const other = await scene.cluster.addWorker();
     audit.noteKill(pausedAtMs, await Promise.all(held.map((job) => scene.client.journal(job.job_id))));
     const ended = await scene.allEnded(ids, signal);
     paused.signal('SIGCONT');
