@@ -23,8 +23,10 @@ export const answerType = (request: Pick<GatedRequest, 'headers'>): BodyType => 
 export const outcomeResponse = async (outcome: Outcome, request: Request): Promise<Response> => {
   const type = answerType(request);
   switch (outcome.type) {
-    case 'value':
-      return whole(request, encoded(outcome.value, type), { 'content-type': type, ...outcome.headers });
+    case 'value': {
+      const [body, written] = valueBody(outcome.value, type);
+      return whole(request, body, { 'content-type': written, ...outcome.headers });
+    }
     case 'bytes':
       return whole(request, new Uint8Array(outcome.bytes), { 'content-type': 'application/octet-stream' });
     case 'events':
@@ -106,6 +108,16 @@ export const shown = (thrown: unknown): MvmError => {
 const retryAfter = { 'retry-after': String(controlLimits.retryAfterSeconds) };
 
 const isTransient = (error: MvmError): boolean => error.code === 'QUEUE_FULL' || error.code === 'UNAVAILABLE';
+
+/** MessagePack's encoder calls itself at each level: a result that is nested too deep for that is told as JSON. */
+const valueBody = (value: unknown, type: BodyType): readonly [WholeBody, BodyType] => {
+  try {
+    return [encoded(value, type), type];
+  } catch (error) {
+    if (!(error instanceof RangeError) || type === 'application/json') throw error;
+    return [encoded(value, 'application/json'), 'application/json'];
+  }
+};
 
 // JSON as text: node-server and the HTTP/3 server send strings without going through a stream.
 const encoded = (body: unknown, type: BodyType): WholeBody =>

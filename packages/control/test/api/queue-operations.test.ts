@@ -111,6 +111,21 @@ suite('publish', () => {
     assert.equal(JSON.stringify((await plane.call('GET', '/queue/status/a')).body.payload).length, 2 * depth);
   });
 
+  test('answers in JSON what MessagePack can not nest so deep, alone and among others', async () => {
+    await using plane = await TestPlane.open();
+    // Short enough for a list.
+    const depth = 30_000;
+    const body = `{"jobs":[{"job_id":"deep","payload":${'['.repeat(depth)}${']'.repeat(depth)}},{"job_id":"flat","payload":1}]}`;
+    const headers = { 'content-type': 'application/json' };
+    assert.equal((await plane.call('POST', '/queue/publish-many', { body: Buffer.from(body), headers })).status, 200);
+    for (const path of ['/queue/status/deep', '/queue/list?limit=2']) {
+      const answer = await plane.call('GET', path, { headers: { accept: 'application/msgpack' } });
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json']);
+    }
+    const flat = await plane.call('GET', '/queue/status/flat', { headers: { accept: 'application/msgpack' } });
+    assert.equal(flat.headers.get('content-type'), 'application/msgpack');
+  });
+
   test('takes a thousand jobs at once, all or none', async () => {
     await using plane = await TestPlane.open();
     const jobs = Array.from({ length: limits.publishJobsMax }, (_, index) => ({
