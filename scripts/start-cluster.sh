@@ -104,6 +104,8 @@ tell_how_to_stop() {
   echo "start-cluster: what was started goes on; to stop it: COMPOSE_PROJECT_NAME=$COMPOSE_PROJECT_NAME ${compose[*]} down" >&2
 }
 
+# The images take the dashboard's files from the checkout.
+(cd "$root" && npm run --silent build) || echo "start-cluster: without its dashboard: npm run build failed" >&2
 "${compose[@]}" build || fail "the images could not be built"
 trap 'tell_how_to_stop; exit 130' INT
 trap 'tell_how_to_stop; exit 143' TERM

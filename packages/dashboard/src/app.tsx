@@ -1,6 +1,7 @@
 /** The frame around every page: where one can go, whether what is shown is fresh, and the door. */
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso';
 import type { VNode } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { session } from './api/session.ts';
 import { jobFeed, type Freshness } from './live/job-feed.ts';
 import { useObservable } from './observable.ts';
@@ -66,6 +67,12 @@ const Head = (): VNode => {
     if (path.startsWith(paths.jobs)) return place === (url === deadLetters ? deadLetters : paths.jobs);
     return path === place;
   };
+  const [here = 'mvm-ci'] = places.find(([, place]) => isHere(place)) ?? [];
+  const [, job] = path.split(`${paths.jobs}/`);
+  // What a tab and a bookmark are called.
+  useEffect(() => {
+    document.title = `${job ?? here} · mvm-ci`;
+  }, [here, job]);
   return (
     <header>
       <a class="name" href={paths.overview}>

@@ -6,6 +6,8 @@ import { statsHistory, type StatsSample } from '../live/stats-history.ts';
 import { rates } from '../live/rates.ts';
 
 const heightPx = 180;
+/** Shown at least: the first seconds of a page would be a line across all of it. */
+const spanSecondsMin = 60;
 
 /** Draws the curves; their last figures are in the legend, which is text. */
 export const RateChart = (): VNode => {
@@ -61,6 +63,7 @@ const open = (element: HTMLElement): uPlot => {
       ],
       axes: [{ ...axis }, { ...axis, size: 56 }],
       scales: {
+        x: { range: (_, low, high) => [Math.min(low, high - spanSecondsMin), high] },
         y: { range: (_, __, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
       },
       legend: { live: true },
