@@ -9,6 +9,7 @@ import { readValueType, refused, scanInstructions } from './instruction-scan.ts'
 import { isOwnName } from './own-names.ts';
 import { readTables, type TableSection } from './table-section.ts';
 import { WasmReader } from './wasm-reader.ts';
+import { sectionIds } from './wasm-sections.ts';
 
 /** What the scan found. */
 export interface CoreScan {
@@ -56,17 +57,6 @@ interface Sections {
 }
 
 const headerBytes = 8;
-const section = {
-  type: 1,
-  import: 2,
-  function: 3,
-  table: 4,
-  memory: 5,
-  global: 6,
-  export: 7,
-  code: 10,
-  tag: 13,
-} as const;
 const valueNames: Readonly<Record<number, string>> = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64' };
 const functionForm = 0x60;
 const functionKind = 0;
@@ -108,31 +98,31 @@ interface RawSection {
 const readSection = (sections: Sections, raw: RawSection): void => {
   const { reader } = raw;
   switch (raw.id) {
-    case section.type:
+    case sectionIds.type:
       sections.types = reader.list(readType);
       return;
-    case section.import:
+    case sectionIds.import:
       sections.imports = reader.list(readImport);
       return;
-    case section.function:
+    case sectionIds.function:
       sections.functions = reader.list((part) => part.u32());
       return;
-    case section.table:
+    case sectionIds.table:
       sections.tables = readTables(raw);
       return;
-    case section.memory:
+    case sectionIds.memory:
       sections.memory = readMemory(raw);
       return;
-    case section.global:
+    case sectionIds.global:
       reader.list(scanGlobal);
       return;
-    case section.export:
+    case sectionIds.export:
       sections.exports = reader.list(readExport);
       return;
-    case section.code:
+    case sectionIds.code:
       reader.list(scanFunction);
       return;
-    case section.tag:
+    case sectionIds.tag:
       throw refused('exceptions', raw.from);
     default:
   }
