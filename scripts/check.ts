@@ -25,7 +25,10 @@ const node = process.execPath;
 const bin = (path: string): string => `${root}node_modules/${path}`;
 
 const steps: readonly Step[] = [
-  { name: 'tidy', command: [node, '--test', '--test-reporter=spec', 'tests/tidy/**/*.test.ts'] },
+  {
+    name: 'tidy',
+    command: [node, '--test', '--test-isolation=none', '--test-reporter=spec', 'tests/tidy/**/*.test.ts'],
+  },
   { name: 'types', command: [node, bin('typescript/bin/tsc'), '-p', '.', '--pretty', 'false'] },
   // A page has another environment than a process: other globals, and JSX.
   {
