@@ -13,9 +13,8 @@ let
   flag = name: value: lib.optionals (value != null) [ "--${name}" value ];
 in
 {
-  options.services.mvm-ci.control-plane = {
+  options.services.mvm-ci.control-plane = service.options self pkgs // service.networkOptions "Whether it publishes its addresses in a public DNS." // {
     enable = lib.mkEnableOption "the control plane of mvm-ci";
-    package = service.packageOption self pkgs;
     http = lib.mkOption {
       type = types.str;
       default = "127.0.0.1:3020";
@@ -47,38 +46,26 @@ in
       default = "off";
       description = "Whether it lends its engine to workers whose flawlessUrl says so.";
     };
-    secretsFile = service.tokenFile "File of the secrets that workflows may send, for its engine.";
     leaseMs = service.setting (types.ints.between 1 3600000) "The jobs of a worker that is silent for so long go on elsewhere.";
     keepCompleted = service.setting types.str "Which completed jobs are kept: 7d, 100000, or 7d,100000.";
     keepFailed = service.setting types.str "Which failed jobs are kept.";
     keepCancelled = service.setting types.str "Which cancelled jobs are kept.";
-    relay = service.setting types.str "none, default, or the URL of a relay.";
-    discovery = service.setting (types.enum [
-      "none"
-      "default"
-    ]) "Whether it publishes its addresses in a public DNS.";
-    otlpEndpoint = service.setting types.str "Base URL of a collector of traces.";
-    logLevel = service.setting types.str "trace, debug, info, warn, error or silent.";
-    extraFlags = service.extraFlagsOption;
   };
 
   config = lib.mkIf cfg.enable {
     networking.firewall.allowedUDPPorts = lib.optionals cfg.openFirewall [ cfg.peerPort ];
     systemd.services.mvm-ci-control-plane = service.unit "Control plane of mvm-ci" // {
-      environment = service.environmentOf {
+      environment = service.environmentOf (service.variables cfg // {
         MVM_CI_DATA = "%S/mvm-ci-control-plane";
         MVM_CI_ADVERTISE = cfg.advertise;
-        MVM_CI_TOKEN_FILE = if cfg.tokenFile == null then null else "%d/token";
+        MVM_CI_TOKEN_FILE = service.credential "token" cfg.tokenFile;
         MVM_CI_FLAWLESS = cfg.flawless;
         MVM_CI_ENGINE = cfg.engine;
         MVM_CI_LEASE_MS = cfg.leaseMs;
         MVM_CI_RELAY = cfg.relay;
         MVM_CI_DISCOVERY = cfg.discovery;
-        MVM_CI_SECRETS = if cfg.secretsFile == null then null else "%d/secrets";
-        FLAWLESS_TOKEN_FILE = if cfg.flawlessTokenFile == null then null else "%d/flawless-token";
-        OTEL_EXPORTER_OTLP_ENDPOINT = cfg.otlpEndpoint;
-        RUST_LOG = cfg.logLevel;
-      };
+        FLAWLESS_TOKEN_FILE = service.credential "flawless-token" cfg.flawlessTokenFile;
+      });
       serviceConfig = service.base {
         name = "mvm-ci-control-plane";
         command =

@@ -12,9 +12,8 @@ let
   inherit (lib) types;
 in
 {
-  options.services.mvm-ci.flawless = {
+  options.services.mvm-ci.flawless = service.options self pkgs // {
     enable = lib.mkEnableOption "an engine server of mvm-ci";
-    package = service.packageOption self pkgs;
     http = lib.mkOption {
       type = types.str;
       default = "127.0.0.1:27288";
@@ -36,25 +35,18 @@ in
       default = 20;
       description = "Time that runs under way get when it ends.";
     };
-    secretsFile = service.tokenFile "File of the secrets that workflows may send.";
-    otlpEndpoint = service.setting types.str "Base URL of a collector of traces.";
-    logLevel = service.setting types.str "trace, debug, info, warn, error or silent.";
-    extraFlags = service.extraFlagsOption;
   };
 
   config = lib.mkIf cfg.enable {
     systemd.services.mvm-ci-flawless = service.unit "Engine server of mvm-ci" // {
-      environment = service.environmentOf {
+      environment = service.environmentOf (service.variables cfg // {
         MVM_CI_FLAWLESS = cfg.http;
         MVM_CI_JOBS = cfg.jobs;
         MVM_CI_MAX_RUNS = cfg.maxRuns;
         MVM_CI_THREADS = cfg.threads;
         MVM_CI_GRACE = cfg.graceSeconds;
-        MVM_CI_SECRETS = if cfg.secretsFile == null then null else "%d/secrets";
-        FLAWLESS_TOKEN_FILE = if cfg.tokenFile == null then null else "%d/token";
-        OTEL_EXPORTER_OTLP_ENDPOINT = cfg.otlpEndpoint;
-        RUST_LOG = cfg.logLevel;
-      };
+        FLAWLESS_TOKEN_FILE = service.credential "token" cfg.tokenFile;
+      });
       serviceConfig = service.base {
         name = "mvm-ci-flawless";
         command = [

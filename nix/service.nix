@@ -17,19 +17,41 @@ lib: rec {
       inherit description;
     };
 
-  packageOption =
-    self: pkgs:
-    lib.mkOption {
+  # The options that each of them has.
+  options = self: pkgs: {
+    package = lib.mkOption {
       type = lib.types.package;
       default = self.packages.${pkgs.stdenv.hostPlatform.system}.mvm-ci;
       description = "The package whose programs run.";
     };
-
-  extraFlagsOption = lib.mkOption {
-    type = lib.types.listOf lib.types.str;
-    default = [ ];
-    description = "Further flags: docs/reference/cli.md lists them.";
+    secretsFile = tokenFile "File of the secrets that workflows may send: for an engine in this process.";
+    otlpEndpoint = setting lib.types.str "Base URL of a collector of traces.";
+    logLevel = setting lib.types.str "trace, debug, info, warn, error or silent.";
+    extraFlags = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      description = "Further flags: docs/reference/cli.md lists them.";
+    };
   };
+
+  # How those that talk over the internet find each other; `what` is looked up or published.
+  networkOptions = what: {
+    relay = setting lib.types.str "none, default, or the URL of a relay.";
+    discovery = setting (lib.types.enum [
+      "none"
+      "default"
+    ]) what;
+  };
+
+  # The variables of the options that each of them has.
+  variables = cfg: {
+    MVM_CI_SECRETS = credential "secrets" cfg.secretsFile;
+    OTEL_EXPORTER_OTLP_ENDPOINT = cfg.otlpEndpoint;
+    RUST_LOG = cfg.logLevel;
+  };
+
+  # Where the service finds a file that `credentials` gives it; null when there is none.
+  credential = name: path: if path == null then null else "%d/${name}";
 
   # Variables of the settings that somebody set, as texts.
   environmentOf =

@@ -12,9 +12,8 @@ let
   inherit (lib) types;
 in
 {
-  options.services.mvm-ci.worker = {
+  options.services.mvm-ci.worker = service.options self pkgs // service.networkOptions "Whether nodes are looked up in a public DNS." // {
     enable = lib.mkEnableOption "a worker of mvm-ci";
-    package = service.packageOption self pkgs;
     ticketFile = lib.mkOption {
       type = types.path;
       example = "/run/keys/mvm-ci-ticket";
@@ -37,20 +36,11 @@ in
     };
     flawlessUrl = service.setting types.str "Where its jobs run: by default in an engine of its own.";
     flawlessTokenFile = service.tokenFile "File with the token of the engine servers.";
-    secretsFile = service.tokenFile "File of the secrets that workflows may send.";
-    relay = service.setting types.str "none, default, or the URL of a relay.";
-    discovery = service.setting (types.enum [
-      "none"
-      "default"
-    ]) "Whether nodes are looked up in a public DNS.";
-    otlpEndpoint = service.setting types.str "Base URL of a collector of traces.";
-    logLevel = service.setting types.str "trace, debug, info, warn, error or silent.";
-    extraFlags = service.extraFlagsOption;
   };
 
   config = lib.mkIf cfg.enable {
     systemd.services.mvm-ci-worker = service.unit "Worker of mvm-ci" // {
-      environment = service.environmentOf {
+      environment = service.environmentOf (service.variables cfg // {
         CONTROL_PLANE_TICKET = "%d/ticket";
         # The same node after a restart.
         MVM_CI_WORKER_DATA = "%S/mvm-ci-worker";
@@ -63,12 +53,9 @@ in
         MVM_CI_THREADS = cfg.threads;
         MVM_CI_RELAY = cfg.relay;
         MVM_CI_DISCOVERY = cfg.discovery;
-        MVM_CI_SECRETS = if cfg.secretsFile == null then null else "%d/secrets";
         FLAWLESS_URL = cfg.flawlessUrl;
-        FLAWLESS_TOKEN_FILE = if cfg.flawlessTokenFile == null then null else "%d/flawless-token";
-        OTEL_EXPORTER_OTLP_ENDPOINT = cfg.otlpEndpoint;
-        RUST_LOG = cfg.logLevel;
-      };
+        FLAWLESS_TOKEN_FILE = service.credential "flawless-token" cfg.flawlessTokenFile;
+      });
       serviceConfig = service.base {
         name = "mvm-ci-worker";
         command = [ "${cfg.package}/bin/worker" ] ++ cfg.extraFlags;
